@@ -1,0 +1,11 @@
+//! A self-hosted gateway that serves Amazon API Gateway HTTP APIs from JSON files.
+//!
+//! Start with [`gateway`], which is the life of a request, and with ARCHITECTURE.md beside this crate's sources.
+//!
+//! The modules stand in dependency order: **a module may use only those above it**. A test reads this list and
+//! holds the code to it.
+
+// Plain values and the outside world.
+pub mod message;
+pub mod clock;
+pub mod signals;
