@@ -9,3 +9,5 @@
 pub mod message;
 pub mod clock;
 pub mod signals;
+// What AWS's strings mean.
+pub mod notation;
