@@ -11,3 +11,7 @@ pub mod clock;
 pub mod signals;
 // What AWS's strings mean.
 pub mod notation;
+// What the JSON files say.
+pub mod problem;
+pub mod resource;
+pub mod store;

@@ -1,0 +1,135 @@
+//! What the JSON files say: field for field AWS's resources, strings as written, nothing decided yet.
+//!
+//! Only shapes are checked here (a string is a string, a field exists); what the values mean is the
+//! business of the deployment that is compiled from them.
+
+pub mod json;
+pub mod fields;
+pub mod api;
+pub mod stage;
+pub mod route;
+pub mod integration;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::problem::Problems;
+use crate::resource::api::Api;
+use crate::resource::fields::Fields;
+use crate::resource::integration::Integration;
+use crate::resource::json::Json;
+use crate::resource::route::Route;
+use crate::resource::stage::Stage;
+
+/// The directories of an API, one for each kind of resource.
+pub const DIRECTORIES: [&str; 5] = ["stages", "routes", "integrations", "authorizers", "functions"];
+
+/// The directories without which there is no API.
+pub const REQUIRED_DIRECTORIES: [&str; 3] = ["stages", "routes", "integrations"];
+
+/// The files at the root that belong to an API.
+pub const ROOT_FILES: [&str; 2] = ["api.json", "credentials.json"];
+
+/// A file as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its path below the root, with `/` between the parts: `routes/pets.json`.
+    pub path: String,
+    /// Its text, or why that cannot be had.
+    pub text: Result<String, String>,
+}
+
+impl File {
+    /// The directory, empty for a file at the root.
+    fn directory(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(directory, _)| directory)
+    }
+
+    /// The id: the file's name without `.json`.
+    fn id(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name.strip_suffix(".json").unwrap_or(name)
+    }
+}
+
+/// Every resource of an API, by id.
+#[derive(Debug, Default)]
+pub struct Resources {
+    /// `api.json`.
+    pub api: Option<Api>,
+    /// `stages/<name>.json`.
+    pub stages: BTreeMap<String, Stage>,
+    /// `routes/<id>.json`.
+    pub routes: BTreeMap<String, Route>,
+    /// `integrations/<id>.json`.
+    pub integrations: BTreeMap<String, Integration>,
+    /// What is wrong with the shape of the files.
+    pub problems: Problems,
+    /// Every file that is there, readable or not.
+    paths: BTreeSet<String>,
+}
+
+impl Resources {
+    /// Reads the files' texts.
+    pub fn read(files: &[File]) -> Resources {
+        let mut resources = Resources::default();
+        let mut by_folded_path: BTreeMap<String, &str> = BTreeMap::new();
+        for file in files {
+            if let Some(twin) = by_folded_path.insert(file.path.to_lowercase(), &file.path) {
+                resources.problems.error(
+                    &file.path,
+                    "",
+                    format!("the name differs from {twin} only by case, which not every file system tells apart"),
+                );
+            }
+            resources.paths.insert(file.path.clone());
+            resources.read_file(file);
+        }
+        resources
+    }
+
+    /// Whether a resource has a file, be it one that cannot be read.
+    pub fn has_file(&self, directory: &str, id: &str) -> bool {
+        self.paths.contains(&format!("{directory}/{id}.json"))
+    }
+
+    fn read_file(&mut self, file: &File) {
+        let text = match &file.text {
+            Ok(text) => text,
+            Err(reason) => return self.problems.error(&file.path, "", reason),
+        };
+        if text.starts_with('\u{feff}') {
+            return self
+                .problems
+                .error(&file.path, "", "not JSON: the file begins with a byte order mark");
+        }
+        let json = match Json::parse(text) {
+            Ok(json) => json,
+            Err(error) => {
+                return self.problems.error(&file.path, "", format!("not JSON: {error}"));
+            }
+        };
+        let id = file.id().to_owned();
+        match file.directory() {
+            "authorizers" => return self.refuse(file, "authorizers"),
+            "functions" => return self.refuse(file, "Lambda functions"),
+            "" if file.path == "credentials.json" => return self.refuse(file, "IAM authorization"),
+            _ => {}
+        }
+        let Some(fields) = Fields::of(&file.path, &json, &mut self.problems) else {
+            return;
+        };
+        let path = file.path.clone();
+        match file.directory() {
+            "stages" => drop(self.stages.insert(id, Stage::read(path, fields))),
+            "routes" => drop(self.routes.insert(id, Route::read(path, fields))),
+            "integrations" => drop(self.integrations.insert(id, Integration::read(path, fields))),
+            _ => self.api = Some(Api::read(fields)),
+        }
+    }
+
+    /// A feature that is not built is refused: a file that nothing heeds would look as if it worked.
+    fn refuse(&mut self, file: &File, what: &str) {
+        self.problems
+            .error(&file.path, "", format!("not supported yet: {what}"));
+    }
+}
