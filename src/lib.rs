@@ -11,6 +11,8 @@ pub mod clock;
 pub mod signals;
 // What AWS's strings mean.
 pub mod notation;
+// The way to the integrations.
+pub mod upstream;
 // What the JSON files say.
 pub mod problem;
 pub mod resource;

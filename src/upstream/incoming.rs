@@ -1,0 +1,74 @@
+//! An answer's content on its way back.
+
+use std::io::{self, Read};
+
+use crate::message::{Body, Headers, Stream};
+use crate::upstream::UpstreamError;
+use crate::upstream::clients::Lease;
+
+/// Content of at most this many bytes is held whole: one write to the client, and a break inside it is still a 503.
+const SMALL: usize = 64 * 1024;
+
+/// Bytes that are read before the head of a streamed answer is passed on.
+const FIRST_PART: usize = 16 * 1024;
+
+/// Takes over an answer's content: small content whole, all else as it comes.
+///
+/// # Errors
+/// It breaks off before anything could be passed on.
+pub(super) fn receive(body: ureq::Body, headers: &Headers, client: Lease) -> Result<Body, UpstreamError> {
+    let length = body.content_length();
+    let mut reader = body.into_reader();
+    if is_event_stream(headers) {
+        client.exchange.bound_each_wait();
+        let reader = Box::new(Incoming {
+            reader: Some(reader),
+            client,
+        });
+        return Ok(Body::Stream(Stream { length, reader }));
+    }
+    if let Some(length) = length.filter(|length| *length <= SMALL as u64) {
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        reader.read_to_end(&mut bytes).map_err(|error| client.cause_of(error))?;
+        return Ok(Body::Bytes(bytes));
+    }
+    let mut first = vec![0; FIRST_PART];
+    let count = reader.read(&mut first).map_err(|error| client.cause_of(error))?;
+    first.truncate(count);
+    if count == 0 {
+        return Ok(Body::Bytes(first));
+    }
+    let rest = Incoming {
+        reader: Some(reader),
+        client,
+    };
+    let reader = Box::new(io::Cursor::new(first).chain(rest));
+    Ok(Body::Stream(Stream { length, reader }))
+}
+
+/// Server-sent events, each of which must reach the client when it comes.
+fn is_event_stream(headers: &Headers) -> bool {
+    let essence = headers
+        .get("content-type")
+        .and_then(|value| value.split(|byte| *byte == b';').next());
+    essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// Content that is read while it is passed on.
+struct Incoming {
+    /// None after an error: the first one is final, and the connection is closed.
+    reader: Option<ureq::BodyReader<'static>>,
+    client: Lease,
+}
+
+impl Read for Incoming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(reader) = &mut self.reader else {
+            return Err(io::Error::other("the answer broke off before"));
+        };
+        reader.read(buffer).map_err(|error| {
+            self.reader = None;
+            io::Error::other(self.client.cause_of(error))
+        })
+    }
+}

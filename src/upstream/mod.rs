@@ -1,0 +1,233 @@
+//! Sends a request to an integration and reads its answer. The only user of ureq.
+//!
+//! ureq speaks the protocol; what it meets the network with is ours: a resolver with a cache, and a transport that
+//! keeps one deadline for the whole exchange, tells a reused connection from a new one, and reports what failed.
+
+mod exchange;
+mod resolver;
+mod transport;
+mod outgoing;
+mod clients;
+mod incoming;
+
+pub mod tls;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::{Body, Headers, Method};
+use crate::notation::uri::Scheme;
+use crate::upstream::clients::{Clients, Lease};
+use crate::upstream::outgoing::Outgoing;
+
+/// Most bytes of an answer's status line and header fields; a larger head is malformed.
+pub const MAX_HEAD_LENGTH: usize = 64 * 1024;
+
+/// A request to an integration. Its fields are end-to-end ones; ureq's transport adds the framing.
+#[derive(Debug)]
+pub struct IntegrationRequest {
+    /// Over TLS or not.
+    pub scheme: Scheme,
+    /// Host, and port where it is not the scheme's.
+    pub authority: String,
+    /// Path and query as they stand in the request line.
+    pub target: String,
+    /// The method.
+    pub method: Method,
+    /// The fields, with `host`.
+    pub headers: Headers,
+    /// The content.
+    pub body: Body,
+    /// Bounds the exchange from the look-up of the name to the last byte of the body; for an event stream, each wait.
+    pub timeout: Duration,
+}
+
+/// An integration's answer.
+#[derive(Debug)]
+pub struct IntegrationResponse {
+    /// The status, 200–999.
+    pub status: u16,
+    /// All fields, hop-by-hop ones too.
+    pub headers: Headers,
+    /// The content: [`Body::Empty`] where there is none by definition (HEAD, 204, 304).
+    pub body: Body,
+}
+
+/// What went wrong with an exchange, in words for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamError {
+    /// The timeout was reached.
+    TimedOut(Duration),
+    /// The host has no address.
+    NotResolved {
+        /// The host.
+        host: String,
+        /// What the resolver says.
+        reason: String,
+    },
+    /// No connection: refused, unreachable, reset.
+    NotConnected {
+        /// Host and port.
+        host: String,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// A connection, but no TLS on it that could be trusted.
+    Tls {
+        /// Host and port.
+        host: String,
+        /// What the TLS library says.
+        reason: String,
+    },
+    /// The connection ended before an answer, or inside one of which nothing was passed on.
+    Broken(String),
+    /// The answer is none that HTTP/1.1 allows.
+    Malformed(String),
+    /// The request cannot be written as HTTP/1.1.
+    Unsendable(String),
+    /// The client's body is larger than 10 MB.
+    BodyTooLarge,
+    /// The client's body ended early.
+    BodyCut(String),
+}
+
+impl fmt::Display for UpstreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpstreamError::TimedOut(timeout) => {
+                write!(f, "no whole answer within {} ms", timeout.as_millis())
+            }
+            UpstreamError::NotResolved { host, reason } => {
+                write!(f, "{host} was not resolved: {reason}")
+            }
+            UpstreamError::NotConnected { host, reason } => {
+                write!(f, "no connection to {host}: {reason}")
+            }
+            UpstreamError::Tls { host, reason } => write!(f, "no TLS with {host}: {reason}"),
+            UpstreamError::Broken(reason) => write!(f, "the connection broke: {reason}"),
+            UpstreamError::Malformed(reason) => write!(f, "the answer is malformed: {reason}"),
+            UpstreamError::Unsendable(reason) => write!(f, "the request cannot be sent: {reason}"),
+            UpstreamError::BodyTooLarge => f.write_str("the request's body is too large"),
+            UpstreamError::BodyCut(reason) => write!(f, "the request's body ended early: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for UpstreamError {}
+
+/// The way to every integration.
+#[derive(Debug)]
+pub struct Upstream {
+    clients: Arc<Clients>,
+}
+
+impl Upstream {
+    /// Reaches upstreams over TLS with that configuration, see [`tls::client_config`].
+    pub fn new(tls: Arc<rustls::ClientConfig>) -> Upstream {
+        Upstream {
+            clients: Clients::new(tls),
+        }
+    }
+
+    /// Sends a request and reads the answer's head, and its body too where it is small.
+    ///
+    /// # Errors
+    /// See [`UpstreamError`]. Nothing of the answer has been passed on then.
+    pub fn send(&self, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
+        let client = Clients::lease(&self.clients);
+        client.exchange.begin(request.timeout);
+        let mut outgoing = Outgoing::new(&request.headers, request.body)?;
+        let head = head(
+            request.scheme,
+            &request.authority,
+            &request.target,
+            request.method,
+            outgoing.headers(),
+        )?;
+        let mut answer = client.run(head.clone(), &mut outgoing);
+        // R3.19: no retry but this one. The server closed a kept connection while the request was on its way, which
+        // is the protocol's own race; an idempotent request without a body may be sent again (RFC 9110 §9.2.2).
+        if let Err(UpstreamError::Broken(_)) = answer
+            && request.method.is_idempotent()
+            && outgoing.is_empty()
+            && client.exchange.reused_connection_in_vain()
+        {
+            client.exchange.begin_again();
+            answer = client.run(head, &mut outgoing);
+        }
+        read_answer(request.method, answer?, client)
+    }
+
+    /// Closes connections that nobody has used for a while.
+    pub fn close_idle(&self) {
+        self.clients.close_idle();
+    }
+}
+
+fn head(
+    scheme: Scheme,
+    authority: &str,
+    target: &str,
+    method: Method,
+    headers: http::HeaderMap,
+) -> Result<http::Request<()>, UpstreamError> {
+    let unsendable = |error: http::Error| UpstreamError::Unsendable(error.to_string());
+    let uri = http::Uri::builder()
+        .scheme(scheme.as_str())
+        .authority(authority)
+        .path_and_query(target)
+        .build()
+        .map_err(unsendable)?;
+    let mut head = http::Request::builder()
+        .method(method.as_str())
+        .uri(uri)
+        .body(())
+        .map_err(unsendable)?;
+    *head.headers_mut() = headers;
+    Ok(head)
+}
+
+fn read_answer(
+    method: Method,
+    answer: http::Response<ureq::Body>,
+    client: Lease,
+) -> Result<IntegrationResponse, UpstreamError> {
+    let (parts, body) = answer.into_parts();
+    let mut headers = Headers::new();
+    for (name, value) in &parts.headers {
+        headers
+            .append(name.as_str(), value.as_bytes())
+            .map_err(|_| UpstreamError::Malformed(format!("the field {name} has a byte that it cannot have")))?;
+    }
+    refuse_ambiguous(parts.status, parts.version, &headers)?;
+    let status = parts.status.as_u16();
+    let body = match status {
+        204 | 304 => Body::Empty,
+        _ if method == Method::Head => Body::Empty,
+        _ => incoming::receive(body, &headers, client)?,
+    };
+    Ok(IntegrationResponse { status, headers, body })
+}
+
+/// Refuses an answer that two readers could end at two places (RFC 9112 §6.3).
+fn refuse_ambiguous(status: http::StatusCode, version: http::Version, headers: &Headers) -> Result<(), UpstreamError> {
+    let malformed = |text: &str| Err(UpstreamError::Malformed(text.to_owned()));
+    if status.is_informational() {
+        return malformed("it switches to a protocol that nobody asked for");
+    }
+    let mut codings = headers.get_all("transfer-encoding");
+    let Some(coding) = codings.next() else {
+        return Ok(());
+    };
+    if codings.next().is_some() || !coding.eq_ignore_ascii_case(b"chunked") {
+        return malformed("its transfer coding is not exactly chunked");
+    }
+    if version != http::Version::HTTP_11 {
+        return malformed("it is chunked, but not HTTP/1.1");
+    }
+    if headers.get("content-length").is_some() {
+        return malformed("it has both Content-Length and Transfer-Encoding");
+    }
+    Ok(())
+}
