@@ -17,3 +17,5 @@ pub mod upstream;
 pub mod problem;
 pub mod resource;
 pub mod store;
+// The files, checked and compiled.
+pub mod deployment;

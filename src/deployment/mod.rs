@@ -1,0 +1,221 @@
+//! The files, checked and compiled: what is true, where [`crate::resource`] is what was written.
+//!
+//! [`Deployment::of`] is the only way in, for `serve`, for a reload and for `check`. After it no request can
+//! fail because of a file. A deployment never changes; a request keeps the one that it began with.
+
+pub mod integration;
+pub mod routes;
+pub mod stage;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::deployment::integration::{Draft, IntegrationCompiler};
+use crate::deployment::stage::Stage;
+use crate::notation::path::RequestPath;
+use crate::notation::route_key::{RouteKey, Segment};
+use crate::problem::Problems;
+use crate::resource::Resources;
+use crate::resource::route::Route as RouteResource;
+use crate::store::Listing;
+
+/// The stage that is served at the root (`R2.1`).
+pub const DEFAULT_STAGE: &str = "$default";
+
+/// The file name that also serves as the default stage, for systems where `$` is a nuisance in a file name.
+const DEFAULT_STAGE_ALIAS: &str = "default";
+
+/// An API that can be served.
+#[derive(Debug)]
+pub struct Deployment {
+    api_name: Option<String>,
+    named: HashMap<String, Arc<Stage>>,
+    default: Option<Arc<Stage>>,
+}
+
+/// A route whose key has been read and whose target exists.
+#[derive(Debug)]
+struct RouteDraft<'a> {
+    file: &'a str,
+    key_text: &'a str,
+    key: RouteKey,
+    /// The target's id, where there is such an integration.
+    integration: Option<&'a str>,
+}
+
+impl Deployment {
+    /// Reads, checks and compiles files; the problems of the listing are among those that come back.
+    pub fn of(listing: &Listing) -> (Option<Deployment>, Problems) {
+        let mut resources = Resources::read(&listing.files);
+        resources.problems.extend(listing.problems.clone());
+        Deployment::compile(&resources)
+    }
+
+    /// Checks everything that was read, and compiles it unless something is wrong.
+    ///
+    /// The problems come with it in either case: all of them, not the first.
+    pub fn compile(resources: &Resources) -> (Option<Deployment>, Problems) {
+        let mut problems = resources.problems.clone();
+        let routes = draft_routes(resources, &mut problems);
+        refuse_equivalent_keys(&routes, &mut problems);
+        let integrations = draft_integrations(resources, &routes, &mut problems);
+
+        let mut compiler = IntegrationCompiler::new(&integrations);
+        let mut named = HashMap::new();
+        for (id, resource) in &resources.stages {
+            let stage = Stage::compile(id, resources, resource, &routes, &mut compiler, &mut problems);
+            named.insert(id.clone(), Arc::new(stage));
+        }
+        if named.is_empty() && !problems.has_errors() {
+            problems.warning("stages", "", "there is no stage: every request is answered 404");
+        }
+        let problems = problems.sorted();
+        if problems.has_errors() {
+            return (None, problems);
+        }
+        let default = named
+            .remove(DEFAULT_STAGE)
+            .or_else(|| named.get(DEFAULT_STAGE_ALIAS).cloned());
+        let api_name = resources.api.as_ref().and_then(|api| api.name.clone());
+        let deployment = Deployment {
+            api_name,
+            named,
+            default,
+        };
+        (Some(deployment), problems)
+    }
+
+    /// The API's `Name`.
+    pub fn api_name(&self) -> Option<&str> {
+        self.api_name.as_deref()
+    }
+
+    /// The stage of a request, and the path below it (`R2.3`).
+    ///
+    /// A stage is found by the first segment after decoding. A stage named `$default` is never: it has no
+    /// segment of its own, so `/$default/x` is an ordinary path of the default stage.
+    pub fn stage<'a>(&self, path: &'a RequestPath) -> Option<(&Stage, Cow<'a, RequestPath>)> {
+        let first = path.segments().next().unwrap_or_default();
+        if let Some(stage) = self.named.get(first) {
+            return Some((stage, Cow::Owned(path.below_first_segment())));
+        }
+        let stage = self.default.as_deref()?;
+        Some((stage, Cow::Borrowed(path)))
+    }
+}
+
+fn draft_routes<'a>(resources: &'a Resources, problems: &mut Problems) -> BTreeMap<&'a str, RouteDraft<'a>> {
+    let mut drafts = BTreeMap::new();
+    for (id, route) in &resources.routes {
+        let integration = target(route, resources, problems);
+        let Some(text) = &route.route_key else {
+            problems.error_unless_known(&route.file, "/RouteKey", "the field is missing");
+            continue;
+        };
+        match RouteKey::parse(text) {
+            Ok(key) => {
+                let draft = RouteDraft {
+                    file: &route.file,
+                    key_text: text,
+                    key,
+                    integration,
+                };
+                drafts.insert(id.as_str(), draft);
+            }
+            Err(error) => problems.error(&route.file, "/RouteKey", error.to_string()),
+        }
+    }
+    drafts
+}
+
+/// The id of the integration that a route names (`R1.7`, `R1.11`).
+fn target<'a>(route: &'a RouteResource, resources: &'a Resources, problems: &mut Problems) -> Option<&'a str> {
+    let Some(target) = &route.target else {
+        problems.error_unless_known(
+            &route.file,
+            "/Target",
+            "the field is missing: a route needs an integration",
+        );
+        return None;
+    };
+    let Some(id) = target.strip_prefix("integrations/") else {
+        let text = format!("{target:?} is not of the form \"integrations/<id>\"");
+        problems.error(&route.file, "/Target", text);
+        return None;
+    };
+    match resources.integrations.get_key_value(id) {
+        Some((id, _)) => Some(id),
+        // A file that cannot be read has a problem of its own.
+        None if resources.has_file("integrations", id) => None,
+        None => {
+            let mut text = format!("there is no file integrations/{id}.json");
+            if let Some(id) = id
+                .strip_suffix(".json")
+                .filter(|id| resources.integrations.contains_key(*id))
+            {
+                text = format!("the target is written without .json: \"integrations/{id}\"");
+            }
+            problems.error(&route.file, "/Target", text);
+            None
+        }
+    }
+}
+
+/// Two keys that differ only in the names of their variables take the same requests (`R1.8`).
+fn refuse_equivalent_keys(routes: &BTreeMap<&str, RouteDraft<'_>>, problems: &mut Problems) {
+    let mut seen: HashMap<String, &RouteDraft<'_>> = HashMap::new();
+    for draft in routes.values() {
+        let twin = *seen.entry(without_names(draft)).or_insert(draft);
+        if std::ptr::eq(twin, draft) {
+            continue;
+        }
+        let text = if twin.key_text == draft.key_text {
+            format!("the route key {:?} is also that of {}", draft.key_text, twin.file)
+        } else {
+            format!(
+                "the route key {:?} takes the same requests as {:?} of {}",
+                draft.key_text, twin.key_text, twin.file
+            )
+        };
+        problems.error(draft.file, "/RouteKey", text);
+    }
+}
+
+/// The key with every variable's name taken out.
+fn without_names(draft: &RouteDraft<'_>) -> String {
+    let RouteKey::Path { method, path } = &draft.key else {
+        return draft.key_text.to_owned();
+    };
+    let mut text = format!("{method:?} ");
+    for segment in path {
+        text.push('/');
+        match segment {
+            Segment::Literal(literal) => text.push_str(literal),
+            Segment::Variable(_) => text.push_str("{}"),
+            Segment::Greedy(_) => text.push_str("{+}"),
+        }
+    }
+    text
+}
+
+fn draft_integrations<'a>(
+    resources: &'a Resources,
+    routes: &'a BTreeMap<&str, RouteDraft<'_>>,
+    problems: &mut Problems,
+) -> BTreeMap<&'a str, Draft<'a>> {
+    let mut users: BTreeMap<&str, Vec<&RouteKey>> = BTreeMap::new();
+    for route in routes.values() {
+        if let Some(id) = route.integration {
+            users.entry(id).or_default().push(&route.key);
+        }
+    }
+    let mut drafts = BTreeMap::new();
+    for (id, resource) in &resources.integrations {
+        let users = users.remove(id.as_str()).unwrap_or_default();
+        if let Some(draft) = Draft::check(resource, users, problems) {
+            drafts.insert(id.as_str(), draft);
+        }
+    }
+    drafts
+}

@@ -1,0 +1,381 @@
+//! Which route answers a request (`R1.12`–`R1.28`).
+//!
+//! [`Precedence`] is the one place that says which of two matching routes wins. Routes are sorted by it once;
+//! a tree over their segments then finds those that match, and the smallest rank among them is the answer. The
+//! tree knows nothing of the order, so another order would change nothing but `Precedence`.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::deployment::integration::Integration;
+use crate::message::Method;
+use crate::notation::path::{InvalidPath, RequestPath, decode_again};
+use crate::notation::route_key::{RouteKey, RouteMethod, Segment};
+
+/// A route that can be served.
+#[derive(Debug)]
+pub struct Route {
+    /// The file, for log lines.
+    pub file: String,
+    /// The key as written.
+    pub key_text: String,
+    /// What it answers to.
+    pub key: RouteKey,
+    /// Where its requests go.
+    pub integration: Arc<Integration>,
+}
+
+/// The route of a request, and what its path variables stand for.
+#[derive(Debug)]
+pub struct RouteMatch {
+    /// The route.
+    pub route: Arc<Route>,
+    /// The path variables in the order of the key, decoded twice (`R1.32`).
+    pub path_parameters: Vec<(String, String)>,
+}
+
+/// Which of two matching routes wins: the lesser one. The fields are the rules of `R1.19`, in order.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Precedence {
+    class: Class,
+    method: MethodRank,
+    segments: Vec<SegmentRank>,
+    longer_first: Reverse<usize>,
+}
+
+/// Rule 1: a complete match, then a greedy one, then `$default` (`R1.13`).
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Complete,
+    Greedy,
+    Default,
+}
+
+/// Rule 2: the method itself, then `ANY` (`R1.14`, `R1.18`).
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum MethodRank {
+    Exact,
+    Any,
+}
+
+/// Rule 3: from left to right, a literal, then a variable, then a greedy one (`R1.15`, `R1.16`).
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum SegmentRank {
+    Literal,
+    Variable,
+    Greedy,
+}
+
+impl Precedence {
+    /// The precedence of a route key.
+    pub fn of(key: &RouteKey) -> Precedence {
+        let RouteKey::Path { method, path } = key else {
+            return Precedence {
+                class: Class::Default,
+                method: MethodRank::Any,
+                segments: Vec::new(),
+                longer_first: Reverse(0),
+            };
+        };
+        Precedence {
+            class: match path.last() {
+                Some(Segment::Greedy(_)) => Class::Greedy,
+                _ => Class::Complete,
+            },
+            method: match method {
+                RouteMethod::Exact(_) => MethodRank::Exact,
+                RouteMethod::Any => MethodRank::Any,
+            },
+            segments: path.iter().map(SegmentRank::of).collect(),
+            longer_first: Reverse(path.len()),
+        }
+    }
+}
+
+impl SegmentRank {
+    fn of(segment: &Segment) -> SegmentRank {
+        match segment {
+            Segment::Literal(_) => SegmentRank::Literal,
+            Segment::Variable(_) => SegmentRank::Variable,
+            Segment::Greedy(_) => SegmentRank::Greedy,
+        }
+    }
+}
+
+/// A place in the order of precedence; 0 wins over all.
+type Rank = usize;
+
+/// The routes of a stage.
+#[derive(Debug, Default)]
+pub struct Routes {
+    by_rank: Vec<Arc<Route>>,
+    default: Option<Rank>,
+    tree: Node,
+}
+
+/// What can follow the segments that lead here.
+#[derive(Debug, Default)]
+struct Node {
+    /// The least rank of any route at or below this node, to leave out what cannot win any more.
+    least: Option<Rank>,
+    literals: HashMap<String, Node>,
+    variable: Option<Box<Node>>,
+    /// Routes whose path ends here.
+    complete: Vec<(RouteMethod, Rank)>,
+    /// Routes that take at least one more segment, however many there are.
+    greedy: Vec<(RouteMethod, Rank)>,
+}
+
+impl Routes {
+    /// Sorts the routes by precedence and builds the tree.
+    pub fn new(mut routes: Vec<Arc<Route>>) -> Routes {
+        routes.sort_by_cached_key(|route| Precedence::of(&route.key));
+        let mut built = Routes::default();
+        for (rank, route) in routes.iter().enumerate() {
+            match &route.key {
+                RouteKey::Default => built.default = Some(rank),
+                RouteKey::Path { method, path } => built.tree.insert(*method, path, rank),
+            }
+        }
+        built.by_rank = routes;
+        built
+    }
+
+    /// How many routes there are.
+    pub fn len(&self) -> usize {
+        self.by_rank.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_rank.is_empty()
+    }
+
+    /// The route for a method and a path below the stage; none is AWS's 404, there is no 405 (`R1.20`).
+    ///
+    /// # Errors
+    /// A captured value is not UTF-8 after its second decoding.
+    pub fn select(&self, method: Method, path: &RequestPath) -> Result<Option<RouteMatch>, InvalidPath> {
+        let segments: Vec<&str> = path.segments().collect();
+        let mut best = None;
+        self.tree.search(method, &segments, &mut best);
+        let Some(route) = best.or(self.default).and_then(|rank| self.by_rank.get(rank)) else {
+            return Ok(None);
+        };
+        Ok(Some(RouteMatch {
+            route: Arc::clone(route),
+            path_parameters: capture(&route.key, &segments)?,
+        }))
+    }
+}
+
+impl Node {
+    fn insert(&mut self, method: RouteMethod, path: &[Segment], rank: Rank) {
+        self.least = Some(self.least.map_or(rank, |least| least.min(rank)));
+        match path.split_first() {
+            None => self.complete.push((method, rank)),
+            Some((Segment::Greedy(_), _)) => self.greedy.push((method, rank)),
+            Some((Segment::Literal(text), rest)) => {
+                let child = self.literals.entry(text.clone()).or_default();
+                child.insert(method, rest, rank);
+            }
+            Some((Segment::Variable(_), rest)) => {
+                self.variable.get_or_insert_default().insert(method, rest, rank);
+            }
+        }
+    }
+
+    /// Lowers `best` to the least rank of the routes below this node that match.
+    fn search(&self, method: Method, segments: &[&str], best: &mut Option<Rank>) {
+        let Some(least) = self.least else { return };
+        if best.is_some_and(|best| best < least) {
+            return;
+        }
+        let Some((first, rest)) = segments.split_first() else {
+            return take_least(&self.complete, method, best);
+        };
+        if let Some(child) = self.literals.get(*first) {
+            child.search(method, rest, best);
+        }
+        if let Some(child) = &self.variable {
+            child.search(method, rest, best);
+        }
+        take_least(&self.greedy, method, best);
+    }
+}
+
+fn take_least(routes: &[(RouteMethod, Rank)], method: Method, best: &mut Option<Rank>) {
+    for (wanted, rank) in routes {
+        let matches = matches!(wanted, RouteMethod::Any) || *wanted == RouteMethod::Exact(method);
+        if matches && best.is_none_or(|best| *rank < best) {
+            *best = Some(*rank);
+        }
+    }
+}
+
+/// What the variables of a key stand for in a path that it matches.
+fn capture(key: &RouteKey, segments: &[&str]) -> Result<Vec<(String, String)>, InvalidPath> {
+    let RouteKey::Path { path, .. } = key else {
+        return Ok(Vec::new());
+    };
+    let mut parameters = Vec::new();
+    for (at, segment) in path.iter().enumerate() {
+        let (name, value) = match segment {
+            Segment::Literal(_) => continue,
+            Segment::Variable(name) => (name, segments.get(at).copied().unwrap_or_default().to_owned()),
+            Segment::Greedy(name) => (name, segments.get(at..).unwrap_or_default().join("/")),
+        };
+        parameters.push((name.clone(), decode_again(&value)?.into_owned()));
+    }
+    Ok(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deployment::integration::DEFAULT_TIMEOUT;
+    use crate::notation::uri::IntegrationUri;
+
+    fn routes(keys: &[String]) -> Routes {
+        let integration = Arc::new(Integration {
+            file: "integrations/x.json".into(),
+            method: None,
+            uri: IntegrationUri::parse("http://h").unwrap(),
+            timeout: DEFAULT_TIMEOUT,
+        });
+        let route = |key: &String| {
+            Arc::new(Route {
+                file: format!("routes/{key}.json"),
+                key_text: key.clone(),
+                key: RouteKey::parse(key).unwrap(),
+                integration: Arc::clone(&integration),
+            })
+        };
+        Routes::new(keys.iter().map(route).collect())
+    }
+
+    fn select(routes: &Routes, method: Method, path: &str) -> Option<String> {
+        let path = RequestPath::parse(path).unwrap();
+        let found = routes.select(method, &path).unwrap();
+        found.map(|found| found.route.key_text.clone())
+    }
+
+    /// Numbers that look random and are the same in every run.
+    struct Seeded(u64);
+
+    impl Seeded {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(self.0 >> 33).unwrap() % bound
+        }
+
+        fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+            from[self.below(from.len())]
+        }
+
+        fn key(&mut self) -> String {
+            if self.below(20) == 0 {
+                return "$default".into();
+            }
+            let mut key = format!("{} ", self.pick(&["GET", "POST", "ANY"]));
+            let length = self.below(4);
+            for at in 0..length {
+                let segments = if at + 1 == length {
+                    &["a", "b", "{}", "{+}"][..]
+                } else {
+                    &["a", "b", "{}"]
+                };
+                let segment = self.pick(segments).replace('{', &format!("{{v{at}"));
+                key += &format!("/{segment}");
+            }
+            if length == 0 { key + "/" } else { key }
+        }
+    }
+
+    /// R1.19 read literally: of the keys that match, the one that no other beats, rule after rule.
+    fn oracle(keys: &[String], method: &str, path: &str) -> Option<String> {
+        let asked: Vec<&str> = path[1..].split('/').collect();
+        let parts = |key: &String| -> Vec<String> { key.split(['/']).skip(1).map(str::to_owned).collect() };
+        let kind = |part: &String| {
+            if part.ends_with("+}") {
+                2
+            } else {
+                u8::from(part.starts_with('{'))
+            }
+        };
+        let matches = |key: &&String| {
+            let template = parts(key);
+            let greedy = template.last().is_some_and(|part| kind(part) == 2);
+            let wanted = key.split(' ').next().unwrap();
+            *key == "$default"
+                || ((wanted == "ANY" || wanted == method)
+                    && if greedy {
+                        asked.len() >= template.len()
+                    } else {
+                        asked.len() == template.len()
+                    }
+                    && template
+                        .iter()
+                        .zip(&asked)
+                        .all(|(part, asked)| kind(part) > 0 || part == asked))
+        };
+        let order = |key: &&String| {
+            let template = parts(key);
+            let class = if *key == "$default" {
+                2
+            } else {
+                u8::from(template.last().is_some_and(|part| kind(part) == 2))
+            };
+            let kinds: Vec<u8> = template.iter().map(kind).collect();
+            (class, key.starts_with("ANY"), kinds, Reverse(template.len()))
+        };
+        keys.iter().filter(matches).min_by_key(order).cloned()
+    }
+
+    #[test]
+    fn random_tables_agree_with_a_literal_reading_of_r1_19() {
+        let mut random = Seeded(1);
+        let mut matched = 0;
+        for table in 0..2_000 {
+            let mut keys: Vec<String> = (0..=random.below(12)).map(|_| random.key()).collect();
+            keys.sort();
+            keys.dedup();
+            let routes = routes(&keys);
+            for _ in 0..20 {
+                let method = [Method::Get, Method::Post, Method::Put][random.below(3)];
+                let path: String = (0..=random.below(3))
+                    .map(|_| format!("/{}", random.pick(&["a", "b", "c", ""])))
+                    .collect();
+                let expected = oracle(&keys, method.as_str(), &path);
+                matched += usize::from(expected.is_some());
+                let got = select(&routes, method, &path);
+                assert_eq!(got, expected, "table {table}: {keys:?}, {} {path}", method.as_str());
+            }
+        }
+        assert!(matched > 10_000, "the tables hardly match anything: {matched}");
+    }
+
+    #[test]
+    fn a_deep_request_costs_no_more_than_the_deepest_route() {
+        let routes = routes(&["GET /a/{b}".into(), "GET /{c+}".into()]);
+        let path = "/a".repeat(5_000);
+        assert_eq!(select(&routes, Method::Get, &path).as_deref(), Some("GET /{c+}"));
+    }
+
+    #[test]
+    fn ten_thousand_routes_are_not_scanned() {
+        let mut keys: Vec<String> = (0..10_000).map(|at| format!("GET /r{at}/{{id}}")).collect();
+        keys.push("GET /{any+}".into());
+        let routes = routes(&keys);
+        assert_eq!(
+            select(&routes, Method::Get, "/r9999/x").as_deref(),
+            Some("GET /r9999/{id}")
+        );
+        assert_eq!(select(&routes, Method::Get, "/none/x").as_deref(), Some("GET /{any+}"));
+        assert_eq!(routes.tree.literals.len(), 10_000);
+    }
+}

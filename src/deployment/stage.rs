@@ -1,0 +1,145 @@
+//! A stage: a name, and the routes that it serves.
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html>
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::deployment::integration::IntegrationCompiler;
+use crate::deployment::routes::{Route, Routes};
+use crate::deployment::{DEFAULT_STAGE, RouteDraft};
+use crate::problem::{Problems, member};
+use crate::resource::Resources;
+use crate::resource::stage::Stage as Resource;
+
+/// Most characters of a stage's name (`R2.1`).
+const MAX_NAME_LENGTH: usize = 128;
+
+/// Most characters of a stage variable's name (`R2.11`).
+const MAX_VARIABLE_NAME_LENGTH: usize = 64;
+
+/// Most characters of a stage variable's value: the larger of AWS's two figures (`R2.11`).
+const MAX_VARIABLE_LENGTH: usize = 2048;
+
+/// What is served under one first path segment.
+#[derive(Debug)]
+pub struct Stage {
+    /// The name, `$default` for the default stage.
+    pub name: String,
+    /// The routes, ready to be chosen from.
+    pub routes: Routes,
+}
+
+impl Stage {
+    /// Checks a stage and compiles its routes.
+    pub(super) fn compile(
+        id: &str,
+        resources: &Resources,
+        resource: &Resource,
+        routes: &BTreeMap<&str, RouteDraft<'_>>,
+        integrations: &mut IntegrationCompiler<'_>,
+        problems: &mut Problems,
+    ) -> Stage {
+        check_name(id, resource, problems);
+        check_variables(resource, problems);
+        let mut served = Vec::new();
+        for draft in chosen(resources, resource, routes, problems) {
+            let Some(target) = draft.integration else {
+                continue;
+            };
+            let Some(integration) = integrations.compile(target, id, resource, problems) else {
+                continue;
+            };
+            served.push(Arc::new(Route {
+                file: draft.file.to_owned(),
+                key_text: draft.key_text.to_owned(),
+                key: draft.key.clone(),
+                integration,
+            }));
+        }
+        Stage {
+            name: id.to_owned(),
+            routes: Routes::new(served),
+        }
+    }
+}
+
+fn check_name(id: &str, resource: &Resource, problems: &mut Problems) {
+    let is_name = (1..=MAX_NAME_LENGTH).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if id != DEFAULT_STAGE && !is_name {
+        let text = format!(
+            "the file name {id:?} is not a stage name: letters, digits, - and _, {MAX_NAME_LENGTH} characters at most, or $default"
+        );
+        problems.error(&resource.file, "", text);
+    }
+    let named = [("/StageName", &resource.stage_name), ("/Name", &resource.name)];
+    for (pointer, name) in named {
+        if let Some(name) = name.as_deref().filter(|name| *name != id) {
+            problems.error(
+                &resource.file,
+                pointer,
+                format!("{name:?} is not the file's name, {id:?}"),
+            );
+        }
+    }
+}
+
+fn check_variables(resource: &Resource, problems: &mut Problems) {
+    for (name, value) in &resource.stage_variables {
+        let pointer = member("/StageVariables", name);
+        let is_name = (1..=MAX_VARIABLE_NAME_LENGTH).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            let text = format!(
+                "{name:?} is not a stage variable's name: letters, digits and _, {MAX_VARIABLE_NAME_LENGTH} characters at most"
+            );
+            problems.error(&resource.file, pointer.as_str(), text);
+        }
+        if value.len() > MAX_VARIABLE_LENGTH {
+            let text = format!(
+                "the value has {} characters, {MAX_VARIABLE_LENGTH} at most",
+                value.len()
+            );
+            problems.error(&resource.file, pointer.as_str(), text);
+        }
+        let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-._~:/?#&=,".contains(character);
+        if let Some(character) = value.chars().find(|character| !is_allowed(*character)) {
+            let text = format!("the value has {character:?}, which a stage variable cannot have");
+            problems.error(&resource.file, pointer.as_str(), text);
+        }
+    }
+}
+
+/// The routes of the stage's list, or all.
+fn chosen<'a, 'b>(
+    resources: &Resources,
+    resource: &Resource,
+    routes: &'a BTreeMap<&str, RouteDraft<'b>>,
+    problems: &mut Problems,
+) -> Vec<&'a RouteDraft<'b>> {
+    let Some(list) = &resource.routes else {
+        return routes.values().collect();
+    };
+    let mut chosen = BTreeMap::new();
+    for (at, entry) in list.iter().enumerate() {
+        let pointer = format!("/Routes/{at}");
+        let Some(id) = entry.strip_prefix("routes/") else {
+            let text = format!("{entry:?} is not of the form \"routes/<id>\"");
+            problems.error(&resource.file, pointer, text);
+            continue;
+        };
+        match routes.get(id) {
+            Some(draft) if chosen.insert(id, draft).is_some() => {
+                problems.warning(&resource.file, pointer, format!("{entry:?} is listed twice"));
+            }
+            Some(_) => {}
+            // A route that cannot be read has a problem of its own.
+            None if resources.has_file("routes", id) => {}
+            None => problems.error(&resource.file, pointer, format!("there is no file routes/{id}.json")),
+        }
+    }
+    chosen.into_values().collect()
+}
