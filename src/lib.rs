@@ -19,3 +19,9 @@ pub mod resource;
 pub mod store;
 // The files, checked and compiled.
 pub mod deployment;
+// One request.
+pub mod error;
+pub mod context;
+pub mod integration;
+pub mod reload;
+pub mod gateway;
