@@ -25,3 +25,8 @@ pub mod context;
 pub mod integration;
 pub mod reload;
 pub mod gateway;
+// The rest of the program.
+pub mod watcher;
+pub mod admin;
+pub mod front;
+pub mod server;
