@@ -1,0 +1,1181 @@
+//! The program from outside: command line, environment, output, signals and exit status.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::support::client::{Answer, Client, PATIENCE, exchange, get};
+use crate::support::directory::{Directory, http_proxy, pass_everything, route};
+use crate::support::endpoint::{Endpoint, Next, Recorded, nobody};
+
+/// The options of `serve`, and a value that each can take.
+const OPTIONS: [(&str, &str); 6] = [
+    ("--root", "."),
+    ("--listen", "127.0.0.1:0"),
+    ("--admin", "off"),
+    ("--workers", "3"),
+    ("--upstream-ca", ""),
+    ("--grace", "1"),
+];
+
+/// Much less than the grace that is given beside it.
+const AT_ONCE: Duration = Duration::from_secs(8);
+
+// ---- The harness ----
+
+/// The program with an environment that says nothing to it.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_apigateway"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("APIGATEWAY_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A process that does not outlive its test.
+struct Running {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    said: Vec<String>,
+    complained: Vec<String>,
+}
+
+/// All that a process left behind.
+#[derive(Debug)]
+struct Ended {
+    status: ExitStatus,
+    stdout: Vec<String>,
+    stderr: Vec<String>,
+}
+
+impl Running {
+    fn spawn(mut command: Command) -> Running {
+        let mut child = command.spawn().unwrap();
+        let stdout = lines(child.stdout.take().unwrap());
+        let stderr = lines(child.stderr.take().unwrap());
+        Running {
+            child,
+            stdout,
+            stderr,
+            said: Vec::new(),
+            complained: Vec::new(),
+        }
+    }
+
+    /// The next line of stdout, waited for.
+    fn says(&mut self) -> String {
+        match self.stdout.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                self.said.push(line.clone());
+                line
+            }
+            Err(error) => panic!("{error}; stderr: {:?}", self.stderr.try_iter().collect::<Vec<_>>()),
+        }
+    }
+
+    /// Reads stderr until a line holds that text.
+    fn complains(&mut self, text: &str) -> String {
+        loop {
+            let line = self.stderr.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("{error}: no {text:?} in {:?}", self.complained));
+            self.complained.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end. Both pipes close with the process, so there is nothing to poll.
+    fn end(mut self) -> Ended {
+        let until = Instant::now() + PATIENCE;
+        drain(&self.stdout, &mut self.said, until);
+        drain(&self.stderr, &mut self.complained, until);
+        Ended {
+            status: self.child.wait().unwrap(),
+            stdout: std::mem::take(&mut self.said),
+            stderr: std::mem::take(&mut self.complained),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            if sender.send(line.unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn drain(pipe: &Receiver<String>, lines: &mut Vec<String>, until: Instant) {
+    loop {
+        match pipe.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(line) => lines.push(line),
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => panic!("the program does not end; so far {lines:?}"),
+        }
+    }
+}
+
+/// A command that is expected to end by itself.
+fn run(arguments: &[&str]) -> Ended {
+    let mut command = program();
+    command.args(arguments);
+    Running::spawn(command).end()
+}
+
+fn run_with(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+    let mut command = program();
+    command.args(arguments).envs(environment.iter().copied());
+    Running::spawn(command).end()
+}
+
+fn check(directory: &Directory) -> Ended {
+    run(&["check", "--root", directory.path().to_str().unwrap()])
+}
+
+impl Ended {
+    fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| panic!("{self:?}"))
+    }
+
+    /// It failed with 1 and one line on stderr, and nothing on stdout.
+    fn refusal(&self) -> &str {
+        assert_eq!(self.code(), 1, "{self:?}");
+        assert_eq!(self.stdout, [""; 0], "{self:?}");
+        assert_eq!(self.stderr.len(), 1, "{self:?}");
+        &self.stderr[0]
+    }
+}
+
+/// A gateway in a process of its own.
+struct Served {
+    running: Running,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// The address that a line announces after `what`.
+fn announced(line: &str, what: &str) -> SocketAddr {
+    let address = line.strip_prefix(what).unwrap_or_else(|| panic!("{line:?}"));
+    address.parse().unwrap_or_else(|error| panic!("{line:?}: {error}"))
+}
+
+fn serve(directory: &Directory, more: &[&str]) -> Served {
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--root"]);
+    command.arg(directory.path()).args(more);
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    let admin = announced(&running.says(), "admin on http://");
+    Served {
+        running,
+        address,
+        admin,
+    }
+}
+
+impl Served {
+    /// Waits until no connection is taken, which is the first thing that a stop does.
+    fn is_stopping(&self) {
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.address).is_ok() {
+            assert!(Instant::now() < until, "connections are still accepted");
+            thread::yield_now();
+        }
+    }
+}
+
+/// An endpoint that tells of a request and answers it only when it is let to.
+fn waiting_endpoint() -> (Endpoint, Sender<()>) {
+    let (release, gate) = channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    let endpoint = Endpoint::start(move |stream: &mut TcpStream, _: &Recorded| {
+        let _ = gate.lock().unwrap().recv_timeout(PATIENCE);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+        Next::KeepAlive
+    });
+    (endpoint, release)
+}
+
+/// A gateway with a request in flight, of which the endpoint knows already.
+fn in_flight(more: &[&str]) -> (Served, Client, Endpoint, Sender<()>, Directory) {
+    let (endpoint, release) = waiting_endpoint();
+    let directory = Directory::of(&pass_everything(endpoint.address));
+    let served = serve(&directory, more);
+    let mut client = Client::connect(served.address);
+    client.send("GET /slow HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+    endpoint.next();
+    (served, client, endpoint, release, directory)
+}
+
+/// An API that can be served and calls nobody.
+fn small_api() -> Directory {
+    Directory::of(&pass_everything(nobody()))
+}
+
+// ---- Commands and options ----
+
+#[test]
+fn the_version_is_the_package_s() {
+    let ended = run(&["--version"]);
+    assert_eq!(ended.code(), 0);
+    assert_eq!(ended.stdout, [concat!("apigateway ", env!("CARGO_PKG_VERSION"))]);
+    assert_eq!(ended.stderr, [""; 0]);
+}
+
+#[test]
+fn help_tells_the_commands() {
+    let ended = run(&["--help"]);
+    assert_eq!(ended.code(), 0);
+    assert!(ended.stdout[0].starts_with("Usage: apigateway "), "{ended:?}");
+    let text = ended.stdout.join("\n");
+    for word in ["serve", "check", "--version", "--help", "APIGATEWAY_"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert_eq!(ended.stderr, [""; 0]);
+}
+
+#[test]
+fn help_of_serve_lists_every_option_with_its_default() {
+    let ended = run(&["serve", "--help"]);
+    assert_eq!(ended.code(), 0);
+    let mut listed: Vec<&str> = ended
+        .stdout
+        .iter()
+        .filter_map(|line| line.strip_prefix("  --")?.split([' ', ',']).next())
+        .collect();
+    listed.sort_unstable();
+    let mut options: Vec<&str> = OPTIONS.iter().map(|(name, _)| &name[2..]).chain(["help"]).collect();
+    options.sort_unstable();
+    assert_eq!(listed, options);
+    let text = ended.stdout.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    for (option, default) in [
+        ("--root", "."),
+        ("--listen", "127.0.0.1:8000"),
+        ("--admin", "127.0.0.1:8001"),
+        ("--workers", "512"),
+        ("--grace", "25"),
+    ] {
+        let described = text.rsplit(&format!("{option} ")).next().unwrap();
+        let own = described.split(" --").next().unwrap();
+        assert!(own.ends_with(&format!("default: {default}")), "{option}: {own}");
+    }
+}
+
+#[test]
+fn help_of_check_lists_root() {
+    let ended = run(&["check", "--help"]);
+    assert_eq!(ended.code(), 0);
+    assert!(
+        ended.stdout.iter().any(|line| line.starts_with("  --root ")),
+        "{ended:?}"
+    );
+    assert!(!ended.stdout.iter().any(|line| line.contains("--listen")), "{ended:?}");
+}
+
+#[test]
+fn without_a_command_it_serves_the_directory_it_stands_in() {
+    let directory = small_api();
+    let mut command = program();
+    command.current_dir(directory.path());
+    command
+        .env("APIGATEWAY_LISTEN", "127.0.0.1:0")
+        .env("APIGATEWAY_ADMIN", "off");
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    assert_eq!(get(address, "/x").status, 503);
+}
+
+#[test]
+fn options_without_a_command_are_those_of_serve() {
+    let directory = small_api();
+    let mut command = program();
+    command
+        .args(["--admin", "off", "--listen", "127.0.0.1:0", "--root"])
+        .arg(directory.path());
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    assert_eq!(get(address, "/x").status, 503);
+}
+
+#[test]
+fn a_directory_may_be_called_like_a_command() {
+    let directory = small_api();
+    for name in ["check", "serve"] {
+        std::os::unix::fs::symlink(directory.path(), directory.path().join(name)).unwrap();
+        let mut command = program();
+        command.current_dir(directory.path());
+        command.args(["--root", name, "--listen", "127.0.0.1:0", "--admin", "off"]);
+        let mut running = Running::spawn(command);
+        announced(&running.says(), "listening on http://");
+    }
+}
+
+#[test]
+fn unknown_options_and_commands_are_refused_by_name() {
+    for (arguments, named) in [
+        (&["--bogus"][..], "--bogus"),
+        (&["--bogus", "x"], "--bogus"),
+        (&["serve", "--bogus", "x"], "--bogus"),
+        (&["check", "--listen", "127.0.0.1:0"], "--listen"),
+        (&["check", "more"], "more"),
+        (&["serve", "more"], "more"),
+        (&["frobnicate"], "frobnicate"),
+        (&["Serve"], "Serve"),
+    ] {
+        let ended = run(arguments);
+        assert!(ended.refusal().contains(named), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn an_option_without_a_value_is_refused_by_name() {
+    for (option, _) in OPTIONS {
+        let ended = run(&["serve", option]);
+        assert!(ended.refusal().contains(option), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_option_twice_is_refused_by_name() {
+    for (option, value) in OPTIONS {
+        let ended = run(&["serve", option, value, option, value]);
+        assert!(ended.refusal().contains(option), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_line_whatever_was_given() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    let serve = ["serve", "--root", root, "--listen", "127.0.0.1:0"];
+    for arguments in [
+        &["serve", "--root", "no\nwhere"][..],
+        &["serve", "--root", root, "--listen", "no\nwhere"],
+        &[&serve[..], &["--admin", "no\nwhere"]].concat(),
+        &[&serve[..], &["--admin", "off", "--upstream-ca", "no\nwhere"]].concat(),
+        &["serve", "--grace", "1\n2"],
+        &["serve", "--workers", "1\n2"],
+        &["serve", "--bo\ngus", "x"],
+        &["frob\nnicate"],
+    ] {
+        run(arguments).refusal();
+    }
+}
+
+#[test]
+fn an_argument_that_is_not_utf8_is_refused() {
+    let mut command = program();
+    command
+        .arg("serve")
+        .arg("--root")
+        .arg(OsString::from_vec(b"/\xff".to_vec()));
+    let ended = Running::spawn(command).end();
+    assert!(ended.refusal().contains("UTF-8"), "{ended:?}");
+}
+
+/// Values that an option cannot have, for the flag and for the variable.
+const BAD_VALUES: [(&str, &[&str]); 4] = [
+    (
+        "--listen",
+        &["nonsense", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:http", ":", ""],
+    ),
+    ("--admin", &["nonsense", "Off", "127.0.0.1:-1", ""]),
+    ("--workers", &["0", "-1", "1.5", "many", "", "99999999999999999999999"]),
+    (
+        "--grace",
+        &["-1", "1.5", "1s", "forever", "", "99999999999999999999999"],
+    ),
+];
+
+#[test]
+fn bad_values_are_refused_with_the_option_s_name() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    for (option, values) in BAD_VALUES {
+        for value in values {
+            let mut arguments = vec!["serve", "--root", root];
+            for (name, good) in [("--listen", "127.0.0.1:0"), ("--admin", "off")] {
+                if name != option {
+                    arguments.extend([name, good]);
+                }
+            }
+            arguments.extend([option, value]);
+            let ended = run(&arguments);
+            let line = ended.refusal();
+            assert!(
+                line.contains(option) && line.contains(value),
+                "{option} {value:?}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bad_values_in_the_environment_are_refused_with_the_option_s_or_the_variable_s_name() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    for (option, values) in BAD_VALUES {
+        let variable = variable(option);
+        for value in values {
+            let mut environment = vec![
+                ("APIGATEWAY_ROOT", root),
+                ("APIGATEWAY_LISTEN", "127.0.0.1:0"),
+                ("APIGATEWAY_ADMIN", "off"),
+            ];
+            environment.push((variable.as_str(), value));
+            let ended = run_with(&["serve"], &environment);
+            let line = ended.refusal();
+            assert!(
+                (line.contains(option) || line.contains(&variable)) && line.contains(value),
+                "{variable}={value:?}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_is_refused_by_name() {
+    for (option, _) in OPTIONS {
+        let mut command = program();
+        command.arg("serve");
+        command.env(variable(option), OsString::from_vec(b"\xff".to_vec()));
+        let ended = Running::spawn(command).end();
+        assert!(ended.refusal().contains(&variable(option)), "{ended:?}");
+    }
+}
+
+fn variable(option: &str) -> String {
+    format!("APIGATEWAY_{}", option[2..].replace('-', "_").to_uppercase())
+}
+
+#[test]
+fn the_environment_gives_root_listen_and_admin() {
+    let directory = small_api();
+    let mut command = program();
+    command.arg("serve");
+    command.env("APIGATEWAY_ROOT", directory.path());
+    command
+        .env("APIGATEWAY_LISTEN", "localhost:0")
+        .env("APIGATEWAY_ADMIN", "127.0.0.1:0");
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    let admin = announced(&running.says(), "admin on http://");
+    assert_eq!(get(address, "/x").status, 503);
+    assert_eq!(get(admin, "/healthz").text(), "ok");
+}
+
+#[test]
+fn the_flag_wins_over_the_environment() {
+    let directory = small_api();
+    let mut command = program();
+    for (option, _) in OPTIONS {
+        command.env(variable(option), "neither a path, an address nor a number");
+    }
+    let roots = Directory::empty();
+    roots.write("ca.pem", include_str!("cli_ca.pem"));
+    command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--workers",
+        "3",
+        "--grace",
+        "1",
+    ]);
+    command.arg("--root").arg(directory.path());
+    command.arg("--upstream-ca").arg(roots.path().join("ca.pem"));
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    announced(&running.says(), "admin on http://");
+    assert_eq!(get(address, "/x").status, 503);
+}
+
+#[test]
+fn check_takes_its_root_from_the_environment_too() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    let ended = run_with(&["check"], &[("APIGATEWAY_ROOT", root)]);
+    assert_eq!(
+        (ended.code(), ended.stdout.as_slice()),
+        (0, &["0 errors, 0 warnings".to_owned()][..])
+    );
+    let ended = run_with(&["check", "--root", root], &[("APIGATEWAY_ROOT", "/nowhere")]);
+    assert_eq!(ended.code(), 0, "{ended:?}");
+}
+
+#[test]
+fn the_environment_gives_grace() {
+    let (endpoint, _release) = waiting_endpoint();
+    let directory = Directory::of(&pass_everything(endpoint.address));
+    let mut command = program();
+    command.env("APIGATEWAY_GRACE", "0").env("APIGATEWAY_ADMIN", "off");
+    command
+        .args(["--listen", "127.0.0.1:0", "--root"])
+        .arg(directory.path());
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    Client::connect(address).send("GET /slow HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+    endpoint.next();
+    let start = Instant::now();
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code(), 0);
+    assert!(start.elapsed() < AT_ONCE);
+}
+
+#[test]
+fn workers_from_flag_and_environment_limit_what_is_handled_at_once() {
+    for from_flag in [true, false] {
+        let (endpoint, release) = waiting_endpoint();
+        let directory = Directory::of(&pass_everything(endpoint.address));
+        let mut command = program();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--root"])
+            .arg(directory.path());
+        if from_flag {
+            command.args(["--workers", "1"]).env("APIGATEWAY_WORKERS", "50");
+        } else {
+            command.env("APIGATEWAY_WORKERS", "1");
+        }
+        let mut running = Running::spawn(command);
+        let address = announced(&running.says(), "listening on http://");
+        let request = "GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n";
+        let mut clients: Vec<Client> = (0..2).map(|_| Client::connect(address)).collect();
+        clients[0].send(request);
+        endpoint.next();
+        // The second waits for the only worker, or is refused; it does not reach the endpoint beside the first.
+        clients[1].send(request);
+        let until = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < until {
+            assert_eq!(endpoint.rest(), []);
+            thread::yield_now();
+        }
+        release.send(()).unwrap();
+        assert_eq!(clients[0].answer_to("GET").text(), "late");
+        release.send(()).unwrap();
+        assert!([200, 503].contains(&clients[1].answer_to("GET").status));
+    }
+}
+
+// ---- What keeps it from starting ----
+
+#[test]
+fn an_address_in_use_is_refused_with_option_and_address() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (listen, admin, option) in [
+        (address.as_str(), "off", "--listen"),
+        ("127.0.0.1:0", address.as_str(), "--admin"),
+    ] {
+        let ended = run(&["serve", "--root", root, "--listen", listen, "--admin", admin]);
+        let line = ended.refusal();
+        assert!(line.contains(option) && line.contains(&address), "{line}");
+    }
+}
+
+#[test]
+fn a_root_that_is_no_directory_is_refused() {
+    let file = Directory::empty();
+    file.write("file", "");
+    for root in ["/nowhere/at/all", file.path().join("file").to_str().unwrap()] {
+        let ended = run(&["serve", "--root", root, "--listen", "127.0.0.1:0", "--admin", "off"]);
+        let line = ended.refusal();
+        assert!(line.contains(root) && line.contains(": error: "), "{line}");
+        let ended = run(&["check", "--root", root]);
+        assert_eq!(ended.code(), 1);
+        assert_eq!(ended.stdout, [line, "1 errors, 0 warnings"]);
+    }
+}
+
+#[test]
+fn each_missing_directory_is_an_error_and_optional_ones_are_not() {
+    let directory = Directory::empty();
+    let ended = check(&directory);
+    assert_eq!(ended.code(), 1);
+    assert_eq!(
+        ended.stdout,
+        [
+            "integrations#: error: the directory is missing",
+            "routes#: error: the directory is missing",
+            "stages#: error: the directory is missing",
+            "3 errors, 0 warnings"
+        ]
+    );
+    let ended = check(&Directory::of(&[]));
+    assert_eq!(ended.code(), 0);
+    assert_eq!(
+        ended.stdout,
+        [
+            "stages#: warning: there is no stage: every request is answered 404",
+            "0 errors, 1 warnings"
+        ]
+    );
+}
+
+#[test]
+fn a_file_where_a_directory_should_be_is_an_error() {
+    let directory = Directory::empty();
+    directory.write("stages", "");
+    directory.write("routes/.keep", "");
+    directory.write("integrations/.keep", "");
+    let ended = check(&directory);
+    assert_eq!(ended.code(), 1);
+    assert_eq!(
+        ended.stdout,
+        [
+            "stages#: error: the directory cannot be read: Not a directory (os error 20)",
+            "1 errors, 0 warnings"
+        ]
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_are_errors_with_the_reason() {
+    let directory = small_api();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("routes/directory.json")).unwrap();
+    std::os::unix::fs::symlink("nowhere", at("routes/link.json")).unwrap();
+    std::os::unix::fs::symlink("loop.json", at("routes/loop.json")).unwrap();
+    std::os::unix::fs::symlink("nowhere", at("api.json")).unwrap();
+    std::fs::write(at("integrations/latin1.json"), b"{\"Description\": \"caf\xe9\"}").unwrap();
+    let full = "x".repeat(1024 * 1024 - 2);
+    directory.write("integrations/most.json", &format!("\"{full}\""));
+    directory.write("integrations/more.json", &format!("\"{full}x\""));
+    let ended = check(&directory);
+    assert_eq!(ended.code(), 1);
+    assert_eq!(
+        ended.stdout,
+        [
+            "api.json#: error: cannot be read: No such file or directory (os error 2)",
+            "integrations/latin1.json#: error: is not UTF-8: invalid utf-8 sequence of 1 bytes from index 20",
+            "integrations/more.json#: error: is larger than 1048576 bytes",
+            "integrations/most.json#: error: must be a JSON object, not a string",
+            "routes/directory.json#: error: is not a regular file",
+            "routes/link.json#: error: cannot be read: No such file or directory (os error 2)",
+            "routes/loop.json#: error: cannot be read: Too many levels of symbolic links (os error 40)",
+            "7 errors, 0 warnings"
+        ]
+    );
+}
+
+#[test]
+fn a_named_pipe_is_refused_and_not_waited_for() {
+    let directory = small_api();
+    for name in ["routes/x.json", "api.json"] {
+        let made = Command::new("mkfifo")
+            .arg(directory.path().join(name))
+            .status()
+            .unwrap();
+        assert!(made.success());
+    }
+    let ended = check(&directory);
+    assert_eq!(ended.code(), 1);
+    assert_eq!(
+        ended.stdout,
+        [
+            "api.json#: error: is not a regular file",
+            "routes/x.json#: error: is not a regular file",
+            "2 errors, 0 warnings"
+        ]
+    );
+}
+
+#[test]
+fn a_symbolic_link_to_a_file_is_read() {
+    let directory = small_api();
+    let elsewhere = Directory::empty();
+    elsewhere.write("a", &route("GET /a", "up").to_string());
+    std::os::unix::fs::symlink(elsewhere.path().join("a"), directory.path().join("routes/a.json")).unwrap();
+    let ended = check(&directory);
+    // `GET /a` has no {proxy}, but another route of the integration has.
+    assert_eq!((ended.code(), ended.stdout.len()), (0, 1), "{ended:?}");
+}
+
+#[test]
+fn upstream_ca_must_be_a_file_with_certificates() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    let files = Directory::empty();
+    files.write("empty.pem", "");
+    files.write("prose.pem", "There is no certificate in here.\n");
+    files.write(
+        "broken.pem",
+        "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+    );
+    files.write(
+        "garbage.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    files.write(
+        "key.pem",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    );
+    files.write("good.pem", include_str!("cli_ca.pem"));
+    files.write(
+        "mixed.pem",
+        &format!(
+            "{}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            include_str!("cli_ca.pem")
+        ),
+    );
+    let serve = ["serve", "--root", root, "--listen", "127.0.0.1:0", "--admin", "off"];
+    for name in [
+        "missing.pem",
+        "empty.pem",
+        "prose.pem",
+        "broken.pem",
+        "garbage.pem",
+        "key.pem",
+        "mixed.pem",
+        ".",
+    ] {
+        let path = files.path().join(name);
+        let path = path.to_str().unwrap();
+        let ended = run(&[&serve[..], &["--upstream-ca", path]].concat());
+        let line = ended.refusal();
+        assert!(line.contains("--upstream-ca") && line.contains(path), "{line}");
+        let ended = run_with(&serve, &[("APIGATEWAY_UPSTREAM_CA", path)]);
+        let line = ended.refusal();
+        let named = line.contains("--upstream-ca") || line.contains("APIGATEWAY_UPSTREAM_CA");
+        assert!(named && line.contains(path), "{line}");
+    }
+    let good = files.path().join("good.pem");
+    let mut command = program();
+    command.args(serve).arg("--upstream-ca").arg(good);
+    announced(&Running::spawn(command).says(), "listening on http://");
+}
+
+#[test]
+fn broken_files_are_told_on_stderr_as_check_tells_them() {
+    let directory = small_api();
+    directory.write("routes/b.json", "{}");
+    directory.write("stages/v0.json", "{\"Colour\": 1}");
+    let ended = run(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--root",
+        directory.path().to_str().unwrap(),
+    ]);
+    assert_eq!(ended.code(), 1);
+    assert_eq!(ended.stdout, [""; 0]);
+    let mut told = check(&directory).stdout;
+    assert_eq!(told.pop().as_deref(), Some("2 errors, 1 warnings"));
+    assert_eq!(ended.stderr, told);
+}
+
+#[test]
+fn broken_files_are_told_before_anything_is_bound() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let directory = small_api();
+    directory.write("routes/b.json", "");
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = run(&[
+        "serve",
+        "--listen",
+        &address,
+        "--admin",
+        "off",
+        "--root",
+        directory.path().to_str().unwrap(),
+    ]);
+    assert!(ended.refusal().starts_with("routes/b.json#: error: "), "{ended:?}");
+}
+
+// ---- check ----
+
+#[test]
+fn check_prints_a_line_a_problem_and_the_counts() {
+    let directory = small_api();
+    let ended = check(&directory);
+    assert_eq!(
+        (ended.code(), ended.stdout.as_slice()),
+        (0, &["0 errors, 0 warnings".to_owned()][..])
+    );
+    assert_eq!(ended.stderr, [""; 0]);
+
+    directory.write("api.json", "{\"Colour\": \"red\"}");
+    let ended = check(&directory);
+    assert_eq!(ended.code(), 0, "a warning is no error");
+    assert_eq!(
+        ended.stdout,
+        ["api.json#/Colour: warning: unknown field", "0 errors, 1 warnings"]
+    );
+
+    directory.write(
+        "routes/b.json",
+        "{\"RouteKey\": \"GET /b/\", \"Target\": \"integrations/up\"}",
+    );
+    let ended = check(&directory);
+    assert_eq!(ended.code(), 1);
+    assert_eq!(
+        ended.stdout,
+        [
+            "api.json#/Colour: warning: unknown field",
+            "routes/b.json#/RouteKey: error: the path must not end in '/'",
+            "1 errors, 1 warnings"
+        ]
+    );
+    assert_eq!(ended.stderr, [""; 0]);
+}
+
+#[test]
+fn check_binds_and_writes_nothing() {
+    let directory = small_api();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let root = directory.path().to_str().unwrap();
+    let ended = run_with(
+        &["check", "--root", root],
+        &[("APIGATEWAY_LISTEN", &address), ("APIGATEWAY_ADMIN", &address)],
+    );
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    let names = std::fs::read_dir(root).unwrap().count();
+    assert_eq!(names, 3);
+}
+
+// ---- serve ----
+
+#[test]
+fn stdout_has_a_line_a_listener_and_no_more() {
+    let directory = small_api();
+    let served = serve(&directory, &[]);
+    assert!(served.address.ip().is_loopback() && served.address.port() != 0);
+    assert_ne!(served.address, served.admin);
+    assert_eq!(get(served.address, "/x").status, 503);
+    assert_eq!(get(served.admin, "/healthz").status, 200);
+    served.running.signal(Signal::TERM);
+    let expected = [
+        format!("listening on http://{}", served.address),
+        format!("admin on http://{}", served.admin),
+    ];
+    let ended = served.running.end();
+    assert_eq!(ended.code(), 0);
+    assert_eq!(ended.stdout, expected);
+}
+
+#[test]
+fn without_admin_there_is_one_line() {
+    let directory = small_api();
+    let mut command = program();
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--root"])
+        .arg(directory.path());
+    let mut running = Running::spawn(command);
+    let line = running.says();
+    announced(&line, "listening on http://");
+    running.signal(Signal::TERM);
+    let ended = running.end();
+    assert_eq!(ended.code(), 0);
+    assert_eq!(ended.stdout, [line]);
+}
+
+#[test]
+fn warnings_do_not_keep_it_from_serving_and_go_to_stderr() {
+    let directory = small_api();
+    directory.write("api.json", "{\"Colour\": \"red\"}");
+    let mut served = serve(&directory, &[]);
+    served.running.complains("api.json#/Colour: warning: unknown field");
+    assert_eq!(get(served.address, "/x").status, 503);
+}
+
+#[test]
+fn an_ipv6_address_is_announced_as_a_url_has_it() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let directory = small_api();
+    let mut command = program();
+    command
+        .args(["serve", "--listen", "[::1]:0", "--admin", "off", "--root"])
+        .arg(directory.path());
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    assert!(address.is_ipv6());
+    assert_eq!(get(address, "/x").status, 503);
+}
+
+// ---- The management listener ----
+
+fn json_of(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(
+        answer.header("content-type").unwrap().starts_with("application/json"),
+        "{answer:?}"
+    );
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[test]
+fn health_is_ok_while_an_api_is_served() {
+    let directory = small_api();
+    let served = serve(&directory, &[]);
+    let answer = get(served.admin, "/healthz");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "ok"));
+    let answer = exchange(served.admin, "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    assert_eq!(get(served.admin, "/nothing").status, 404);
+    // The API's listener has none of these pages.
+    assert_eq!(get(served.address, "/healthz").status, 503);
+}
+
+#[test]
+fn echo_describes_a_request_without_content() {
+    let directory = small_api();
+    let served = serve(&directory, &[]);
+    let request =
+        "GET /echo?a=1&a=2&b=x%20y+z&c HTTP/1.1\r\nHost: echo.test:81\r\nX-Thing: one\r\nX-Thing: two\r\n\r\n";
+    let echoed = json_of(&exchange(served.admin, request));
+    assert_eq!(
+        echoed,
+        json!({
+            "args": {"a": ["1", "2"], "b": "x y z", "c": ""},
+            "headers": {"host": "echo.test:81", "x-thing": "one, two"},
+            "url": "http://echo.test:81/echo?a=1&a=2&b=x%20y+z&c",
+        })
+    );
+    for method in ["GET", "DELETE", "OPTIONS", "PATCH", "PUT", "POST"] {
+        let answer = exchange(
+            served.admin,
+            format!("{method} /echo/below HTTP/1.1\r\nHost: h\r\n\r\n"),
+        );
+        assert_eq!(json_of(&answer)["url"], "http://h/echo/below", "{method}");
+    }
+}
+
+#[test]
+fn echo_describes_content_by_its_type() {
+    let directory = small_api();
+    let served = serve(&directory, &[]);
+    let echoed = |content_type: &str, body: &str| {
+        let request = format!(
+            "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let echoed = json_of(&exchange(served.admin, request));
+        assert_eq!((&echoed["args"], &echoed["url"]), (&json!({}), &json!("http://h/echo")));
+        assert_eq!(echoed["headers"]["content-type"], content_type);
+        [echoed["data"].clone(), echoed["form"].clone(), echoed["json"].clone()]
+    };
+    let object = json!({"a": [1, null]});
+    assert_eq!(
+        echoed("application/json", "{\"a\": [1, null]}"),
+        [object.clone(), json!({}), object]
+    );
+    assert_eq!(
+        echoed("text/plain", "caf\u{e9}"),
+        [json!("café"), json!({}), json!(null)]
+    );
+    let form = json!({"a": "1 2", "b": ""});
+    assert_eq!(
+        echoed("application/x-www-form-urlencoded", "a=1+2&b="),
+        [json!(""), form.clone(), form]
+    );
+    assert_eq!(echoed("application/json", "{"), [json!("{"), json!({}), json!(null)]);
+}
+
+// ---- The API that comes with the sources ----
+
+/// A copy of the shipped files; the stage variable `echo` is put to that address.
+fn shipped(echo: Option<SocketAddr>) -> Directory {
+    let directory = Directory::empty();
+    for kind in ["stages", "routes", "integrations"] {
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(kind)).unwrap() {
+            let entry = entry.unwrap();
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            directory.write(&format!("{kind}/{}", entry.file_name().to_str().unwrap()), &text);
+        }
+    }
+    if let Some(echo) = echo {
+        point_echo_to(&directory, echo);
+    }
+    directory
+}
+
+fn point_echo_to(directory: &Directory, echo: SocketAddr) {
+    let text = std::fs::read_to_string(directory.path().join("stages/v0.json")).unwrap();
+    let mut stage: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        stage["StageVariables"]["echo"], "127.0.0.1:8001",
+        "the default of --admin"
+    );
+    stage["StageVariables"]["echo"] = json!(echo.to_string());
+    directory.write("stages/v0.json", &stage.to_string());
+}
+
+#[test]
+fn the_shipped_api_has_no_problem() {
+    let ended = run(&["check", "--root", env!("CARGO_MANIFEST_DIR")]);
+    assert_eq!(
+        (ended.code(), ended.stdout.as_slice()),
+        (0, &["0 errors, 0 warnings".to_owned()][..])
+    );
+}
+
+#[test]
+fn the_shipped_api_answers_by_its_own_echo() {
+    let directory = shipped(None);
+    let mut served = serve(&directory, &[]);
+    point_echo_to(&directory, served.admin);
+    served.running.signal(Signal::HUP);
+    served.running.complains("reloaded");
+    let echoed = json_of(&get(served.address, "/v0/echo?a=b"));
+    assert_eq!(echoed["args"], json!({"a": "b"}));
+    assert_eq!(echoed["url"], format!("http://{}/echo?a=b", served.admin));
+    assert_eq!(echoed["headers"]["host"], served.admin.to_string());
+    let echoed = json_of(&get(served.address, "/v0/echo/x/y%20z"));
+    assert_eq!(echoed["url"], format!("http://{}/echo/x/y%20z", served.admin));
+    let post =
+        "POST /v0/echo HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}";
+    assert_eq!(json_of(&exchange(served.address, post))["json"], json!({"a": 1}));
+    assert_eq!(get(served.address, "/echo").status, 404, "there is no default stage");
+}
+
+// ---- Signals ----
+
+#[test]
+fn term_and_int_end_it_with_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let directory = small_api();
+        let served = serve(&directory, &[]);
+        // A connection without a request is no reason to wait.
+        let idle = Client::connect(served.address);
+        let mut used = Client::connect(served.address);
+        used.send("GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+        assert_eq!(used.answer_to("GET").status, 503);
+        let start = Instant::now();
+        served.running.signal(signal);
+        let ended = served.running.end();
+        assert_eq!(ended.code(), 0, "{signal:?}: {ended:?}");
+        assert!(start.elapsed() < AT_ONCE, "{signal:?}: {:?}", start.elapsed());
+        assert!(used.is_closed());
+        drop(idle);
+    }
+}
+
+#[test]
+fn a_request_in_flight_is_answered_before_the_end() {
+    let (served, mut client, _endpoint, release, _directory) = in_flight(&[]);
+    served.running.signal(Signal::TERM);
+    served.is_stopping();
+    release.send(()).unwrap();
+    let answer = client.answer_to("GET");
+    assert_eq!(
+        (answer.status, answer.text().as_str(), answer.complete),
+        (200, "late", true)
+    );
+    let start = Instant::now();
+    let ended = served.running.end();
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    assert!(start.elapsed() < AT_ONCE);
+    assert!(!ended.stderr.iter().any(|line| line.contains("cut")), "{ended:?}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    for (first, second) in [
+        (Signal::TERM, Signal::TERM),
+        (Signal::INT, Signal::TERM),
+        (Signal::TERM, Signal::INT),
+    ] {
+        let (served, _client, _endpoint, _release, _directory) = in_flight(&["--grace", "600"]);
+        served.running.signal(first);
+        served.is_stopping();
+        let start = Instant::now();
+        served.running.signal(second);
+        served.running.end();
+        assert!(
+            start.elapsed() < AT_ONCE,
+            "{first:?}, {second:?}: {:?}",
+            start.elapsed()
+        );
+    }
+}
+
+#[test]
+fn when_the_grace_runs_out_it_ends_and_tells_how_much_was_cut() {
+    let (served, mut client, _endpoint, _release, _directory) = in_flight(&["--grace", "1"]);
+    let start = Instant::now();
+    served.running.signal(Signal::TERM);
+    let ended = served.running.end();
+    let took = start.elapsed();
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    assert!(
+        took >= Duration::from_secs(1) && took < Duration::from_secs(1) + AT_ONCE,
+        "{took:?}"
+    );
+    let line = ended.stderr.iter().find(|line| line.contains("cut"));
+    let line = line.unwrap_or_else(|| panic!("{ended:?}"));
+    assert!(
+        line.split(|c: char| !c.is_ascii_digit()).any(|number| number == "1"),
+        "{line}"
+    );
+    assert!(client.is_closed());
+}
+
+#[test]
+fn the_request_after_a_hangup_sees_the_edit() {
+    let directory = small_api();
+    let served = serve(&directory, &[]);
+    for round in 0..20 {
+        let endpoint = Endpoint::answering(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{round:02}"));
+        directory.write(
+            "integrations/up.json",
+            &http_proxy(format!("http://{}/", endpoint.address)).to_string(),
+        );
+        served.running.signal(Signal::HUP);
+        assert_eq!(get(served.address, "/x").text(), format!("{round:02}"));
+    }
+}
+
+#[test]
+fn a_hangup_with_broken_files_changes_nothing_and_is_told() {
+    let endpoint = Endpoint::ok();
+    let directory = Directory::of(&pass_everything(endpoint.address));
+    let mut served = serve(&directory, &[]);
+    directory.write("routes/all.json", "{");
+    served.running.signal(Signal::HUP);
+    served.running.complains("routes/all.json#: error: not JSON");
+    assert_eq!(get(served.address, "/x").text(), "ok");
+    served.running.signal(Signal::TERM);
+    assert_eq!(served.running.end().code(), 0);
+}

@@ -1,0 +1,18 @@
+//! Black-box tests: a real gateway on a free port, a scripted endpoint behind it, raw sockets before it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test that meets the unexpected must fail, and a test binary has no outside"
+)]
+
+mod support;
+
+mod conformance;
+mod wire;
+mod upstream_faults;
+mod live_files;
+mod cli;
+mod tidy;

@@ -1,0 +1,60 @@
+//! A gateway on a free port, in this process, with a clock that stands still.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::{Duration, UNIX_EPOCH};
+
+use apigateway::clock::Clock;
+use apigateway::server::{Options, Server};
+use serde_json::Value;
+
+use super::client::{self, Answer};
+use super::directory::Directory;
+
+/// 2026-07-10 19:19:05 UTC.
+pub const NOW: Duration = Duration::from_secs(1_783_711_145);
+
+pub struct Gateway {
+    pub directory: Directory,
+    pub server: Server,
+    pub address: SocketAddr,
+}
+
+/// Options on free ports, with a fixed clock.
+pub fn options(directory: &Directory) -> Options {
+    Options {
+        root: directory.path().to_owned(),
+        listen: "127.0.0.1:0".to_owned(),
+        admin: None,
+        workers: NonZeroUsize::new(64).unwrap(),
+        upstream_ca: None,
+        hang_up: None,
+        clock: Clock::fixed(UNIX_EPOCH + NOW),
+    }
+}
+
+impl Gateway {
+    pub fn serve(files: &[(&str, Value)]) -> Gateway {
+        let directory = Directory::of(files);
+        let options = options(&directory);
+        Gateway::start(directory, options)
+    }
+
+    pub fn start(directory: Directory, options: Options) -> Gateway {
+        let server = Server::start(options).unwrap();
+        let address = server.local_addr();
+        Gateway {
+            directory,
+            server,
+            address,
+        }
+    }
+
+    pub fn get(&self, target: &str) -> Answer {
+        client::get(self.address, target)
+    }
+
+    pub fn exchange(&self, request: impl AsRef<[u8]>) -> Answer {
+        client::exchange(self.address, request)
+    }
+}

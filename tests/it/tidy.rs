@@ -1,0 +1,362 @@
+//! What a reader relies on and no compiler checks: the order of the modules, who may use which package, and that
+//! the texts beside the code are true.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use apigateway::deployment::Deployment;
+use apigateway::store::Store;
+
+/// More lines than this are more than one subject.
+const MAX_LINES: usize = 460;
+
+/// A text file of the repository; the path is relative to it, with `/`.
+struct Source {
+    path: String,
+    text: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files below a directory whose names end so, sorted.
+fn sources(directory: &str, extension: &str) -> Vec<Source> {
+    let mut sources = Vec::new();
+    let mut directories = vec![root().join(directory)];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                let relative = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                sources.push(Source {
+                    path: relative,
+                    text: fs::read_to_string(&path).unwrap(),
+                });
+            }
+        }
+    }
+    sources.sort_by(|one, other| one.path.cmp(&other.path));
+    assert!(!sources.is_empty(), "{directory} has no .{extension}");
+    sources
+}
+
+impl Source {
+    /// Where a text stands as a whole path: not inside a longer name.
+    fn mentions(&self, wanted: &str) -> Vec<String> {
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        let mut places = Vec::new();
+        for (number, line) in self.text.lines().enumerate() {
+            let found = line.match_indices(wanted).any(|(at, _)| {
+                let (before, after) = (line[..at].chars().next_back(), line[at + wanted.len()..].chars().next());
+                !before.is_some_and(|c| is_name(c) && wanted.starts_with(is_name))
+                    && !after.is_some_and(|c| is_name(c) && wanted.ends_with(is_name))
+            });
+            if found {
+                places.push(format!("{}:{}: {}", self.path, number + 1, line.trim()));
+            }
+        }
+        places
+    }
+
+    /// The top-level module that a file of `src` belongs to.
+    fn module(&self) -> &str {
+        let below = self.path.strip_prefix("src/").unwrap();
+        below.split('/').next().unwrap().trim_end_matches(".rs")
+    }
+
+    /// Whether it is the file of a top-level module, for which `super` is the crate.
+    fn is_top_level(&self) -> bool {
+        let below = self.path.strip_prefix("src/").unwrap();
+        !below.contains('/') || (below.ends_with("/mod.rs") && below.matches('/').count() == 1)
+    }
+}
+
+fn fail_with(what: &str, violations: &[String]) {
+    assert!(violations.is_empty(), "{what}:\n{}", violations.join("\n"));
+}
+
+/// The modules of the library as `src/lib.rs` lists them.
+fn modules() -> Vec<String> {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let declared = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let modules: Vec<String> = declared.map(str::to_owned).collect();
+    assert!(modules.len() > 10, "{modules:?}");
+    modules
+}
+
+#[test]
+fn a_module_uses_only_those_above_it() {
+    let modules = modules();
+    let mut violations = Vec::new();
+    let mut seen = BTreeSet::new();
+    for source in sources("src", "rs") {
+        if ["src/lib.rs", "src/main.rs"].contains(&source.path.as_str()) {
+            continue;
+        }
+        let place = modules.iter().position(|module| module == source.module());
+        let place = place.unwrap_or_else(|| panic!("{} is in no module of src/lib.rs", source.path));
+        seen.insert(place);
+        for later in &modules[place + 1..] {
+            violations.extend(source.mentions(&format!("crate::{later}")));
+            if source.is_top_level() {
+                violations.extend(source.mentions(&format!("super::{later}")));
+            }
+        }
+        // What would hide a name from the search above.
+        for hidden in ["crate::{", "crate::*", "super::super::"] {
+            violations.extend(source.mentions(hidden));
+        }
+        if source.is_top_level() {
+            violations.extend(source.mentions("super::{"));
+        }
+    }
+    assert_eq!(seen.len(), modules.len(), "a module of src/lib.rs has no file");
+    fail_with("these lead to a module further down in src/lib.rs", &violations);
+}
+
+#[test]
+fn a_package_is_used_in_its_place_only() {
+    type Place = fn(&str) -> bool;
+    let rules: [(&str, &[&str], Place); 5] = [
+        ("ureq", &["ureq::"], |path| path.starts_with("src/upstream/")),
+        ("std::fs", &["std::fs", "fs::"], |path| path == "src/store.rs"),
+        ("nix", &["nix::"], |path| path == "src/signals.rs"),
+        ("argh", &["argh::", "argh"], |path| path == "src/main.rs"),
+        ("tiny_http", &["tiny_http::"], |path| path == "src/front/tiny_http.rs"),
+    ];
+    let mut violations = Vec::new();
+    for source in sources("src", "rs") {
+        for (package, texts, is_place) in &rules {
+            if is_place(&source.path) {
+                continue;
+            }
+            for text in *texts {
+                let mut found = source.mentions(text);
+                // Our own module of that name.
+                found.retain(|line| !line.contains(&format!("front::{package}")));
+                violations.extend(found.into_iter().map(|line| format!("{package}: {line}")));
+            }
+        }
+    }
+    fail_with("these use a package outside its place", &violations);
+}
+
+#[test]
+fn the_places_of_packages_are_real() {
+    // If a package moved, the rule above would hold without saying anything.
+    for (file, text) in [
+        ("src/store.rs", "std::fs"),
+        ("src/main.rs", "argh::"),
+        ("src/signals.rs", "nix::"),
+        ("src/front/tiny_http.rs", "tiny_http::"),
+    ] {
+        assert!(fs::read_to_string(root().join(file)).unwrap().contains(text), "{file}");
+    }
+    assert!(
+        sources("src/upstream", "rs")
+            .iter()
+            .any(|source| source.text.contains("ureq::"))
+    );
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let mut violations = Vec::new();
+    for source in sources("src", "rs").into_iter().chain(sources("tests", "rs")) {
+        let first = source.text.lines().next().unwrap_or_default();
+        if first.strip_prefix("//! ").is_none_or(|text| text.len() < 10) {
+            violations.push(format!("{}:1: {first}", source.path));
+        }
+    }
+    fail_with("these do not begin with a sentence in a //! comment", &violations);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("dbg", "!("),
+        concat!("to", "do!("),
+        concat!("unimpl", "emented!("),
+        concat!("#[ig", "nore"),
+    ];
+    let mut violations = Vec::new();
+    for source in sources("src", "rs").into_iter().chain(sources("tests", "rs")) {
+        for mark in marks {
+            violations.extend(source.mentions(mark));
+        }
+    }
+    fail_with("these wait for somebody", &violations);
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let long: Vec<String> = sources("src", "rs")
+        .iter()
+        .map(|source| (source.text.lines().count(), &source.path))
+        .filter(|(lines, _)| *lines > MAX_LINES)
+        .map(|(lines, path)| format!("{path}: {lines} lines"))
+        .collect();
+    fail_with(&format!("these are over {MAX_LINES} lines"), &long);
+}
+
+#[test]
+fn the_readme_shows_the_program_s_own_help() {
+    let text = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let commands = text
+        .split("\n## Commands\n")
+        .nth(1)
+        .expect("README.md has a section Commands");
+    let commands = commands.split("\n## ").next().unwrap();
+    let blocks = commands.split("```").skip(1).step_by(2);
+    let mut shown = BTreeSet::new();
+    for block in blocks {
+        // What follows the opening fence on its line is the language.
+        let block = block.split_once('\n').unwrap().1;
+        let Some(usage) = block.strip_prefix("Usage: apigateway") else {
+            continue;
+        };
+        let command = usage
+            .split_whitespace()
+            .next()
+            .filter(|word| word.chars().all(char::is_alphabetic));
+        let output = Command::new(env!("CARGO_BIN_EXE_apigateway"))
+            .args(command)
+            .arg("--help")
+            .output()
+            .unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(trimmed(block), trimmed(&help), "README.md, the help of {command:?}");
+        shown.insert(command.map(str::to_owned));
+    }
+    let expected = [None, Some("check".to_owned()), Some("serve".to_owned())];
+    assert_eq!(
+        shown,
+        BTreeSet::from(expected),
+        "the commands whose help README.md shows"
+    );
+}
+
+/// Blanks at the ends of lines do not show.
+fn trimmed(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n").trim().to_owned()
+}
+
+#[test]
+fn the_shipped_api_has_neither_error_nor_warning() {
+    let listing = Store::at(root()).load();
+    let (deployment, problems) = Deployment::of(&listing);
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems, [""; 0]);
+    assert!(deployment.is_some() && listing.files.len() >= 3);
+}
+
+/// Each variant of the gateway's errors with its status, from the one table in `src/error.rs`.
+fn gateway_errors() -> Vec<(String, u16)> {
+    let text = fs::read_to_string(root().join("src/error.rs")).unwrap();
+    let declared = text
+        .split("pub enum GatewayError {")
+        .nth(1)
+        .unwrap()
+        .split("\n}")
+        .next()
+        .unwrap();
+    let variants: BTreeSet<String> = declared
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()))
+        .map(|line| line.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned())
+        .collect();
+    let table = text
+        .split("fn status_and_message")
+        .nth(1)
+        .unwrap()
+        .split("\n    }")
+        .next()
+        .unwrap();
+    let mut errors = Vec::new();
+    for line in table.lines() {
+        let Some((pattern, value)) = line.split_once("=> (") else {
+            continue;
+        };
+        let status = value.split(',').next().unwrap().parse().unwrap();
+        for part in pattern.split("GatewayError::").skip(1) {
+            let variant = part.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            errors.push((variant.to_owned(), status));
+        }
+    }
+    let listed: BTreeSet<String> = errors.iter().map(|(variant, _)| variant.clone()).collect();
+    assert_eq!(listed, variants, "each variant has a line of the table");
+    errors
+}
+
+#[test]
+fn every_error_of_the_gateway_has_a_case() {
+    let cases = sources("tests/cases", "json");
+    let tests: Vec<Source> = sources("tests/it", "rs")
+        .into_iter()
+        .filter(|source| source.path != "tests/it/tidy.rs")
+        .collect();
+    let mut missing = String::new();
+    for (variant, status) in gateway_errors() {
+        let in_cases = |source: &Source| {
+            let compact: String = source.text.split_whitespace().collect();
+            compact.contains(&format!("\"status\":{status},")) || compact.contains(&format!("\"status\":{status}}}"))
+        };
+        let in_tests = |source: &Source| !source.mentions(&status.to_string()).is_empty();
+        if !cases.iter().any(in_cases) && !tests.iter().any(in_tests) {
+            writeln!(missing, "{variant} ({status})").unwrap();
+        }
+    }
+    assert_eq!(missing, "", "no test expects these");
+}
+
+#[test]
+fn the_steps_of_an_integration_do_not_know_one_another() {
+    // HTTP_PROXY builds its request with the rules for header fields; nothing else is shared.
+    let allowed = [("http_proxy", "headers")];
+    let steps: Vec<Source> = sources("src/integration", "rs");
+    let name = |source: &Source| {
+        let file = source.path.rsplit('/').next().unwrap();
+        file.trim_end_matches(".rs").to_owned()
+    };
+    let mut violations = Vec::new();
+    for step in steps.iter().filter(|step| name(step) != "mod") {
+        for other in steps.iter().filter(|other| name(other) != "mod") {
+            let pair = (name(step), name(other));
+            if pair.0 == pair.1 || allowed.contains(&(pair.0.as_str(), pair.1.as_str())) {
+                continue;
+            }
+            for way in ["integration::", "super::"] {
+                violations.extend(step.mentions(&format!("{way}{}", pair.1)));
+            }
+        }
+        if name(step) != "http_proxy" {
+            violations.extend(step.mentions("integration::{"));
+        }
+    }
+    fail_with("these steps use one another", &violations);
+}
+
+#[test]
+fn only_the_gateway_calls_the_steps() {
+    let mut violations = Vec::new();
+    for source in sources("src", "rs") {
+        if source.path != "src/gateway.rs" && source.module() != "integration" {
+            violations.extend(source.mentions("crate::integration"));
+        }
+    }
+    fail_with("these use a step of src/integration", &violations);
+    let gateway = fs::read_to_string(root().join("src/gateway.rs")).unwrap();
+    assert!(gateway.contains("use crate::integration::"));
+}
