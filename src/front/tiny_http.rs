@@ -17,7 +17,7 @@ use crate::error::GatewayError;
 use crate::front::Handler;
 use crate::front::client_socket::ClientSocket;
 use crate::front::head::{self, Framing};
-use crate::front::reply::Reply;
+use crate::front::reply::{Incomplete, Reply};
 use crate::front::workers::{Full, Workers};
 use crate::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response, Stream, Version, is_token};
 
@@ -277,6 +277,8 @@ impl Exchange {
                 match turn.socket() {
                     Some(socket) if reply.version == Version::Http10 => socket.reset(),
                     Some(socket) => socket.close(),
+                    // The client has gone, so nothing can follow that would be taken for the rest.
+                    None if matches!(incomplete, Incomplete::Client(_)) => drop(writer),
                     // The answer would be filled up with the next one; without an end, it is at least not wrong.
                     None => std::mem::forget(writer),
                 }
