@@ -1,26 +1,49 @@
-//! The management listener's pages: `/healthz` for probes, `/echo` for trying things out.
+//! The management listener's pages: `/healthz` for probes, `/metrics` for Prometheus, `/echo` for trying things out.
 
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 
 use crate::error::GatewayError;
+use crate::gateway::Gateway;
 use crate::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response};
+use crate::metrics::{FrontMetrics, exposition};
+use crate::metrics_page;
 
 /// Content beyond this is shown as text only: taken apart, it would take many times its length of memory.
 const MAX_TAKEN_APART: usize = 1024 * 1024;
 
 /// The pages.
 #[derive(Debug)]
-pub struct Admin;
+pub struct Admin {
+    /// What the counters are of.
+    pub gateway: Arc<Gateway>,
+    /// And of its front.
+    pub front: Arc<FrontMetrics>,
+    /// Whether a stop has begun.
+    pub is_stopping: AtomicBool,
+}
 
 impl Admin {
+    /// From now on `/healthz` says 503, so that nobody sends more requests here.
+    pub fn begin_stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+    }
+
     /// Answers a request to the management listener.
     pub fn handle(&self, request: Request) -> Response {
         let path = request.path.as_str();
         match (request.method.as_str(), path) {
+            ("GET" | "HEAD", "/healthz") if self.is_stopping.load(Ordering::SeqCst) => {
+                GatewayError::ServiceUnavailable("a stop has begun".to_owned()).response()
+            }
             ("GET" | "HEAD", "/healthz") => answer("text/plain; charset=utf-8", "ok".to_owned()),
+            ("GET" | "HEAD", "/metrics") => {
+                answer(exposition::CONTENT_TYPE, metrics_page::page(&self.gateway, &self.front))
+            }
             _ if path == "/echo" || path.starts_with("/echo/") => match echo(request) {
                 Ok(description) => answer("application/json; charset=utf-8", description.to_string()),
                 Err(error) => error.response(),

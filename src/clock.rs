@@ -1,5 +1,6 @@
 //! The time, and the ids that are made from chance; both fixed in tests.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -60,8 +61,29 @@ impl Clock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or(Duration::ZERO)
             .as_secs();
-        let unique: String = self.bytes::<12>().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("Root=1-{:08x}-{unique}", seconds & 0xffff_ffff)
+        // AWS's eight digits hold the time until 2106.
+        let seconds = seconds.to_be_bytes();
+        let mut id = String::with_capacity("Root=1-".len() + 8 + "-".len() + 24);
+        id.push_str("Root=1-");
+        push_hex(&mut id, seconds.get(4..).unwrap_or_default());
+        id.push('-');
+        push_hex(&mut id, &self.bytes::<12>());
+        id
+    }
+
+    /// A request id of Lambda's shape, a UUID of version 4.
+    pub fn uuid(&self) -> String {
+        let bits = u128::from_be_bytes(self.bytes::<16>());
+        let version = (bits & !(0xf << 76 | 0x3 << 62)) | (0x4 << 76 | 0x2 << 62);
+        let digits = format!("{version:032x}");
+        let mut uuid = String::with_capacity(36);
+        for (place, digit) in digits.chars().enumerate() {
+            if [8, 12, 16, 20].contains(&place) {
+                uuid.push('-');
+            }
+            uuid.push(digit);
+        }
+        uuid
     }
 
     /// Bytes that are unique, not secret: a counter and a seed of this process, mixed.
@@ -83,6 +105,34 @@ impl Clock {
             }
         }
         bytes
+    }
+}
+
+/// A time as the Common Log Format has it, in UTC: `10/Jul/2026:19:19:05 +0000`. It is worked out once a second in each
+/// thread.
+pub fn common_log_time(time: SystemTime) -> String {
+    thread_local! {
+        static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+    }
+    let second = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    LAST.with_borrow_mut(|(formatted, text)| {
+        if *formatted != second {
+            // `Fri, 10 Jul 2026 19:19:05 GMT` (RFC 9110 §5.6.7) has the same parts.
+            let date = httpdate::fmt_http_date(time);
+            let part = |from, to| date.get(from..to).unwrap_or_default();
+            *text = format!("{}/{}/{}:{} +0000", part(5, 7), part(8, 11), part(12, 16), part(17, 25));
+            *formatted = second;
+        }
+        text.clone()
+    })
+}
+
+/// Two digits for each byte. A request makes them in its trace id, and formatting them one by one is slow.
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0xf] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
     }
 }
 
@@ -120,5 +170,12 @@ mod tests {
         let clock = Clock::fixed(UNIX_EPOCH + Duration::from_secs(0x6a51_45a9));
         assert_eq!(clock.request_id(), FIXED_REQUEST_ID);
         assert_eq!(clock.trace_id(), "Root=1-6a5145a9-000102030405060708090a0b");
+        assert_eq!(clock.uuid(), "00010203-0405-4607-8809-0a0b0c0d0e0f");
+    }
+
+    #[test]
+    fn times_are_written_as_logs_have_them() {
+        let time = UNIX_EPOCH + Duration::from_secs(1_783_711_145);
+        assert_eq!(common_log_time(time), "10/Jul/2026:19:19:05 +0000");
     }
 }

@@ -9,10 +9,18 @@
 pub mod message;
 pub mod clock;
 pub mod signals;
+pub mod process;
+pub mod operational_log;
+pub mod suggestion;
+pub mod throttle;
+pub mod metrics;
 // What AWS's strings mean.
 pub mod notation;
 // The way to the integrations.
 pub mod upstream;
+pub mod function;
+// Who may sign requests.
+pub mod credentials;
 // What the JSON files say.
 pub mod problem;
 pub mod resource;
@@ -22,11 +30,20 @@ pub mod deployment;
 // One request.
 pub mod error;
 pub mod context;
+pub mod access_log;
+pub mod account;
+pub mod cors;
+pub mod parameter_mapping;
+pub mod lambda;
+pub mod authorizer;
 pub mod integration;
 pub mod reload;
 pub mod gateway;
 // The rest of the program.
 pub mod watcher;
+pub mod metrics_page;
+pub mod route_table;
 pub mod admin;
 pub mod front;
 pub mod server;
+pub mod testing;

@@ -1,85 +1,37 @@
-//! The command: flags and environment, signals, exit codes.
+//! The command: what it does, signals, exit codes.
 
-use std::ffi::OsString;
-use std::fmt::Display;
+#[path = "main/arguments.rs"]
+mod arguments;
+
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Duration;
 
 use apigateway::clock::Clock;
+use apigateway::context::TrustedProxies;
 use apigateway::deployment::Deployment;
+use apigateway::function::launcher;
+use apigateway::gateway::Settings;
+use apigateway::operational_log::{self, END_PATIENCE, SHORT_PATIENCE};
 use apigateway::problem::Severity;
-use apigateway::server::{Options, Server};
-use apigateway::signals::{HangUp, StopSignals};
+use apigateway::route_table;
+use apigateway::server::{Options, Server, StartError};
+use apigateway::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::store::Store;
-use argh::FromArgs;
 
-/// What the names of environment variables begin with.
-const ENVIRONMENT_PREFIX: &str = "APIGATEWAY_";
-
-/// Serves an Amazon API Gateway HTTP API from the JSON files in a directory.
-///
-/// Without a command it serves. Each option of a command can also come from the environment: --listen as
-/// APIGATEWAY_LISTEN.
-#[derive(FromArgs)]
-struct Arguments {
-    /// print the version
-    #[argh(switch)]
-    version: bool,
-
-    #[argh(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(FromArgs)]
-#[argh(subcommand)]
-enum Command {
-    Serve(ServeArguments),
-    Check(CheckArguments),
-}
-
-/// Serve the API found under the root.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "serve")]
-struct ServeArguments {
-    /// directory that holds stages/, routes/ and integrations/; default: .
-    #[argh(option, arg_name = "dir")]
-    root: Option<String>,
-
-    /// HOST:PORT of the API, port 0 picks a free one; default: 127.0.0.1:8000
-    #[argh(option, arg_name = "address")]
-    listen: Option<String>,
-
-    /// HOST:PORT of the management pages, or off; default: 127.0.0.1:8001
-    #[argh(option, arg_name = "address")]
-    admin: Option<String>,
-
-    /// most requests handled at once; default: 512
-    #[argh(option, arg_name = "n")]
-    workers: Option<String>,
-
-    /// PEM file of roots that are trusted for upstream TLS besides the built-in ones
-    #[argh(option, arg_name = "file")]
-    upstream_ca: Option<String>,
-
-    /// seconds that a stop waits for requests in flight; default: 25
-    #[argh(option, arg_name = "seconds")]
-    grace: Option<String>,
-}
-
-/// Read and compile the same files, print every problem, serve nothing.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "check")]
-struct CheckArguments {
-    /// directory that holds stages/, routes/ and integrations/; default: .
-    #[argh(option, arg_name = "dir")]
-    root: Option<String>,
-}
+use crate::arguments::{
+    AccountId, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
+    ServeArguments, access_log, front, limits, option, parse, root,
+};
 
 fn main() -> ExitCode {
-    install_logger();
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == launcher::ARGUMENT) {
+        let Err((text, status)) = launcher::launch(arguments);
+        complain(&text);
+        return ExitCode::from(status);
+    }
     match run() {
         Ok(code) => code,
         Err(text) => {
@@ -101,6 +53,10 @@ fn run() -> Result<ExitCode, String> {
             ..
         }) => check(arguments),
         Ok(Arguments {
+            command: Some(Command::Routes(arguments)),
+            ..
+        }) => routes(arguments),
+        Ok(Arguments {
             command: Some(Command::Serve(arguments)),
             ..
         }) => serve(arguments),
@@ -113,54 +69,32 @@ fn run() -> Result<ExitCode, String> {
     }
 }
 
-/// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.
-fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Result<Arguments, argh::EarlyExit>, String> {
-    let mut texts = Vec::new();
-    for argument in arguments.skip(1) {
-        let text = argument.into_string();
-        texts.push(text.map_err(|argument| format!("the argument {} is not UTF-8", argument.display()))?);
-    }
-    let first = texts.first().map(String::as_str).unwrap_or_default();
-    if first.starts_with("--") && !["--version", "--help"].contains(&first) {
-        texts.insert(0, "serve".to_owned());
-    }
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    Ok(Arguments::from_args(&["apigateway"], &texts))
-}
-
-/// The value of an option: the flag's, else the environment's, else the default.
-fn option<T: FromStr>(name: &str, flag: Option<String>, default: T, wanted: &str) -> Result<T, String> {
-    let variable = format!(
-        "{ENVIRONMENT_PREFIX}{}",
-        name.trim_start_matches('-').replace('-', "_").to_uppercase()
-    );
-    let (source, text) = match flag {
-        Some(text) => (name, text),
-        None => match std::env::var_os(&variable) {
-            Some(value) => match value.into_string() {
-                Ok(text) => (variable.as_str(), text),
-                Err(value) => return Err(format!("{variable}: {} is not UTF-8", value.display())),
-            },
-            None => return Ok(default),
-        },
-    };
-    text.parse().map_err(|_| format!("{source}: {text:?} is not {wanted}"))
-}
-
-fn root(flag: Option<String>) -> Result<String, String> {
-    option("--root", flag, ".".to_owned(), "a directory")
+fn install_log(level: Option<String>, format: Option<String>) -> Result<(), String> {
+    let levels = "one of error, warn, info, debug";
+    let LogLevel(level) = option("--log-level", level, LogLevel(log::LevelFilter::Info), levels)?;
+    let default = LogFormat(operational_log::Format::for_stderr());
+    let LogFormat(format) = option("--log-format", format, default, "text or json")?;
+    operational_log::install(level, format);
+    Ok(())
 }
 
 fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
+    let LogFormat(format) = option(
+        "--format",
+        arguments.format,
+        LogFormat(operational_log::Format::Text),
+        "text or json",
+    )?;
     let store = Store::at(root(arguments.root)?);
     let (_, problems) = Deployment::of(&store.load());
-    let mut output = String::new();
-    for problem in &problems {
-        output += &format!("{problem}\n");
-    }
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
-    output += &format!("{errors} errors, {warnings} warnings\n");
-    say(&output);
+    say(&match format {
+        operational_log::Format::Text => {
+            let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+            format!("{lines}{errors} errors, {warnings} warnings\n")
+        }
+        operational_log::Format::Json => format!("{}\n", problems.to_json()),
+    });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
     } else {
@@ -168,15 +102,76 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     })
 }
 
-fn serve(arguments: ServeArguments) -> Result<ExitCode, String> {
+fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
+    let store = Store::at(root(arguments.root)?);
+    let (deployment, problems) = Deployment::of(&store.load());
+    let Some(deployment) = deployment else {
+        return Err(StartError::Problems(problems).to_string());
+    };
+    let request = option("--match", arguments.request, String::new(), "a request")?;
+    if request.is_empty() {
+        say(&route_table::table(&deployment));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let explanation = route_table::explain(&deployment, &request).map_err(|error| format!("--match: {error}"))?;
+    say(&explanation.text);
+    Ok(if explanation.is_answered {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn serve(mut arguments: ServeArguments) -> Result<ExitCode, String> {
+    install_log(arguments.log_level.take(), arguments.log_format.take())?;
+    // From here on nothing waits for whoever reads stderr.
+    let code = match serve_until_stopped(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            operational_log::say_last(printable(&text));
+            ExitCode::FAILURE
+        }
+    };
+    operational_log::finish(END_PATIENCE);
+    Ok(code)
+}
+
+fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     let address = "HOST:PORT".to_owned();
+    let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
     let admin = option("--admin", arguments.admin, "127.0.0.1:8001".to_owned(), &address)?;
+    let default_account = AccountId("123456789012".to_owned());
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
     let grace = Duration::from_secs(option("--grace", arguments.grace, 25_u32, "a whole number of seconds")?.into());
+    let AccountId(account_id) = option("--account-id", arguments.account_id, default_account, "12 digits")?;
+    // Each flag is one block; the environment has them in one variable, with commas between them.
+    let proxies = (!arguments.trusted_proxy.is_empty()).then(|| arguments.trusted_proxy.join(","));
+    let blocks = "an address or a block of addresses such as 10.0.0.0/8";
+    let endpoint = option(
+        "--lambda-endpoint",
+        arguments.lambda_endpoint,
+        Endpoint(None),
+        "an http:// or https:// URL",
+    )?;
+    let region = option("--region", arguments.region, Region("us-east-1".to_owned()), "a region")?;
+    let settings = Settings {
+        clock: Clock::system(),
+        launcher: launcher::own_executable(),
+        region: region.0,
+        account_id,
+        lambda_endpoint: endpoint.0,
+        trusted_proxies: option("--trusted-proxy", proxies, TrustedProxies::default(), blocks)?,
+    };
+    // Before the first secret is read.
+    if let Err(error) = signals::forbid_core_dumps() {
+        log::warn!("secrets could get into a core dump: {error}");
+    }
     // Before any other thread is started, since threads inherit what is blocked.
     let stop = StopSignals::block().map_err(|error| error.to_string())?;
+    let reopen = ReopenSignal::block().map_err(|error| error.to_string())?;
     let hang_up = HangUp::block().map_err(|error| error.to_string())?;
+    operational_log::begin().map_err(refused)?;
     let options = Options {
         root: root(arguments.root)?.into(),
         listen: option("--listen", arguments.listen, "127.0.0.1:8000".to_owned(), &address)?,
@@ -187,23 +182,48 @@ fn serve(arguments: ServeArguments) -> Result<ExitCode, String> {
             default_workers,
             "a whole number above 0",
         )?,
+        limits,
+        front,
         upstream_ca: (!upstream_ca.is_empty()).then(|| upstream_ca.into()),
+        access_log: access_log(arguments.access_log)?,
         hang_up: Some(hang_up),
-        clock: Clock::system(),
+        settings,
     };
     let server = Server::start(options).map_err(|error| error.to_string())?;
     say(&format!("listening on http://{}\n", server.local_addr()));
     if let Some(address) = server.admin_addr() {
         say(&format!("admin on http://{address}\n"));
     }
+    server.begin_access_log();
+    let access_log = server.access_log().clone();
+    let reopening = std::thread::Builder::new().spawn(move || {
+        loop {
+            reopen.wait();
+            access_log.reopen();
+        }
+    });
+    reopening.map_err(refused)?;
     stop.wait();
+    log::info!("stopping: requests in flight have {} s to end", grace.as_secs());
     // Who asks a second time does not want to wait.
-    std::thread::spawn(move || std::process::exit(128 + stop.wait()));
+    let second = std::thread::Builder::new().spawn(move || {
+        let signal = stop.wait();
+        operational_log::finish(SHORT_PATIENCE);
+        std::process::exit(128 + signal)
+    });
+    if let Err(error) = second {
+        log::error!("a second signal will not be seen: {error}");
+    }
     let left = server.stop(grace);
     if left > 0 {
         log::warn!("requests cut after {} s of grace: {left}", grace.as_secs());
     }
-    Ok(ExitCode::SUCCESS)
+    log::info!("stopped");
+    Ok(())
+}
+
+fn refused(error: std::io::Error) -> String {
+    format!("the system refuses a thread: {error}")
 }
 
 /// Writes to stdout; nobody listening there is no reason to stop.
@@ -212,8 +232,13 @@ fn say(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// Writes lines to stderr. What else could begin a line is taken out: it may come from a file or from the network.
-fn complain(text: impl Display) {
+/// Writes lines to stderr, and waits for whoever reads it.
+fn complain(text: &str) {
+    let _ = std::io::stderr().lock().write_all(printable(text).as_bytes());
+}
+
+/// Lines. What else could begin a line is taken out: it may come from a file or from the network.
+fn printable(text: &str) -> String {
     let printable = |character: char| {
         if character.is_control() && character != '\n' {
             ' '
@@ -221,35 +246,5 @@ fn complain(text: impl Display) {
             character
         }
     };
-    let text: String = text.to_string().chars().map(printable).collect();
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-fn install_logger() {
-    // It can only fail if there is one already.
-    if log::set_logger(&StderrLogger).is_ok() {
-        log::set_max_level(log::LevelFilter::Info);
-    }
-}
-
-/// One line a message on stderr.
-struct StderrLogger;
-
-impl log::Log for StderrLogger {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        // What the packages below say at their info level is for their authors.
-        // tiny_http calls the end of its listener an error, which it is not.
-        let level = metadata.level();
-        metadata.target().starts_with("apigateway")
-            || (level <= log::Level::Warn && !metadata.target().starts_with("tiny_http"))
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let level = record.level().as_str().to_ascii_lowercase();
-            complain(format!("{level}: {}", record.args()).replace('\n', " "));
-        }
-    }
-
-    fn flush(&self) {}
+    text.chars().map(printable).chain(['\n']).collect()
 }

@@ -1,5 +1,6 @@
 //! What is wrong with the files: one finding is a file, a JSON pointer, a severity and a sentence.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// How much a finding matters.
@@ -9,6 +10,16 @@ pub enum Severity {
     Error,
     /// The API can be served, but somebody should look.
     Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
 }
 
 /// One finding.
@@ -26,10 +37,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let severity = self.severity.as_str();
         let line = format!("{}#{}: {severity}: {}", self.file, self.pointer, self.text);
         // One line a problem, whatever a file's name or content holds.
         for character in line.chars() {
@@ -45,7 +53,11 @@ impl fmt::Display for Problem {
 
 /// All findings of one reading of the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    all: Vec<Problem>,
+    /// Fields with an error, by file, so that each of many can be asked for.
+    errors: HashMap<String, HashSet<String>>,
+}
 
 impl Problems {
     /// None so far.
@@ -65,19 +77,27 @@ impl Problems {
 
     /// Adds an error about a field, unless there is one: a value of the wrong type is not missing as well.
     pub fn error_unless_known(&mut self, file: &str, pointer: &str, text: impl Into<String>) {
-        if !self.has_error(file, pointer) {
+        let below = format!("{pointer}/");
+        let is_known = |known: &String| known == pointer || known.starts_with(&below);
+        if !self
+            .errors
+            .get(file)
+            .is_some_and(|pointers| pointers.iter().any(is_known))
+        {
             self.error(file, pointer, text);
         }
     }
 
     /// Whether something is wrong with a field.
     pub fn has_error(&self, file: &str, pointer: &str) -> bool {
-        self.iter()
-            .any(|problem| problem.severity == Severity::Error && problem.file == file && problem.pointer == pointer)
+        self.errors.get(file).is_some_and(|pointers| pointers.contains(pointer))
     }
 
     fn add(&mut self, severity: Severity, file: &str, pointer: String, text: String) {
-        self.0.push(Problem {
+        if severity == Severity::Error {
+            self.errors.entry(file.to_owned()).or_default().insert(pointer.clone());
+        }
+        self.all.push(Problem {
             file: file.to_owned(),
             pointer,
             severity,
@@ -87,19 +107,39 @@ impl Problems {
 
     /// Takes over another list.
     pub fn extend(&mut self, other: Problems) {
-        self.0.extend(other.0);
+        for problem in other.all {
+            self.add(problem.severity, &problem.file, problem.pointer, problem.text);
+        }
     }
 
     /// The findings by file and field, each once.
     pub fn sorted(mut self) -> Problems {
-        self.0.sort();
-        self.0.dedup();
+        self.all.sort();
+        self.all.dedup();
         self
     }
 
     /// Each finding.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.0.iter()
+        self.all.iter()
+    }
+
+    /// All of them as JSON, for programs: `problems` with `file`, `pointer`, `severity` and `text`, and their numbers as
+    /// `errors` and `warnings`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let problem = |problem: &Problem| {
+            serde_json::json!({
+                "file": problem.file,
+                "pointer": problem.pointer,
+                "severity": problem.severity.as_str(),
+                "text": problem.text,
+            })
+        };
+        serde_json::json!({
+            "problems": self.iter().map(problem).collect::<Vec<_>>(),
+            "errors": self.count(Severity::Error),
+            "warnings": self.count(Severity::Warning),
+        })
     }
 
     /// How many there are of that severity.
@@ -109,7 +149,7 @@ impl Problems {
 
     /// Whether the API cannot be served.
     pub fn has_errors(&self) -> bool {
-        self.count(Severity::Error) > 0
+        !self.errors.is_empty()
     }
 }
 

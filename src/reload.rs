@@ -18,6 +18,8 @@ pub struct ReloadGate {
     hang_up: Option<HangUp>,
     requested: AtomicBool,
     running: AtomicBool,
+    /// Somebody has waited as long as one may; nobody else need do so for the same reload.
+    overdue: AtomicBool,
     lock: Mutex<()>,
     changed: Condvar,
 }
@@ -56,7 +58,7 @@ impl ReloadGate {
         if self.is_signalled() {
             self.request();
         }
-        if !self.is_closed() {
+        if !self.is_closed() || self.overdue.load(Ordering::SeqCst) {
             return;
         }
         let until = Instant::now() + PATIENCE;
@@ -64,6 +66,7 @@ impl ReloadGate {
         while self.is_closed() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                self.overdue.store(true, Ordering::SeqCst);
                 return;
             }
             lock = self
@@ -104,6 +107,7 @@ impl ReloadGate {
     /// For the reloading thread: the reload is done, well or badly.
     pub fn open(&self) {
         self.running.store(false, Ordering::SeqCst);
+        self.overdue.store(false, Ordering::SeqCst);
         self.wake();
     }
 }
@@ -128,6 +132,22 @@ mod tests {
         gate.pass();
         assert!(reloaded.load(Ordering::SeqCst));
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_reload_that_hangs_is_waited_for_once() {
+        let gate = ReloadGate::default();
+        gate.request();
+        assert!(gate.wait_for_request(Duration::ZERO));
+        gate.pass();
+        let again = Instant::now();
+        for _ in 0..20 {
+            gate.pass();
+        }
+        assert!(again.elapsed() < PATIENCE, "each of them waited");
+        gate.open();
+        gate.request();
+        assert!(!gate.overdue.load(Ordering::SeqCst), "the next reload is not late yet");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Signals without handlers: they stay pending until somebody looks. The only user of nix.
+//! Signals without handlers: they stay pending until somebody looks, and one that kills leaves no core dump. The only
+//! user of nix.
 //!
 //! A handler runs when its thread gets a processor, which may be after the sender has gone on and sent a request. A
 //! blocked signal is pending for the whole process as soon as `kill` returns, and every thread can see it.
@@ -32,11 +33,62 @@ impl StopSignals {
     }
 }
 
+/// Keeps the process's memory, where secrets are, out of core dumps, and from debuggers of the same user.
+///
+/// Programs that are started later are as before. To be called once, before the first secret is read.
+///
+/// # Errors
+/// As the operating system says.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        // A limit of 0 would not do: it does not count where the kernel pipes the dump into a program.
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        Ok(setrlimit(Resource::Core, none)?)
+    }
+}
+
+/// SIGUSR1, which asks to open the access log anew.
+#[derive(Debug)]
+pub struct ReopenSignal(SigSet);
+
+impl ReopenSignal {
+    /// Keeps SIGUSR1 for [`ReopenSignal::wait`], in this thread and those that it starts from now on.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn block() -> io::Result<ReopenSignal> {
+        block(&[Signal::SIGUSR1]).map(ReopenSignal)
+    }
+
+    /// Waits for one.
+    pub fn wait(&self) {
+        while self.0.wait().is_err() {}
+    }
+}
+
 /// Blocks signals in this thread and those that it starts from now on.
 fn block(signals: &[Signal]) -> io::Result<SigSet> {
     let set: SigSet = signals.iter().copied().collect();
     set.thread_block()?;
     Ok(set)
+}
+
+/// Takes back what is blocked: a program that is started inherits it, and must not.
+///
+/// # Errors
+/// As the operating system says.
+pub fn unblock() -> io::Result<()> {
+    Ok(SigSet::empty().thread_set_mask()?)
 }
 
 #[cfg(target_os = "linux")]
@@ -124,5 +176,19 @@ mod hang_up {
         pub fn clear(&self) {
             self.is_pending.store(false, Ordering::SeqCst);
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
+
+    #[test]
+    fn memory_stays_out_of_core_dumps() {
+        let before = dumpable_behavior().unwrap();
+        super::forbid_core_dumps().unwrap();
+        let after = dumpable_behavior().unwrap();
+        set_dumpable_behavior(before).unwrap();
+        assert_eq!(after, DumpableBehavior::NotDumpable);
     }
 }

@@ -1,12 +1,15 @@
 //! The files of an API on disk: reads them all, and tells when any has changed. The only user of `std::fs`.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
 
 use crate::problem::Problems;
-use crate::resource::{DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
+use crate::resource::{CREDENTIALS_FILE, DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
 
 /// Most bytes of one file. The largest resource of AWS, an integration with all its mappings, is far below.
 pub const MAX_FILE_LENGTH: u64 = 1024 * 1024;
@@ -50,6 +53,8 @@ type Identity = (u64, u64, i64, i64);
 /// The files' texts, with what could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
+    /// The directory that they are below.
+    pub root: PathBuf,
     /// Every file that may hold a resource.
     pub files: Vec<File>,
     /// Missing directories and what else is wrong with the tree.
@@ -78,6 +83,7 @@ impl Store {
     /// Reads every file.
     pub fn load(&self) -> Listing {
         let mut listing = Listing {
+            root: self.root.clone(),
             files: Vec::new(),
             problems: Problems::new(),
         };
@@ -94,6 +100,10 @@ impl Store {
                     path: name.to_owned(),
                     text: read_text(&path),
                 });
+                if name == CREDENTIALS_FILE && is_open_to_others(&path) {
+                    let text = "others than its owner and its group can read or write the file, which holds secrets";
+                    listing.problems.warning(name, "", text);
+                }
             }
         }
         for directory in DIRECTORIES {
@@ -163,22 +173,27 @@ impl Fingerprint {
 
 impl Entry {
     fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
-        let Some(modified) = self.state.as_ref().and_then(|state| state.modified) else {
-            return false;
-        };
-        // A time stamp in the future says nothing about its age; the content is compared anyway.
-        now.duration_since(modified).is_ok_and(|since| since < age)
+        let Some(state) = &self.state else { return false };
+        // A writer can set the one time back, but not the other. A stamp in the future says nothing about its age.
+        let is_younger = |time: SystemTime| now.duration_since(time).is_ok_and(|since| since < age);
+        state.modified.is_some_and(is_younger) || state.changed().is_some_and(is_younger)
     }
 }
 
 impl State {
     fn of(metadata: &fs::Metadata) -> State {
-        use std::os::unix::fs::MetadataExt;
         State {
             modified: metadata.modified().ok(),
             length: metadata.len(),
             identity: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// When content, name or rights were changed last.
+    fn changed(&self) -> Option<SystemTime> {
+        let (_, _, seconds, nanoseconds) = self.identity;
+        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+        UNIX_EPOCH.checked_add(since)
     }
 }
 
@@ -199,19 +214,29 @@ fn names_in(directory: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
     Ok(names)
 }
 
+/// Whether the file's mode lets everybody in. Its group may be: an orchestrator mounts secrets so.
+fn is_open_to_others(path: &Path) -> bool {
+    const READ_OR_WRITE: u32 = 0o006;
+    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & READ_OR_WRITE != 0)
+}
+
 fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(read_bytes(path)?).map_err(|error| format!("is not UTF-8: {error}"))
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    // Opening a named pipe would wait for a writer for ever.
-    if !metadata.is_file() {
+    // Opening a named pipe would wait for a writer for ever, and what a name stands for can change at any moment: so
+    // it is opened without waiting, and looked at when it is open.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
         return Err("is not a regular file".to_owned());
     }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
+    // Room for all of it from the start: a vector that grows leaves copies behind, and a file may hold secrets.
+    let length = file.metadata().map_err(unreadable)?.len().min(MAX_FILE_LENGTH);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     file.take(MAX_FILE_LENGTH + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
@@ -221,9 +246,51 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// Opens a file to write at its end, and makes it where there is none.
+///
+/// # Errors
+/// A sentence without its subject: what the operating system says.
+pub fn open_log_file(path: &Path) -> Result<Box<dyn Write + Send>, String> {
+    // A named pipe without a reader would be waited for; once it is open, it is written as any file.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(flags)
+        .open(path);
+    let file = opened.map_err(|error| format!("cannot be written: {error}"))?;
+    let blocking = rustix::fs::fcntl_getfl(&file)
+        .and_then(|flags| rustix::fs::fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)));
+    blocking.map_err(|error| format!("cannot be written: {error}"))?;
+    Ok(Box::new(file))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_of_secrets_that_others_can_read_is_told_of() {
+        let root = std::env::temp_dir().join(format!("apigateway-secrets-{}", std::process::id()));
+        for directory in REQUIRED_DIRECTORIES {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        let path = root.join(CREDENTIALS_FILE);
+        fs::write(&path, "{}").unwrap();
+        for (mode, warnings) in [(0o600, 0), (0o640, 0), (0o644, 1), (0o602, 1), (0o400, 0)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let listing = Store::at(&root).load();
+            let shown: Vec<String> = listing.problems.iter().map(ToString::to_string).collect();
+            assert_eq!(shown.len(), warnings, "{mode:o}: {shown:?}");
+            assert!(
+                shown
+                    .iter()
+                    .all(|line| line.starts_with("credentials.json#: warning: others"))
+            );
+        }
+        fs::remove_dir_all(&root).unwrap();
+    }
 
     #[test]
     fn a_look_proves_nothing_while_a_file_is_fresh() {
@@ -238,9 +305,14 @@ mod tests {
             "another write could have the same time stamp"
         );
 
+        // A time stamp of long ago is no proof of rest: whoever wrote the file may have set it.
         let old = SystemTime::now().checked_sub(Duration::from_secs(60)).unwrap();
         file.set_modified(old).unwrap();
         fs::File::open(&routes).unwrap().set_modified(old).unwrap();
+        assert!(store.fingerprint().restless);
+        while store.fingerprint().restless {
+            std::thread::yield_now();
+        }
         let settled = store.fingerprint();
         assert!(!settled.may_differ(&store.fingerprint()));
         fs::remove_dir_all(&root).unwrap();

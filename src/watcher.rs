@@ -1,10 +1,14 @@
 //! Takes up edits of the files while requests go on.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use crate::deployment::Deployment;
@@ -16,12 +20,19 @@ use crate::store::{Fingerprint, Listing, Store};
 /// How often the files are looked at. An edit takes effect within a second: this, and the time to compile.
 const INTERVAL: Duration = Duration::from_millis(400);
 
+/// Most files of a kind that a line of the log names.
+const MAX_NAMED: usize = 10;
+
+/// How long a stop waits for the thread to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The thread that looks at the files; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     gate: Arc<ReloadGate>,
     stopping: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    /// Breaks off when the thread ends.
+    ended: Receiver<Infallible>,
 }
 
 /// What was seen of the files, and read.
@@ -58,12 +69,74 @@ impl Seen {
         may_differ
     }
 
-    /// Reads the files again; whether they are others than before.
-    fn read(&mut self) -> bool {
+    /// Reads the files again; tells what is different.
+    fn read(&mut self) -> Changes {
         let listing = self.store.load();
-        let differs = listing != self.listing;
+        let changes = Changes::between(&self.listing, &listing);
         self.listing = listing;
-        differs
+        changes
+    }
+}
+
+/// What differs between two readings of the files.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Changes {
+    added: Vec<String>,
+    removed: Vec<String>,
+    changed: Vec<String>,
+    /// Something else than a resource: a directory, or a file that is none.
+    others: bool,
+}
+
+impl Changes {
+    fn between(before: &Listing, after: &Listing) -> Changes {
+        let by_path = |listing: &'_ Listing| -> BTreeMap<String, Result<String, String>> {
+            let files = listing.files.iter();
+            files.map(|file| (file.path.clone(), file.text.clone())).collect()
+        };
+        let (mut before_by_path, mut changes) = (by_path(before), Changes::default());
+        for (path, text) in by_path(after) {
+            match before_by_path.remove(&path) {
+                None => changes.added.push(path),
+                Some(known) if known != text => changes.changed.push(path),
+                Some(_) => {}
+            }
+        }
+        changes.removed = before_by_path.into_keys().collect();
+        changes.others = before.problems != after.problems;
+        changes
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Changes::default()
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        for (what, paths) in [
+            ("added", &self.added),
+            ("removed", &self.removed),
+            ("changed", &self.changed),
+        ] {
+            if paths.is_empty() {
+                continue;
+            }
+            let named = paths.get(..MAX_NAMED).unwrap_or(paths);
+            let more = paths.len() - named.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            parts.push(format!("{what} {}{more}", named.join(", ")));
+        }
+        match parts.is_empty() {
+            true if self.others => f.write_str("files that hold no resource"),
+            true => f.write_str("no file has changed"),
+            false => f.write_str(&parts.join("; ")),
+        }
     }
 }
 
@@ -75,7 +148,9 @@ impl Watcher {
     pub fn start(mut seen: Seen, gateway: Arc<Gateway>, gate: Arc<ReloadGate>) -> io::Result<Watcher> {
         let stopping = Arc::new(AtomicBool::new(false));
         let (watched_gate, watched_stopping) = (Arc::clone(&gate), Arc::clone(&stopping));
+        let (running, ended) = channel();
         let run = move || {
+            let _running: Sender<Infallible> = running;
             while !watched_stopping.load(Ordering::SeqCst) {
                 let requested = watched_gate.wait_for_request(INTERVAL);
                 // A panic is a defect of ours; the last good API goes on, and so does the watching.
@@ -88,12 +163,8 @@ impl Watcher {
                 }
             }
         };
-        let thread = thread::Builder::new().name("watcher".to_owned()).spawn(run)?;
-        Ok(Watcher {
-            gate,
-            stopping,
-            thread: Some(thread),
-        })
+        thread::Builder::new().name("watcher".to_owned()).spawn(run)?;
+        Ok(Watcher { gate, stopping, ended })
     }
 }
 
@@ -101,9 +172,8 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.gate.wake();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        // A file system that hangs must not hold up the end of the program.
+        let _ = self.ended.recv_timeout(STOP_PATIENCE);
     }
 }
 
@@ -111,22 +181,27 @@ fn look_again(seen: &mut Seen, gateway: &Gateway, requested: bool) {
     let may_differ = seen.look();
     if requested || may_differ {
         let differs = seen.read();
-        if requested || differs {
-            deploy(seen, gateway);
+        if requested || !differs.is_empty() {
+            deploy(seen, &differs, gateway);
         }
     }
-    gateway.close_idle_connections();
+    gateway.look_after();
+    gateway.books().access_log.report_losses();
 }
 
-fn deploy(seen: &Seen, gateway: &Gateway) {
+fn deploy(seen: &Seen, changes: &Changes, gateway: &Gateway) {
     let (deployment, problems) = Deployment::of(&seen.listing);
     report(&problems);
     match deployment {
         Some(deployment) => {
             gateway.deploy(deployment);
-            log::info!("reloaded {}", seen.store.root().display());
+            gateway.metrics().reloads.add_one();
+            log::info!("reloaded {}: {changes}", seen.store.root().display());
         }
-        None => log::error!("not reloaded: the API goes on as it was"),
+        None => {
+            gateway.metrics().failed_reloads.add_one();
+            log::error!("not reloaded, the API goes on as it was: {changes}");
+        }
     }
 }
 

@@ -1,15 +1,21 @@
-//! An integration that can be called: its URI parsed for one stage, its timeout a duration.
+//! An integration that can be called: checked once, and finished for each stage with its variables.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::Method;
+use crate::deployment::function::Functions;
+use crate::deployment::http_proxy::{self, HttpProxy};
+use crate::deployment::lambda_proxy::{self, LambdaProxy};
+use crate::deployment::parameter_mapping::{self, RequestMapping, ResponseMapping};
+use crate::notation::arn::FunctionArn;
 use crate::notation::route_key::RouteKey;
-use crate::notation::uri::{self, IntegrationUri, InvalidUri};
+use crate::notation::stage_variable;
+use crate::notation::uri;
 use crate::problem::{Problems, member};
 use crate::resource::integration::Integration as Resource;
 use crate::resource::stage::Stage as StageResource;
+use crate::suggestion::did_you_mean;
 
 /// `TimeoutInMillis` where the file has none, which is also the longest (spec §3.1).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(30_000);
@@ -22,23 +28,55 @@ const TIMEOUT_IN_MILLIS: std::ops::RangeInclusive<i64> = 50..=30_000;
 pub struct Integration {
     /// The file, for log lines.
     pub file: String,
-    /// The method sent upstream; none keeps the client's (`ANY`).
-    pub method: Option<Method>,
-    /// The URI, with this stage's variables in it.
-    pub uri: IntegrationUri,
+    /// What is called.
+    pub kind: Kind,
     /// How long the whole exchange may take.
     pub timeout: Duration,
+    /// What becomes of requests.
+    pub request_mapping: RequestMapping,
+    /// What becomes of answers, by their status.
+    pub response_mappings: HashMap<u16, ResponseMapping>,
+}
+
+/// What an integration calls.
+#[derive(Debug)]
+pub enum Kind {
+    /// An HTTP endpoint.
+    HttpProxy(HttpProxy),
+    /// A Lambda function.
+    LambdaProxy(LambdaProxy),
+}
+
+#[cfg(test)]
+impl Integration {
+    /// A public HTTP integration with that URI, for a test.
+    pub(crate) fn of(uri: &str) -> Integration {
+        Integration {
+            file: "integrations/x.json".into(),
+            kind: Kind::HttpProxy(HttpProxy::of(uri)),
+            timeout: DEFAULT_TIMEOUT,
+            request_mapping: RequestMapping::default(),
+            response_mappings: HashMap::new(),
+        }
+    }
 }
 
 /// An integration whose fields have been checked, but for what the stage decides.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     file: &'a str,
-    method: Option<Method>,
     uri: &'a str,
+    kind: DraftKind,
     timeout: Duration,
+    mapping: parameter_mapping::Draft,
     /// The keys of the routes that use it.
     users: Vec<&'a RouteKey>,
+}
+
+#[derive(Debug)]
+enum DraftKind {
+    HttpProxy(http_proxy::Draft),
+    LambdaProxy(lambda_proxy::Draft),
 }
 
 impl<'a> Draft<'a> {
@@ -50,80 +88,73 @@ impl<'a> Draft<'a> {
     ) -> Option<Draft<'a>> {
         let file = resource.file.as_str();
         let timeout = timeout(resource, problems);
-        if resource.connection_type.as_deref() == Some("VPC_LINK") {
-            problems.error(file, "/ConnectionType", "not supported yet: VPC links");
-        }
+        let mapping = parameter_mapping::Draft::check(resource, &users, problems);
         // What the other fields may be depends on the type.
-        if !is_http_proxy(resource, problems) {
-            return None;
-        }
-        if let Some(version) = resource
-            .payload_format_version
-            .as_deref()
-            .filter(|version| *version != "1.0")
-        {
-            let text = format!("{version:?} is not \"1.0\", the only version of an HTTP_PROXY integration");
-            problems.error(file, "/PayloadFormatVersion", text);
-        }
-        let method = method(resource, problems);
+        let kind = match resource.integration_type.as_deref() {
+            Some("HTTP_PROXY") => DraftKind::HttpProxy(http_proxy::Draft::check(resource, problems)),
+            // An error of its own says that AWS's other services are not reached.
+            Some("AWS_PROXY") if problems.has_error(file, "/IntegrationSubtype") => return None,
+            Some("AWS_PROXY") => DraftKind::LambdaProxy(lambda_proxy::Draft::check(resource, problems)),
+            _ => {
+                problems.error_unless_known(file, "/IntegrationType", "the field is missing");
+                return None;
+            }
+        };
         let Some(uri) = resource.integration_uri.as_deref() else {
             problems.error_unless_known(file, "/IntegrationUri", "the field is missing");
             return None;
         };
         let draft = Draft {
             file,
-            method,
             uri,
+            kind,
             timeout,
+            mapping,
             users,
         };
-        draft.check_uri(problems).then_some(draft)
-    }
-
-    /// Checks what can be told without a stage; whether it is worth to go on with one.
-    fn check_uri(&self, problems: &mut Problems) -> bool {
-        let result = if uri::has_stage_variables(self.uri) {
-            uri::stage_variables(self.uri).map(drop)
-        } else {
-            IntegrationUri::parse(self.uri).map(|uri| self.check_variables(&uri, problems))
-        };
-        if let Err(error) = &result {
-            problems.error(self.file, "/IntegrationUri", error.to_string());
-        }
-        result.is_ok()
-    }
-
-    /// Each path variable of the URI must come from a route (`R3.1`).
-    fn check_variables(&self, uri: &IntegrationUri, problems: &mut Problems) {
-        for name in uri.variables() {
-            let is_known = |user: &&RouteKey| user.variables().any(|known| known == name);
-            if !self.users.is_empty() && !self.users.iter().any(is_known) {
-                let text = format!("no route that uses this integration has a path variable {{{name}}}");
-                problems.error(self.file, "/IntegrationUri", text);
+        match draft.check_uri() {
+            Ok(()) => Some(draft),
+            Err(texts) => {
+                for text in texts {
+                    problems.error(file, "/IntegrationUri", text);
+                }
+                None
             }
         }
     }
-}
 
-fn is_http_proxy(resource: &Resource, problems: &mut Problems) -> bool {
-    match resource.integration_type.as_deref() {
-        Some("HTTP_PROXY") => return true,
-        Some(other) => {
-            let text = format!("not supported yet: {other} integrations");
-            problems.error(&resource.file, "/IntegrationType", text);
+    /// Checks what can be told of the URI without a stage.
+    fn check_uri(&self) -> Result<(), Vec<String>> {
+        if stage_variable::is_in(self.uri) {
+            let names = stage_variable::names(self.uri);
+            return names.map(drop).map_err(|error| vec![error.to_string()]);
         }
-        None => problems.error_unless_known(&resource.file, "/IntegrationType", "the field is missing"),
+        match &self.kind {
+            DraftKind::HttpProxy(draft) => draft.read_uri(self.uri, &self.users).map(drop),
+            DraftKind::LambdaProxy(_) => self.arn(self.uri).map(drop),
+        }
     }
-    false
-}
 
-fn method(resource: &Resource, problems: &mut Problems) -> Option<Method> {
-    let Some(name) = resource.integration_method.as_deref() else {
-        let text = "the field is missing: ANY keeps the client's method";
-        problems.error_unless_known(&resource.file, "/IntegrationMethod", text);
-        return None;
-    };
-    Method::parse(name)
+    fn arn(&self, text: &str) -> Result<FunctionArn, Vec<String>> {
+        if text.chars().count() > uri::MAX_LENGTH {
+            return Err(vec![uri::InvalidUri::Length(text.chars().count()).to_string()]);
+        }
+        FunctionArn::parse(text).map_err(|error| vec![error.to_string()])
+    }
+
+    /// What is called, with a URI that is whole; none where the function's file is wrong.
+    fn kind(&self, uri: &str, functions: &Functions) -> Result<Option<Kind>, Vec<String>> {
+        match &self.kind {
+            DraftKind::HttpProxy(draft) => {
+                let uri = draft.read_uri(uri, &self.users)?;
+                Ok(Some(Kind::HttpProxy(draft.with_uri(uri))))
+            }
+            DraftKind::LambdaProxy(draft) => {
+                let proxy = draft.with_arn(self.arn(uri)?, functions);
+                Ok(proxy.map(Kind::LambdaProxy))
+            }
+        }
+    }
 }
 
 fn timeout(resource: &Resource, problems: &mut Problems) -> Duration {
@@ -142,15 +173,25 @@ fn timeout(resource: &Resource, problems: &mut Problems) -> Duration {
 #[derive(Debug)]
 pub(super) struct IntegrationCompiler<'a> {
     drafts: &'a BTreeMap<&'a str, Draft<'a>>,
-    compiled: HashMap<(&'a str, String), Arc<Integration>>,
+    functions: &'a Functions,
+    compiled: HashMap<Key<'a>, Arc<Integration>>,
 }
 
+/// An integration's id, and what the stage variables are that it reads: equal keys compile to equal integrations.
+type Key<'a> = (&'a str, Vec<Option<String>>);
+
 impl<'a> IntegrationCompiler<'a> {
-    pub(super) fn new(drafts: &'a BTreeMap<&'a str, Draft<'a>>) -> IntegrationCompiler<'a> {
+    pub(super) fn new(drafts: &'a BTreeMap<&'a str, Draft<'a>>, functions: &'a Functions) -> IntegrationCompiler<'a> {
         IntegrationCompiler {
             drafts,
+            functions,
             compiled: HashMap::new(),
         }
+    }
+
+    /// The functions of all files.
+    pub(super) fn functions(&self) -> &'a Functions {
+        self.functions
     }
 
     /// The integration as that stage calls it; none where something is wrong with it.
@@ -163,38 +204,52 @@ impl<'a> IntegrationCompiler<'a> {
     ) -> Option<Arc<Integration>> {
         let (id, draft) = self.drafts.get_key_value(id)?;
         let undefined = |name: &&str| !stage.stage_variables.contains_key(*name);
-        let names = uri::stage_variables(draft.uri).unwrap_or_default();
-        let missing: Vec<&str> = names.into_iter().filter(undefined).collect();
+        let uri_variables = stage_variable::names(draft.uri).unwrap_or_default();
+        let missing: Vec<&str> = uri_variables.iter().copied().filter(undefined).collect();
         for name in &missing {
             if !problems.has_error(&stage.file, &member("/StageVariables", name)) {
-                let text = format!("the stage {stage_name:?} does not define the stage variable {name:?}");
+                let hint = did_you_mean(name, stage.stage_variables.keys().map(String::as_str));
+                let text = format!("the stage {stage_name:?} does not define the stage variable {name:?}{hint}");
                 problems.error(draft.file, "/IntegrationUri", text);
             }
         }
         if !missing.is_empty() {
             return None;
         }
-        let mut refuse = |error: InvalidUri| {
-            let text = format!("with the variables of the stage {stage_name:?}: {error}");
-            problems.error(draft.file, "/IntegrationUri", text);
-        };
-        let text = uri::insert_stage_variables(draft.uri, |name| stage.stage_variables.get(name).cloned())
-            .map_err(&mut refuse)
-            .ok()?;
-        if let Some(integration) = self.compiled.get(&(*id, text.clone())) {
+        let variables = &stage.stage_variables;
+        draft.mapping.check_stage(draft.file, stage_name, variables, problems);
+        let read = uri_variables.iter().copied().chain(draft.mapping.stage_variables());
+        let key = (*id, read.map(|name| variables.get(name).cloned()).collect());
+        if let Some(integration) = self.compiled.get(&key) {
             return Some(Arc::clone(integration));
         }
-        let uri = IntegrationUri::parse(&text).map_err(refuse).ok()?;
-        if uri::has_stage_variables(draft.uri) {
-            draft.check_variables(&uri, problems);
+        let uri = stage_variable::put_in(draft.uri, |name| variables.get(name).cloned());
+        let kind = uri
+            .map_err(|error| vec![error.to_string()])
+            .and_then(|uri| draft.kind(&uri, self.functions));
+        let kind = match kind {
+            Ok(kind) => kind?,
+            Err(texts) => {
+                for text in texts {
+                    let text = format!("with the variables of the stage {stage_name:?}: {text}");
+                    problems.error(draft.file, "/IntegrationUri", text);
+                }
+                return None;
+            }
+        };
+        if let Kind::LambdaProxy(proxy) = &kind {
+            let name = proxy.arn.name();
+            self.functions
+                .warn_of_endpoint(name, draft.file, "/IntegrationUri", problems);
         }
         let integration = Arc::new(Integration {
             file: draft.file.to_owned(),
-            method: draft.method,
-            uri,
+            kind,
             timeout: draft.timeout,
+            request_mapping: draft.mapping.request(variables),
+            response_mappings: draft.mapping.response(variables),
         });
-        self.compiled.insert((id, text), Arc::clone(&integration));
+        self.compiled.insert(key, Arc::clone(&integration));
         Some(integration)
     }
 }

@@ -3,22 +3,37 @@
 //! [`Deployment::of`] is the only way in, for `serve`, for a reload and for `check`. After it no request can
 //! fail because of a file. A deployment never changes; a request keeps the one that it began with.
 
+pub mod cors;
+pub mod parameter_mapping;
+pub mod function;
+pub mod http_proxy;
+pub mod lambda_proxy;
 pub mod integration;
+pub mod authorizer;
+pub mod authorization;
+pub mod tally;
+pub mod throttle;
 pub mod routes;
 pub mod stage;
+mod review;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::credentials::Credentials;
+use crate::deployment::cors::Cors;
+use crate::deployment::function::Functions;
 use crate::deployment::integration::{Draft, IntegrationCompiler};
 use crate::deployment::stage::Stage;
+use crate::function::Definition;
 use crate::notation::path::RequestPath;
 use crate::notation::route_key::{RouteKey, Segment};
 use crate::problem::Problems;
 use crate::resource::Resources;
 use crate::resource::route::Route as RouteResource;
 use crate::store::Listing;
+use crate::suggestion::closest;
 
 /// The stage that is served at the root (`R2.1`).
 pub const DEFAULT_STAGE: &str = "$default";
@@ -26,10 +41,18 @@ pub const DEFAULT_STAGE: &str = "$default";
 /// The file name that also serves as the default stage, for systems where `$` is a nuisance in a file name.
 const DEFAULT_STAGE_ALIAS: &str = "default";
 
+/// `$context.apiId` of an API whose files do not tell its `ApiId`.
+const DEFAULT_API_ID: &str = "local";
+
 /// An API that can be served.
 #[derive(Debug)]
 pub struct Deployment {
     api_name: Option<String>,
+    api_id: String,
+    cors: Option<Cors>,
+    issuers: Vec<String>,
+    credentials: Arc<Credentials>,
+    local_functions: Vec<Arc<Definition>>,
     named: HashMap<String, Arc<Stage>>,
     default: Option<Arc<Stage>>,
 }
@@ -40,6 +63,8 @@ struct RouteDraft<'a> {
     file: &'a str,
     key_text: &'a str,
     key: RouteKey,
+    /// What it asks of its callers; none where something is wrong with that.
+    authorization: Option<authorization::RouteDraft<'a>>,
     /// The target's id, where there is such an integration.
     integration: Option<&'a str>,
 }
@@ -48,6 +73,7 @@ impl Deployment {
     /// Reads, checks and compiles files; the problems of the listing are among those that come back.
     pub fn of(listing: &Listing) -> (Option<Deployment>, Problems) {
         let mut resources = Resources::read(&listing.files);
+        resources.root.clone_from(&listing.root);
         resources.problems.extend(listing.problems.clone());
         Deployment::compile(&resources)
     }
@@ -57,16 +83,23 @@ impl Deployment {
     /// The problems come with it in either case: all of them, not the first.
     pub fn compile(resources: &Resources) -> (Option<Deployment>, Problems) {
         let mut problems = resources.problems.clone();
-        let routes = draft_routes(resources, &mut problems);
+        let authorizers = authorizer::check_all(resources, &mut problems);
+        let routes = draft_routes(resources, &authorizers, &mut problems);
         refuse_equivalent_keys(&routes, &mut problems);
         let integrations = draft_integrations(resources, &routes, &mut problems);
+        let api = resources.api.as_ref();
+        let cors = api
+            .and_then(|api| api.cors_configuration.as_ref())
+            .map(|cors| Cors::check(cors, &mut problems));
 
-        let mut compiler = IntegrationCompiler::new(&integrations);
+        let functions = Functions::check(resources, &mut problems);
+        let mut compiler = IntegrationCompiler::new(&integrations, &functions);
         let mut named = HashMap::new();
         for (id, resource) in &resources.stages {
             let stage = Stage::compile(id, resources, resource, &routes, &mut compiler, &mut problems);
             named.insert(id.clone(), Arc::new(stage));
         }
+        review::review(resources, &mut problems);
         if named.is_empty() && !problems.has_errors() {
             problems.warning("stages", "", "there is no stage: every request is answered 404");
         }
@@ -77,9 +110,15 @@ impl Deployment {
         let default = named
             .remove(DEFAULT_STAGE)
             .or_else(|| named.get(DEFAULT_STAGE_ALIAS).cloned());
-        let api_name = resources.api.as_ref().and_then(|api| api.name.clone());
         let deployment = Deployment {
-            api_name,
+            api_name: api.and_then(|api| api.name.clone()),
+            api_id: api
+                .and_then(|api| api.api_id.clone())
+                .unwrap_or_else(|| DEFAULT_API_ID.to_owned()),
+            cors,
+            issuers: authorizer::issuers(&authorizers),
+            credentials: resources.credentials.clone().unwrap_or_default(),
+            local_functions: functions.local(),
             named,
             default,
         };
@@ -89,6 +128,46 @@ impl Deployment {
     /// The API's `Name`.
     pub fn api_name(&self) -> Option<&str> {
         self.api_name.as_deref()
+    }
+
+    /// The API's `ApiId`.
+    pub fn api_id(&self) -> &str {
+        &self.api_id
+    }
+
+    /// Whose tokens any authorizer takes.
+    pub fn issuers(&self) -> Vec<&str> {
+        self.issuers.iter().map(String::as_str).collect()
+    }
+
+    /// Who may sign requests.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The functions that the gateway runs.
+    pub fn local_functions(&self) -> &[Arc<Definition>] {
+        &self.local_functions
+    }
+
+    /// The API's CORS configuration.
+    pub fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
+    }
+
+    /// Every stage, each once.
+    pub fn stages(&self) -> impl Iterator<Item = &Arc<Stage>> {
+        // The default stage may also have a name.
+        let default = self
+            .default
+            .iter()
+            .filter(|stage| !self.named.contains_key(&stage.name));
+        self.named.values().chain(default)
+    }
+
+    /// The stage of requests that name none.
+    pub fn default_stage(&self) -> Option<&Stage> {
+        self.default.as_deref()
     }
 
     /// The stage of a request, and the path below it (`R2.3`).
@@ -105,10 +184,15 @@ impl Deployment {
     }
 }
 
-fn draft_routes<'a>(resources: &'a Resources, problems: &mut Problems) -> BTreeMap<&'a str, RouteDraft<'a>> {
+fn draft_routes<'a>(
+    resources: &'a Resources,
+    authorizers: &'a authorizer::Drafts<'a>,
+    problems: &mut Problems,
+) -> BTreeMap<&'a str, RouteDraft<'a>> {
     let mut drafts = BTreeMap::new();
     for (id, route) in &resources.routes {
         let integration = target(route, resources, problems);
+        let authorization = authorization::of_route(route, authorizers, resources, problems);
         let Some(text) = &route.route_key else {
             problems.error_unless_known(&route.file, "/RouteKey", "the field is missing");
             continue;
@@ -119,6 +203,7 @@ fn draft_routes<'a>(resources: &'a Resources, problems: &mut Problems) -> BTreeM
                     file: &route.file,
                     key_text: text,
                     key,
+                    authorization,
                     integration,
                 };
                 drafts.insert(id.as_str(), draft);
@@ -149,7 +234,9 @@ fn target<'a>(route: &'a RouteResource, resources: &'a Resources, problems: &mut
         // A file that cannot be read has a problem of its own.
         None if resources.has_file("integrations", id) => None,
         None => {
-            let mut text = format!("there is no file integrations/{id}.json");
+            let known = resources.integrations.keys().map(String::as_str);
+            let hint = closest(id, known).map(|id| format!("; did you mean \"integrations/{id}\"?"));
+            let mut text = format!("there is no file integrations/{id}.json{}", hint.unwrap_or_default());
             if let Some(id) = id
                 .strip_suffix(".json")
                 .filter(|id| resources.integrations.contains_key(*id))

@@ -6,12 +6,15 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::deployment::authorizer::Authorization;
 use crate::deployment::integration::Integration;
+use crate::deployment::tally::Tally;
 use crate::message::Method;
 use crate::notation::path::{InvalidPath, RequestPath, decode_again};
 use crate::notation::route_key::{RouteKey, RouteMethod, Segment};
+use crate::throttle::Limits;
 
 /// A route that can be served.
 #[derive(Debug)]
@@ -22,8 +25,14 @@ pub struct Route {
     pub key_text: String,
     /// What it answers to.
     pub key: RouteKey,
+    /// What it asks of its callers.
+    pub authorization: Authorization,
     /// Where its requests go.
     pub integration: Arc<Integration>,
+    /// How many requests it takes; none where that has no limit.
+    pub throttle: Option<Limits>,
+    /// What is kept of it across deployments; set when it is deployed.
+    pub tally: OnceLock<Arc<Tally>>,
 }
 
 /// The route of a request, and what its path variables stand for.
@@ -33,6 +42,21 @@ pub struct RouteMatch {
     pub route: Arc<Route>,
     /// The path variables in the order of the key, decoded twice (`R1.32`).
     pub path_parameters: Vec<(String, String)>,
+}
+
+impl Route {
+    /// The path of the key; none for `$default`.
+    pub fn resource(&self) -> Option<&str> {
+        self.key_text.split_once(' ').map(|(_, path)| path)
+    }
+}
+
+impl RouteMatch {
+    /// What a path variable stands for; none where the route has no such variable.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let parameter = self.path_parameters.iter().find(|(parameter, _)| parameter == name);
+        parameter.map(|(_, value)| value.as_str())
+    }
 }
 
 /// Which of two matching routes wins: the lesser one. The fields are the rules of `R1.19`, in order.
@@ -93,6 +117,25 @@ impl Precedence {
     }
 }
 
+impl Precedence {
+    /// Why the route of this one comes before that of another, which it does.
+    pub fn reason_over(&self, other: &Precedence) -> &'static str {
+        if self.class != other.class {
+            return match self.class {
+                Class::Complete if other.class == Class::Greedy => "a path without a greedy variable comes first",
+                _ => "$default comes last",
+            };
+        }
+        if self.method != other.method {
+            return "the method itself comes before ANY";
+        }
+        if self.segments != other.segments {
+            return "from left to right, a literal comes before a variable, and that before a greedy one";
+        }
+        "the longer path comes first"
+    }
+}
+
 impl SegmentRank {
     fn of(segment: &Segment) -> SegmentRank {
         match segment {
@@ -142,14 +185,19 @@ impl Routes {
         built
     }
 
-    /// How many routes there are.
-    pub fn len(&self) -> usize {
-        self.by_rank.len()
+    /// Each route, in the order of precedence.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.by_rank.iter()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.by_rank.is_empty()
+    /// Every route that matches, in the order of precedence: the first is the one that [`Routes::select`] finds.
+    ///
+    /// It looks at each route, so it is for people, not for requests.
+    pub fn candidates(&self, method: Method, path: &RequestPath) -> Vec<&Arc<Route>> {
+        let segments: Vec<&str> = path.segments().collect();
+        self.iter()
+            .filter(|route| matches(&route.key, method, &segments))
+            .collect()
     }
 
     /// The route for a method and a path below the stage; none is AWS's 404, there is no 405 (`R1.20`).
@@ -214,6 +262,22 @@ fn take_least(routes: &[(RouteMethod, Rank)], method: Method, best: &mut Option<
     }
 }
 
+/// Whether a key takes a request.
+fn matches(key: &RouteKey, method: Method, segments: &[&str]) -> bool {
+    let RouteKey::Path { method: wanted, path } = key else {
+        return true;
+    };
+    let is_method = matches!(wanted, RouteMethod::Any) || *wanted == RouteMethod::Exact(method);
+    let is_length = match path.last() {
+        Some(Segment::Greedy(_)) => segments.len() >= path.len(),
+        _ => segments.len() == path.len(),
+    };
+    let mut pairs = path.iter().zip(segments);
+    is_method
+        && is_length
+        && pairs.all(|(wanted, segment)| !matches!(wanted, Segment::Literal(text) if text != segment))
+}
+
 /// What the variables of a key stand for in a path that it matches.
 fn capture(key: &RouteKey, segments: &[&str]) -> Result<Vec<(String, String)>, InvalidPath> {
     let RouteKey::Path { path, .. } = key else {
@@ -234,22 +298,18 @@ fn capture(key: &RouteKey, segments: &[&str]) -> Result<Vec<(String, String)>, I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deployment::integration::DEFAULT_TIMEOUT;
-    use crate::notation::uri::IntegrationUri;
 
     fn routes(keys: &[String]) -> Routes {
-        let integration = Arc::new(Integration {
-            file: "integrations/x.json".into(),
-            method: None,
-            uri: IntegrationUri::parse("http://h").unwrap(),
-            timeout: DEFAULT_TIMEOUT,
-        });
+        let integration = Arc::new(Integration::of("http://h"));
         let route = |key: &String| {
             Arc::new(Route {
                 file: format!("routes/{key}.json"),
                 key_text: key.clone(),
                 key: RouteKey::parse(key).unwrap(),
+                authorization: Authorization::None,
                 integration: Arc::clone(&integration),
+                throttle: None,
+                tally: OnceLock::new(),
             })
         };
         Routes::new(keys.iter().map(route).collect())
@@ -353,6 +413,9 @@ mod tests {
                 let expected = oracle(&keys, method.as_str(), &path);
                 matched += usize::from(expected.is_some());
                 let got = select(&routes, method, &path);
+                let candidates = routes.candidates(method, &RequestPath::parse(&path).unwrap());
+                let first = candidates.first().map(|route| route.key_text.clone());
+                assert_eq!(first, expected, "table {table}: {keys:?}, {} {path}", method.as_str());
                 assert_eq!(got, expected, "table {table}: {keys:?}, {} {path}", method.as_str());
             }
         }

@@ -3,14 +3,18 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html>
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::deployment::integration::IntegrationCompiler;
 use crate::deployment::routes::{Route, Routes};
-use crate::deployment::{DEFAULT_STAGE, RouteDraft};
+use crate::deployment::tally::Tally;
+use crate::deployment::{DEFAULT_STAGE, RouteDraft, throttle};
+use crate::notation::context_variable;
+use crate::notation::log_format::{InvalidLogFormat, LogFormat};
 use crate::problem::{Problems, member};
 use crate::resource::Resources;
 use crate::resource::stage::Stage as Resource;
+use crate::suggestion::{closest, did_you_mean};
 
 /// Most characters of a stage's name (`R2.1`).
 const MAX_NAME_LENGTH: usize = 128;
@@ -26,8 +30,14 @@ const MAX_VARIABLE_LENGTH: usize = 2048;
 pub struct Stage {
     /// The name, `$default` for the default stage.
     pub name: String,
+    /// `StageVariables`.
+    pub variables: BTreeMap<String, String>,
     /// The routes, ready to be chosen from.
     pub routes: Routes,
+    /// The format of its lines in the access log.
+    pub log_format: LogFormat,
+    /// Of requests for which it has no route; set when it is deployed.
+    pub tally: OnceLock<Arc<Tally>>,
 }
 
 impl Stage {
@@ -43,25 +53,57 @@ impl Stage {
         check_name(id, resource, problems);
         check_variables(resource, problems);
         let mut served = Vec::new();
-        for draft in chosen(resources, resource, routes, problems) {
+        let chosen = chosen(resources, resource, routes, problems);
+        let serves = |key: &str| chosen.iter().any(|draft| draft.key_text == key);
+        throttle::check(resource, resources, serves, problems);
+        for draft in chosen {
             let Some(target) = draft.integration else {
                 continue;
             };
-            let Some(integration) = integrations.compile(target, id, resource, problems) else {
+            let integration = integrations.compile(target, id, resource, problems);
+            let authorization = draft
+                .authorization
+                .as_ref()
+                .and_then(|authorization| authorization.compile(id, resource, integrations.functions(), problems));
+            let (Some(integration), Some(authorization)) = (integration, authorization) else {
                 continue;
             };
             served.push(Arc::new(Route {
                 file: draft.file.to_owned(),
                 key_text: draft.key_text.to_owned(),
                 key: draft.key.clone(),
+                authorization,
                 integration,
+                throttle: throttle::limits(resource, draft.key_text),
+                tally: OnceLock::new(),
             }));
         }
         Stage {
             name: id.to_owned(),
+            variables: resource.stage_variables.clone(),
             routes: Routes::new(served),
+            log_format: log_format(resource, problems),
+            tally: OnceLock::new(),
         }
     }
+}
+
+fn log_format(resource: &Resource, problems: &mut Problems) -> LogFormat {
+    let format = resource
+        .access_log_settings
+        .as_ref()
+        .and_then(|log| log.format.as_deref());
+    let Some(format) = format else {
+        return LogFormat::default();
+    };
+    LogFormat::parse(format).unwrap_or_else(|error| {
+        let hint = match &error {
+            InvalidLogFormat::UnknownVariable(name) => did_you_mean(name, context_variable::NAMES),
+            _ => String::new(),
+        };
+        problems.error(&resource.file, "/AccessLogSettings/Format", format!("{error}{hint}"));
+        LogFormat::default()
+    })
 }
 
 fn check_name(id: &str, resource: &Resource, problems: &mut Problems) {
@@ -138,7 +180,11 @@ fn chosen<'a, 'b>(
             Some(_) => {}
             // A route that cannot be read has a problem of its own.
             None if resources.has_file("routes", id) => {}
-            None => problems.error(&resource.file, pointer, format!("there is no file routes/{id}.json")),
+            None => {
+                let hint = closest(id, routes.keys().copied()).map(|id| format!("; did you mean \"routes/{id}\"?"));
+                let text = format!("there is no file routes/{id}.json{}", hint.unwrap_or_default());
+                problems.error(&resource.file, pointer, text);
+            }
         }
     }
     chosen.into_values().collect()

@@ -1,196 +1,309 @@
 //! What a request's head means, read as strictly as RFC 9112 asks: what two readers could understand in two ways is
 //! refused, since one of them may be the integration.
 
-use crate::message::{Headers, Version};
-use crate::notation::uri::is_host;
+use std::net::SocketAddr;
 
-/// How the end of a request's content is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// By `Content-Length`; 0 where there is none.
-    Length(u64),
-    /// By chunks.
-    Chunked,
+use crate::error::GatewayError;
+use crate::front::framing::{Framing, framing};
+use crate::front::limits::MAX_FIELDS;
+use crate::front::target::{authority, check_host, is_without_path, split_target};
+use crate::gateway::MAX_HEAD_LENGTH;
+use crate::message::{Body, Headers, Request, Version, is_token};
+
+/// A request's head, understood.
+#[derive(Debug)]
+pub struct Head {
+    /// The request, as yet without content.
+    pub request: Request,
+    /// How its content is framed.
+    pub framing: Framing,
 }
 
-/// The framing of a request (RFC 9112 §6.3).
-///
-/// # Errors
-/// A sentence for the log; the answer is 400, and the connection must be closed.
-pub fn framing(headers: &Headers, version: Version) -> Result<Framing, &'static str> {
-    let codings: Vec<&[u8]> = headers.get_all("transfer-encoding").collect();
-    let lengths: Vec<&[u8]> = headers.get_all("content-length").collect();
-    match (codings.as_slice(), lengths.as_slice()) {
-        ([], []) => Ok(Framing::Length(0)),
-        ([], [length]) => length_of(length)
-            .map(Framing::Length)
-            .ok_or("Content-Length is not a number"),
-        ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") && version == Version::Http11 => Ok(Framing::Chunked),
-        ([_, ..], []) => Err("Transfer-Encoding is not exactly chunked"),
-        ([], _) => Err("there is more than one Content-Length"),
-        _ => Err("there are both Content-Length and Transfer-Encoding"),
-    }
-}
-
-/// Digits and nothing else: `str::parse` alone would take a sign. What no number holds is surely too large.
-fn length_of(text: &[u8]) -> Option<u64> {
-    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let digits = str::from_utf8(text).ok().filter(|_| is_number)?;
-    Some(digits.parse().unwrap_or(u64::MAX))
-}
-
-/// Checks `Host`: one, unless the version is 1.0, and a host with an optional port, or empty (RFC 9112 §3.2).
-///
-/// # Errors
-/// A sentence for the log; the answer is 400.
-pub fn check_host(headers: &Headers, version: Version) -> Result<(), &'static str> {
-    let mut hosts = headers.get_all("host");
-    let Some(host) = hosts.next() else {
-        return if version == Version::Http11 {
-            Err("there is no Host")
-        } else {
-            Ok(())
-        };
-    };
-    if hosts.next().is_some() {
-        return Err("there is more than one Host");
-    }
-    let host = str::from_utf8(host).map_err(|_| "Host is not ASCII")?;
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, port),
-        _ => (host, ""),
-    };
-    let is_valid = host.is_empty() || (is_host(name) && port.bytes().all(|byte| byte.is_ascii_digit()));
-    if is_valid {
-        Ok(())
-    } else {
-        Err("Host is not a host with an optional port")
-    }
-}
-
-/// Path and query of a request target, as sent. Absolute form is accepted (RFC 9112 §3.2.2).
-///
-/// # Errors
-/// A sentence for the log; the answer is 400.
-pub fn split_target(target: &str) -> Result<(String, Option<String>), &'static str> {
-    if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("the target has a character that must be percent-encoded");
-    }
-    if target.contains('#') {
-        return Err("the target has a fragment");
-    }
-    let scheme = target
-        .split_once("://")
-        .map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
-    let origin = match &scheme {
-        Some((scheme, rest)) if !target.starts_with('/') => {
-            if !matches!(scheme.as_str(), "http" | "https") {
-                return Err("the target has a scheme that is not served");
-            }
-            from_authority(rest)
+impl Head {
+    /// Whether the client wants to go on with the connection (RFC 9112 §9.3).
+    pub fn keeps_connection(&self) -> bool {
+        let headers = &self.request.headers;
+        match self.request.version {
+            _ if headers.has_token("connection", "close") => false,
+            Version::Http11 => true,
+            Version::Http10 => headers.has_token("connection", "keep-alive"),
         }
-        _ => target.to_owned(),
-    };
-    Ok(match origin.split_once('?') {
-        Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
-        None => (origin, None),
-    })
+    }
+
+    /// Whether the client waits for leave to send its content (RFC 9110 §10.1.1). Another expectation is not heeded.
+    pub fn expects_continue(&self) -> bool {
+        self.request.version == Version::Http11 && self.request.headers.has_token("expect", "100-continue")
+    }
 }
 
-/// What follows the authority of an absolute target, which has a path even where it is not written.
-fn from_authority(rest: &str) -> String {
-    let path = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or_default();
-    if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
+/// Looks for the end of a head in bytes that come bit by bit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scanner {
+    /// Where to go on.
+    at: usize,
+    /// Where the line begins that is being looked at.
+    line: usize,
+}
+
+impl Scanner {
+    /// The length of the head, with its empty line, once it is whole. The bytes are those of before, and more.
+    ///
+    /// # Errors
+    /// It cannot become a head any more, however it goes on: 400 or 431.
+    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, GatewayError> {
+        let end = self.find_empty_line(bytes)?;
+        let length = end.unwrap_or(bytes.len());
+        if length > MAX_HEAD_LENGTH {
+            return Err(GatewayError::HeadersTooLarge);
+        }
+        Ok(end)
     }
+
+    fn find_empty_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, GatewayError> {
+        loop {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let Some(offset) = rest.iter().position(|byte| is_control(*byte)) else {
+                self.at = bytes.len();
+                return Ok(None);
+            };
+            let at = self.at + offset;
+            match (bytes.get(at), bytes.get(at + 1)) {
+                (Some(b'\r'), None) => {
+                    self.at = at;
+                    return Ok(None);
+                }
+                (Some(b'\r'), Some(b'\n')) => {
+                    let is_empty = at == self.line;
+                    self.at = at + 2;
+                    self.line = self.at;
+                    if is_empty {
+                        return Ok(Some(self.at));
+                    }
+                }
+                _ => return Err(bad("the head has a control byte, or a line end that is not CR LF")),
+            }
+        }
+    }
+}
+
+/// Whether a byte can stand nowhere in a head but in a line end.
+fn is_control(byte: u8) -> bool {
+    (byte < b' ' && byte != b'\t') || byte == 0x7f
+}
+
+fn bad(reason: &str) -> GatewayError {
+    GatewayError::BadRequest(reason.to_owned())
+}
+
+/// Reads a whole head, from the request line to the empty line, with its line ends.
+///
+/// # Errors
+/// The answer; the connection must be closed with it.
+pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, GatewayError> {
+    let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
+    let mut lines = text
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let (method, target, version) = parse_request_line(lines.next().unwrap_or_default()).map_err(bad)?;
+    let mut headers = Headers::with_capacity(head.len());
+    for (number, line) in lines.enumerate() {
+        if number == MAX_FIELDS {
+            return Err(GatewayError::HeadersTooLarge);
+        }
+        let (name, value) = parse_field(line).map_err(bad)?;
+        headers
+            .append(name, value)
+            .map_err(|_| bad("a line of the head is no field"))?;
+    }
+    check_host(&headers, version).map_err(bad)?;
+    let framing = framing(&headers, version).map_err(bad)?;
+    let (path, query) = match (method, target) {
+        ("OPTIONS", "*") => ("*".to_owned(), None),
+        ("OPTIONS", _) if is_without_path(target) => ("*".to_owned(), None),
+        ("CONNECT", _) => return Err(bad("CONNECT is for proxies")),
+        _ => split_target(target).map_err(bad)?,
+    };
+    if let Some(authority) = authority(target) {
+        take_host(&mut headers, authority).map_err(bad)?;
+    }
+    let request = Request {
+        method: method.to_owned(),
+        path,
+        query,
+        version,
+        headers,
+        body: Body::Empty,
+        head_length: head.len(),
+        peer,
+        local,
+    };
+    Ok(Head { request, framing })
+}
+
+fn parse_request_line(line: &[u8]) -> Result<(&str, &str, Version), &'static str> {
+    let line = str::from_utf8(line).map_err(|_| "the request line is not ASCII")?;
+    let mut parts = line.split(' ');
+    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err("the request line does not have three parts");
+    };
+    if !is_token(method.as_bytes()) {
+        return Err("the method is not a token");
+    }
+    let version = match version {
+        "HTTP/1.1" => Version::Http11,
+        "HTTP/1.0" => Version::Http10,
+        _ => return Err("the version is neither HTTP/1.1 nor HTTP/1.0"),
+    };
+    Ok((method, target, version))
+}
+
+/// Name and value of a field line. A folded line begins with a blank, which no name does.
+fn parse_field(line: &[u8]) -> Result<(&str, &[u8]), &'static str> {
+    let colon = line.iter().position(|byte| *byte == b':');
+    let (name, value) = colon
+        .and_then(|at| line.split_at_checked(at))
+        .ok_or("a line of the head has no colon")?;
+    let name = str::from_utf8(name).map_err(|_| "a field's name is not ASCII")?;
+    Ok((name, trimmed(value.get(1..).unwrap_or_default())))
+}
+
+/// Without the blanks round it; other white space belongs to a value, or is refused in it.
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// The host of a target in absolute form counts, and not the field (RFC 9112 §3.2.2).
+fn take_host(headers: &mut Headers, authority: &str) -> Result<(), &'static str> {
+    if authority.is_empty() {
+        return Err("the target has no host");
+    }
+    headers.put("host", authority);
+    check_host(headers, Version::Http11)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_body_ends_in_one_place_or_the_request_is_refused() {
-        let length = "content-length";
-        let coding = "transfer-encoding";
-        for (fields, expected) in [
-            (&[][..], Some(Framing::Length(0))),
-            (&[(length, "0")], Some(Framing::Length(0))),
-            (&[(length, "007")], Some(Framing::Length(7))),
-            (&[(length, "18446744073709551615")], Some(Framing::Length(u64::MAX))),
-            (&[(length, "18446744073709551616")], Some(Framing::Length(u64::MAX))),
-            (&[(length, "")], None),
-            (&[(length, "+5")], None),
-            (&[(length, "-1")], None),
-            (&[(length, "0x5")], None),
-            (&[(length, "5 5")], None),
-            (&[(length, "5,5")], None),
-            (&[(length, "5"), (length, "5")], None),
-            (&[(coding, "chunked")], Some(Framing::Chunked)),
-            (&[(coding, "Chunked")], Some(Framing::Chunked)),
-            (&[(coding, "identity")], None),
-            (&[(coding, "gzip, chunked")], None),
-            (&[(coding, "chunked"), (coding, "chunked")], None),
-            (&[(coding, "chunked"), (length, "5")], None),
-        ] {
-            assert_eq!(
-                framing(&Headers::of(fields), Version::Http11).ok(),
-                expected,
-                "{fields:?}"
-            );
+    fn read(text: &str) -> Result<Option<Head>, u16> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        let mut scanner = Scanner::default();
+        // The end is found wherever the bytes are cut.
+        for end in 0..bytes.len() {
+            let found = scanner.find_end(&bytes[..end]).map_err(|error| error.status())?;
+            assert_eq!(found, None, "{text:?} at {end}");
         }
-        assert!(framing(&Headers::of(&[(coding, "chunked")]), Version::Http10).is_err());
+        let end = scanner.find_end(&bytes).map_err(|error| error.status())?;
+        let head = end.map(|end| parse(&bytes[..end], address, address)).transpose();
+        head.map_err(|error| error.status())
     }
 
     #[test]
-    fn a_request_has_one_host() {
-        for (hosts, good) in [
-            (&["h"][..], true),
-            (&["h:8000"], true),
-            (&["h:"], true),
-            (&["[::1]"], true),
-            (&["[::1]:80"], true),
-            (&[""], true),
-            (&[], false),
-            (&["a", "a"], false),
-            (&["a,b"], false),
-            (&["a b"], false),
-            (&["u@h"], false),
-            (&["h/x"], false),
-            (&["h:8o"], false),
-            (&["[::1"], false),
-            (&["::1"], false),
+    fn a_head_is_read_to_the_letter() {
+        let text = "GET /a?b HTTP/1.1\r\nHost:h\r\nX-A: \t v \t w \t\r\nx-b: caf\u{e9}\r\nX-C:\r\n\r\n";
+        let head = read(text).unwrap().unwrap();
+        let fields: Vec<_> = head.request.headers.iter().collect();
+        assert_eq!(
+            fields,
+            [
+                ("host", &b"h"[..]),
+                ("x-a", b"v \t w"),
+                ("x-b", b"caf\xe9"),
+                ("x-c", b"")
+            ]
+        );
+        assert_eq!(
+            (head.request.method.as_str(), head.request.path.as_str()),
+            ("GET", "/a")
+        );
+        assert_eq!(head.request.head_length, text.chars().count());
+        assert!(head.keeps_connection() && !head.expects_continue());
+        let absolute = read("GET http://a.test:1/x HTTP/1.1\r\nHost: b\r\n\r\n")
+            .unwrap()
+            .unwrap();
+        assert_eq!(absolute.request.headers.get("host"), Some(&b"a.test:1"[..]));
+        let options = read("OPTIONS * HTTP/1.1\r\nHost: b\r\n\r\n").unwrap().unwrap();
+        assert_eq!(options.request.path, "*");
+        // RFC 9112 §3.2.4.
+        for (line, path) in [
+            ("OPTIONS http://a", "*"),
+            ("OPTIONS HTTP://a:80", "*"),
+            ("OPTIONS http://a/", "/"),
+            ("OPTIONS http://a?b", "/"),
+            ("GET http://a", "/"),
         ] {
-            let fields: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
-            assert_eq!(
-                check_host(&Headers::of(&fields), Version::Http11).is_ok(),
-                good,
-                "{hosts:?}"
-            );
+            let request = read(&format!("{line} HTTP/1.1\r\nHost: b\r\n\r\n")).unwrap().unwrap();
+            assert_eq!(request.request.path, path, "{line}");
         }
-        assert!(check_host(&Headers::of(&[]), Version::Http10).is_ok());
+        assert!(read("OPTIONS ftp://a HTTP/1.1\r\nHost: b\r\n\r\n").is_err());
     }
 
     #[test]
-    fn targets_have_a_path() {
-        for (target, path, query) in [
-            ("/", "/", None),
-            ("/a?b?c", "/a", Some("b?c")),
-            ("/a?", "/a", Some("")),
-            ("//a", "//a", None),
-            ("/http://x/y", "/http://x/y", None),
-            ("*", "*", None),
-            ("http://h", "/", None),
-            ("HTTP://h/a?b", "/a", Some("b")),
-            ("http://h?b", "/", Some("b")),
+    fn what_two_readers_could_read_in_two_ways_is_refused() {
+        for text in [
+            "GET /\r\n\r\n",
+            "GET / HTTP/1.1\nHost: h\n\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\nY: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\rY: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\u{0}\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX : a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX\t: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\n X: a\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\n: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\n\"X\": a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX-\u{e9}: a\r\n\r\n",
+            "GET / HTTP/1.1 \r\nHost: h\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / x HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n",
+            " GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "G(T / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.10\r\nHost: h\r\n\r\n",
+            "GET / http/1.1\r\nHost: h\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\n",
+            "GET * HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
+            "CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET http:///x HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET http://u@h/x HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "\u{16}\u{3}\u{1}",
         ] {
-            let expected = (path.to_owned(), query.map(str::to_owned));
-            assert_eq!(split_target(target), Ok(expected), "{target}");
+            assert_eq!(read(text).err(), Some(400), "{text:?}");
         }
-        for target in ["/a b", "/caf\u{e9}", "/a\u{0}", "/a#b", "ftp://h/a"] {
-            assert!(split_target(target).is_err(), "{target:?}");
+    }
+
+    #[test]
+    fn a_head_has_a_bound() {
+        let with = |fields: String| read(&format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n"));
+        assert!(with("a: b\r\n".repeat(MAX_FIELDS - 1)).is_ok());
+        assert_eq!(with("a: b\r\n".repeat(MAX_FIELDS)).err(), Some(431));
+        let start = "GET / HTTP/1.1\r\nHost: h\r\nX: \r\n\r\n".len();
+        let long = |length: usize| with(format!("X: {}\r\n", "x".repeat(length - start)));
+        assert!(long(MAX_HEAD_LENGTH).is_ok());
+        assert_eq!(long(MAX_HEAD_LENGTH + 1).err(), Some(431));
+        assert_eq!(read(&"x".repeat(MAX_HEAD_LENGTH + 2)).err(), Some(431));
+    }
+
+    #[test]
+    fn the_client_says_whether_it_goes_on() {
+        for (version, connection, keeps) in [
+            ("1.1", "x", true),
+            ("1.1", "Close", false),
+            ("1.1", "keep-alive, close", false),
+            ("1.0", "x", false),
+            ("1.0", "Keep-Alive", true),
+        ] {
+            let text = format!("GET / HTTP/{version}\r\nHost: h\r\nConnection: {connection}\r\n\r\n");
+            assert_eq!(read(&text).unwrap().unwrap().keeps_connection(), keeps, "{text:?}");
         }
     }
 }

@@ -1,16 +1,21 @@
 //! An answer as bytes: the status line, the fields, the framing (RFC 9112).
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::front::pieces::PIECE_LENGTH;
 use crate::message::{Body, Response, Stream, Version};
 
-/// Bytes of a streamed body that are read and written at once.
-const PART: usize = 16 * 1024;
+/// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
+const OWN_LENGTH: usize = 192;
 
-/// Content up to this length is written together with its head.
-const ONE_WRITE: usize = 64 * 1024;
+/// Bytes that the size of a chunk takes at most, with its line ends and those behind its content.
+const CHUNK_FRAME: usize = 20;
+
+/// Bytes kept free for the size of a chunk, which is known when its content is read: as many as it takes mostly.
+const CHUNK_HEAD: usize = 6;
 
 /// What the connection adds to an answer.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +30,26 @@ pub struct Reply {
     pub date: SystemTime,
 }
 
+/// An answer, ready to be sent.
+pub struct Answer {
+    /// The head, and content that is here whole.
+    pub bytes: Vec<u8>,
+    /// Content that is still to come.
+    pub rest: Option<Rest>,
+    /// The connection ends after this answer.
+    pub close: bool,
+}
+
+/// Content that is still to come, in the form in which it is sent.
+pub struct Rest {
+    stream: Stream,
+    framing: Framing,
+    sent: u64,
+    is_done: bool,
+    /// It may have no end, and each part must reach the client when it comes.
+    pub is_event_stream: bool,
+}
+
 /// Why an answer is not whole. The connection must be cut then, so that the client sees it.
 #[derive(Debug)]
 pub enum Incomplete {
@@ -37,7 +62,7 @@ pub enum Incomplete {
 impl fmt::Display for Incomplete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Incomplete::Client(error) => write!(f, "the client went away: {error}"),
+            Incomplete::Client(error) => write!(f, "the client does not take it: {error}"),
             Incomplete::Integration(error) => {
                 write!(f, "the integration's answer broke off: {error}")
             }
@@ -59,29 +84,45 @@ enum Framing {
 }
 
 impl Reply {
+    /// Makes an answer of a response.
+    pub fn answer(mut self, response: Response) -> Answer {
+        let framing = self.framing(&response);
+        self.close |= framing == Framing::Close;
+        let mut bytes = self.head(&response, framing);
+        let has_content = !self.head_only && framing != Framing::None && !matches!(response.status, 205 | 304);
+        let mut rest = None;
+        match response.body {
+            Body::Bytes(content) if has_content => bytes.extend_from_slice(&content),
+            Body::Stream(stream) if has_content => {
+                let is_event_stream = response.headers.announce_event_stream();
+                rest = Some(Rest::of(stream, framing, is_event_stream));
+            }
+            _ => {}
+        }
+        Answer {
+            bytes,
+            rest,
+            close: self.close,
+        }
+    }
+
     /// Writes an answer; tells whether the connection can take another request.
     ///
     /// # Errors
     /// See [`Incomplete`].
-    pub fn write(mut self, mut to: impl Write, response: Response) -> Result<bool, Incomplete> {
-        let framing = self.framing(&response);
-        self.close |= framing == Framing::Close;
-        let mut head = self.head(&response, framing);
-        let has_content = !self.head_only && framing != Framing::None && response.status != 304;
-        match response.body {
-            Body::Bytes(bytes) if has_content && bytes.len() <= ONE_WRITE => {
-                head.extend_from_slice(&bytes);
-                to.write_all(&head).map_err(Incomplete::Client)?;
+    pub fn write(self, mut to: impl Write, response: Response) -> Result<bool, Incomplete> {
+        let Answer { mut bytes, rest, close } = self.answer(response);
+        let mut send = |bytes: &[u8]| to.write_all(bytes).and_then(|()| to.flush());
+        send(&bytes).map_err(Incomplete::Client)?;
+        if let Some(mut rest) = rest {
+            bytes = Vec::with_capacity(PIECE_LENGTH);
+            while !rest.is_done() {
+                bytes.clear();
+                rest.read_into(&mut bytes).map_err(Incomplete::Integration)?;
+                send(&bytes).map_err(Incomplete::Client)?;
             }
-            Body::Bytes(bytes) if has_content => {
-                to.write_all(&head).map_err(Incomplete::Client)?;
-                to.write_all(&bytes).map_err(Incomplete::Client)?;
-            }
-            Body::Stream(stream) if has_content => stream_content(&mut to, head, stream, framing)?,
-            _ => to.write_all(&head).map_err(Incomplete::Client)?,
         }
-        to.flush().map_err(Incomplete::Client)?;
-        Ok(!self.close)
+        Ok(!close)
     }
 
     fn framing(&self, response: &Response) -> Framing {
@@ -91,6 +132,8 @@ impl Reply {
         };
         match response.status {
             100..=199 | 204 => Framing::None,
+            // It tells the client to take back its form, with nothing behind it (RFC 9110 §15.3.6).
+            205 => Framing::Length(0),
             304 => told().map_or(Framing::None, Framing::Length),
             _ if self.head_only => match told().or(response.body.length()) {
                 // An answer to HEAD that tells no length must not tell a wrong one.
@@ -111,16 +154,25 @@ impl Reply {
             .ok()
             .and_then(|status| status.canonical_reason())
             .unwrap_or_default();
-        let mut head = Vec::with_capacity(1024);
-        head.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", response.status).as_bytes());
+        let content = match &response.body {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::Empty | Body::Stream(_) => 0,
+        };
+        let mut head = Vec::with_capacity(response.headers.length() + OWN_LENGTH + content);
+        // Writing to a Vec cannot fail.
+        let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", response.status);
+        let mut is_dated = false;
         for (name, value) in response.headers.iter().filter(|(name, _)| *name != "content-length") {
+            is_dated |= name == "date";
             field(&mut head, name, value);
         }
-        field(&mut head, "date", httpdate::fmt_http_date(self.date).as_bytes());
+        if !is_dated {
+            append_date(&mut head, self.date);
+        }
         let connection = if self.close { "close" } else { "keep-alive" };
         field(&mut head, "connection", connection.as_bytes());
         match framing {
-            Framing::Length(length) => field(&mut head, "content-length", length.to_string().as_bytes()),
+            Framing::Length(length) => drop(write!(head, "content-length: {length}\r\n")),
             Framing::Chunked => field(&mut head, "transfer-encoding", b"chunked"),
             Framing::None | Framing::Close => {}
         }
@@ -136,42 +188,95 @@ fn field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
     head.extend_from_slice(b"\r\n");
 }
 
-/// Passes content on as it comes. The head goes out with the first part; for an event stream, whose first part may
-/// be long in coming, reading it is not waited for.
-fn stream_content(to: &mut impl Write, head: Vec<u8>, mut stream: Stream, framing: Framing) -> Result<(), Incomplete> {
-    to.write_all(&head).map_err(Incomplete::Client)?;
-    to.flush().map_err(Incomplete::Client)?;
-    let mut buffer = vec![0; PART];
-    let mut sent: u64 = 0;
-    loop {
-        let count = stream.reader.read(&mut buffer).map_err(Incomplete::Integration)?;
-        let part = buffer.get(..count).unwrap_or_default();
-        sent += count as u64;
-        if let Framing::Length(length) = framing
-            && (sent > length || (count == 0 && sent < length))
+/// Adds `date`, which is worked out once a second in each thread.
+fn append_date(head: &mut Vec<u8>, now: SystemTime) {
+    thread_local! {
+        static LAST: RefCell<(u64, Vec<u8>)> = const { RefCell::new((u64::MAX, Vec::new())) };
+    }
+    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    LAST.with_borrow_mut(|(formatted, line)| {
+        if *formatted != second {
+            line.clear();
+            field(line, "date", httpdate::fmt_http_date(now).as_bytes());
+            *formatted = second;
+        }
+        head.extend_from_slice(line);
+    });
+}
+
+impl Rest {
+    fn of(stream: Stream, framing: Framing, is_event_stream: bool) -> Rest {
+        Rest {
+            stream,
+            framing,
+            sent: 0,
+            is_done: false,
+            is_event_stream,
+        }
+    }
+
+    /// Bytes of the content that have not been read, if its length was told.
+    pub fn left(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length(length) => Some(length.saturating_sub(self.sent)),
+            _ => None,
+        }
+    }
+
+    /// Whether all of it has been read.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// Waits for the next part and adds it, framed, to what is to be sent: as much as there is capacity for. Tells how
+    /// many bytes of content that was.
+    ///
+    /// # Errors
+    /// The integration's answer broke off, or is longer than it said.
+    pub fn read_into(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let head = match self.framing {
+            Framing::Chunked => CHUNK_HEAD,
+            _ => 0,
+        };
+        let start = bytes.len();
+        let room = (bytes.capacity() - start).saturating_sub(CHUNK_FRAME).max(1);
+        // One more than there should be, to see that there is not.
+        let most = self.left().map_or(room, |left| {
+            usize::try_from(left).map_or(room, |left| room.min(left.saturating_add(1)))
+        });
+        bytes.resize(start + head + most, 0);
+        let part = bytes.get_mut(start + head..).unwrap_or_default();
+        let count = match self.stream.reader.read(part) {
+            Ok(count) => count.min(most),
+            Err(error) => {
+                bytes.truncate(start);
+                return Err(error);
+            }
+        };
+        bytes.truncate(start + head + count);
+        self.sent += count as u64;
+        if let Framing::Length(length) = self.framing
+            && (self.sent > length || (count == 0 && self.sent < length))
         {
-            let text = format!("{sent} bytes came where {length} were announced");
-            return Err(Incomplete::Integration(io::Error::other(text)));
+            bytes.truncate(start);
+            let text = format!("{} bytes came where {length} were announced", self.sent);
+            return Err(io::Error::other(text));
         }
-        if framing == Framing::Chunked {
-            write_chunk(to, part)?;
-        } else {
-            to.write_all(part).map_err(Incomplete::Client)?;
+        self.is_done = count == 0;
+        if self.framing == Framing::Chunked {
+            // The empty chunk ends the content.
+            let size = format!("{count:x}\r\n");
+            bytes.splice(start..start + head, size.into_bytes());
+            bytes.extend_from_slice(b"\r\n");
         }
-        if count == 0 {
-            return Ok(());
-        }
-        to.flush().map_err(Incomplete::Client)?;
+        Ok(count)
     }
 }
 
-/// One chunk in one write; the empty one ends the content.
-fn write_chunk(to: &mut impl Write, part: &[u8]) -> Result<(), Incomplete> {
-    let mut chunk = Vec::with_capacity(part.len() + 16);
-    chunk.extend_from_slice(format!("{:x}\r\n", part.len()).as_bytes());
-    chunk.extend_from_slice(part);
-    chunk.extend_from_slice(b"\r\n");
-    to.write_all(&chunk).map_err(Incomplete::Client)
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rest({:?} after {})", self.framing, self.sent)
+    }
 }
 
 #[cfg(test)]
@@ -228,6 +333,12 @@ mod tests {
                 format!("HTTP/1.1 204 No Content{common}keep-alive\r\n\r\n"),
             ),
             (
+                "205",
+                reply(false, Http11),
+                response(205, stream(None, b"hi")),
+                format!("HTTP/1.1 205 Reset Content{common}keep-alive\r\ncontent-length: 0\r\n\r\n"),
+            ),
+            (
                 "304",
                 reply(false, Http11),
                 response(304, Body::Empty),
@@ -276,6 +387,16 @@ mod tests {
             reply.write(&mut sent, response).expect(what);
             assert_eq!(String::from_utf8(sent).unwrap(), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn a_date_among_the_fields_is_the_only_one() {
+        let mut answer = response(200, Body::Empty);
+        answer.headers.put("date", "yesterday");
+        let sent = reply(false, Version::Http11).answer(answer).bytes;
+        let text = String::from_utf8(sent).unwrap();
+        assert_eq!(text.matches("date: ").count(), 1, "{text}");
+        assert!(text.contains("\r\ndate: yesterday\r\n"), "{text}");
     }
 
     #[test]

@@ -16,10 +16,12 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::GatewayError;
 use crate::front::Handler;
 use crate::front::client_socket::ClientSocket;
-use crate::front::head::{self, Framing};
+use crate::front::framing::{Framing, framing};
 use crate::front::reply::{Incomplete, Reply};
+use crate::front::target::{check_host, split_target};
 use crate::front::workers::{Full, Workers};
 use crate::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response, Stream, Version, is_token};
+use crate::metrics::{FrontMetrics, Raised};
 
 /// How often the accept loop looks up from its work.
 const TICK: Duration = Duration::from_millis(100);
@@ -41,6 +43,7 @@ struct Shared {
     local: SocketAddr,
     stopping: AtomicBool,
     busy: Arc<AtomicUsize>,
+    metrics: Arc<FrontMetrics>,
     /// Requests that have no answer yet, by client and in order: pipelined ones are read before their turn.
     unanswered: Mutex<HashMap<SocketAddr, VecDeque<u64>>>,
     accepted: AtomicU64,
@@ -57,12 +60,13 @@ impl Front {
         most_workers: NonZeroUsize,
         handler: Arc<dyn Handler>,
     ) -> io::Result<Front> {
-        let workers = Workers::new(name, most_workers);
+        let workers = Workers::new(name, most_workers)?;
         let shared = Arc::new(Shared {
             handler,
             local: listener.local_addr()?,
             stopping: AtomicBool::new(false),
-            busy: workers.busy(),
+            busy: Arc::default(),
+            metrics: Arc::default(),
             unanswered: Mutex::default(),
             accepted: AtomicU64::new(0),
         });
@@ -77,6 +81,11 @@ impl Front {
     /// The address that clients connect to.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.local
+    }
+
+    /// What is counted of the requests; of connections, tiny_http tells nothing.
+    pub fn metrics(&self) -> Arc<FrontMetrics> {
+        Arc::clone(&self.shared.metrics)
     }
 
     /// Takes no more connections. Requests on open ones are answered, as the last there.
@@ -109,14 +118,14 @@ impl Drop for Front {
 
 impl Shared {
     /// The blocking accept loop: hands each request to a worker.
-    fn accept(self: Arc<Shared>, server: &tiny_http::Server, mut workers: Workers) {
+    fn accept(self: Arc<Shared>, server: &tiny_http::Server, workers: Workers) {
         loop {
             match server.recv_timeout(TICK) {
-                Ok(Some(request)) => self.hand_over(request, &mut workers),
+                Ok(Some(request)) => self.hand_over(request, &workers),
                 Ok(None) if self.stopping.load(Ordering::SeqCst) && self.busy.load(Ordering::SeqCst) == 0 => {
                     return;
                 }
-                Ok(None) => workers.shrink(),
+                Ok(None) => {}
                 // The listener is shut; what was accepted before is still served.
                 Err(_) if self.stopping.load(Ordering::SeqCst) => {}
                 Err(error) => log::error!("no more connections are accepted: {error}"),
@@ -124,12 +133,11 @@ impl Shared {
         }
     }
 
-    fn hand_over(self: &Arc<Shared>, request: tiny_http::Request, workers: &mut Workers) {
+    fn hand_over(self: &Arc<Shared>, request: tiny_http::Request, workers: &Workers) {
         let exchange = Exchange::new(request, Arc::clone(self));
+        self.metrics.queue_depth.rise();
         if let Err(Full(exchange)) = workers.submit(exchange, Exchange::serve) {
-            let full = GatewayError::ServiceUnavailable("the queue is full".to_owned());
-            let mut response = self.handler.refuse(full);
-            response.headers.put("retry-after", "1");
+            let response = self.handler.refuse(GatewayError::Overloaded("the queue is full"), None);
             // Everybody else waits for this thread, so it must not wait for this client.
             exchange.refuse(response, Duration::ZERO);
         }
@@ -140,8 +148,25 @@ impl Shared {
     }
 }
 
+/// Counts a request for as long as it lives, also where it panics.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn count(counter: &Arc<AtomicUsize>) -> Busy {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Busy(Arc::clone(counter))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A request's place among those of its client, kept until it is answered.
 struct Turn {
+    _busy: Busy,
     shared: Arc<Shared>,
     peer: SocketAddr,
     number: u64,
@@ -151,7 +176,12 @@ impl Turn {
     fn take(shared: Arc<Shared>, peer: SocketAddr) -> Turn {
         let number = shared.accepted.fetch_add(1, Ordering::Relaxed);
         shared.unanswered().entry(peer).or_default().push_back(number);
-        Turn { shared, peer, number }
+        Turn {
+            _busy: Busy::count(&shared.busy),
+            shared,
+            peer,
+            number,
+        }
     }
 
     /// Whether all earlier requests of the client are answered.
@@ -198,15 +228,17 @@ impl Exchange {
 
     fn serve(self) {
         let shared = Arc::clone(&self.turn.shared);
+        shared.metrics.queue_depth.fall();
+        let _busy = Raised::by_one(&shared.metrics.workers_busy);
         match self.head() {
             Err(reason) => {
                 self.refuse(
-                    shared.handler.refuse(GatewayError::BadRequest(reason.to_owned())),
+                    shared.handler.refuse(GatewayError::BadRequest(reason.to_owned()), None),
                     LINGER,
                 );
             }
             Ok((_, Framing::Length(length))) if length > MAX_BODY_LENGTH => {
-                self.refuse(shared.handler.refuse(GatewayError::PayloadTooLarge), LINGER);
+                self.refuse(shared.handler.refuse(GatewayError::PayloadTooLarge, None), LINGER);
             }
             Ok((head, framing)) => self.answer(head, framing, &*shared.handler),
         }
@@ -228,9 +260,9 @@ impl Exchange {
         if !is_token(method.as_bytes()) {
             return Err("the method is not a token");
         }
-        head::check_host(&headers, self.version)?;
-        let framing = head::framing(&headers, self.version)?;
-        let (path, query) = head::split_target(target)?;
+        check_host(&headers, self.version)?;
+        let framing = framing(&headers, self.version)?;
+        let (path, query) = split_target(target)?;
         let request = Request {
             method,
             path,

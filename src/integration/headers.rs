@@ -3,97 +3,177 @@
 use std::net::IpAddr;
 
 use crate::context::RequestContext;
+use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::message::{Headers, Method};
+use crate::notation::forwarded::{closes_its_quotes, push_node, push_translated_node, push_value};
 use crate::upstream::IntegrationResponse;
 
-/// Fields that concern one connection, or that the gateway writes itself; they never pass (RFC 9110 §7.6.1), nor does
-/// any that begins with `proxy-`.
-const NOT_PASSED: [&str; 10] = [
-    "connection",
-    "content-length",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Whether a field concerns one connection, or is one that the gateway writes itself: it never passes (RFC 9110 §7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "expect"
+            | "http2-settings"
+            | "keep-alive"
+            | "te"
+            | "trailer"
+            | "trailers"
+            | "transfer-encoding"
+            | "upgrade"
+    ) || name.starts_with("proxy-")
+}
 
-/// What tells an upstream who asked. `Forwarded` takes their place (`R3.7`).
-const TRANSLATED: [&str; 4] = [
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-];
+/// Whether a field tells an upstream who asked, or whom. `Forwarded`, `Via` and `Host` are written anew, and the first
+/// takes the place of the others (`R3.7`).
+fn is_translated(name: &str) -> bool {
+    matches!(
+        name,
+        "forwarded"
+            | "host"
+            | "via"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-port"
+            | "x-forwarded-proto"
+    )
+}
+
+/// Bytes of the fields that the gateway adds to a request, as a rule.
+const ADDED_LENGTH: usize = 320;
 
 /// What `Via` says of the gateway.
 const VIA: &str = "HTTP/1.1 AmazonAPIGateway";
 
-/// The fields that an integration gets.
-pub fn to_integration(context: &RequestContext, authority: &str, client: &Headers) -> Headers {
-    let mut headers = end_to_end(client);
+/// The fields that an integration gets (spec §3.3).
+pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Headers) -> Headers {
+    let mut headers = end_to_end(client, |name| !is_translated(name));
     let host = client.get("host").unwrap_or_default();
-    let forwarded = forwarded(context, host, client);
-    headers.retain(|name, _| !TRANSLATED.contains(&name));
-    put_text(&mut headers, "forwarded", &forwarded);
-    put_text(&mut headers, "via", &joined(client, "via", VIA.as_bytes()));
+    // What a private integration sees is its client's address only.
+    let by = match proxy.connection {
+        ConnectionType::Internet => Some(context.gateway_ip),
+        ConnectionType::VpcLink => None,
+    };
+    add(
+        &mut headers,
+        "forwarded",
+        &forwarded(by, context.source_ip, host, client),
+    );
+    add(&mut headers, "via", &joined(client.get_all("via"), VIA.as_bytes()));
+    put_trace_id(&mut headers, context);
+    match proxy.connection {
+        ConnectionType::VpcLink if !host.is_empty() => add(&mut headers, "host", host),
+        _ => add(&mut headers, "host", proxy.uri.authority().as_bytes()),
+    }
+    headers
+}
+
+/// The fields that a function sees (`R5.8`–`R5.10`): of the client's address it is told by `X-Forwarded-*`, where HTTP
+/// integrations get `Forwarded`.
+pub fn to_function(context: &RequestContext, client: &Headers, body_length: usize) -> Headers {
+    let mut headers = end_to_end(client, |_| true);
+    put_trace_id(&mut headers, context);
+    // R5.9: what the client says, then its peer's address.
+    let said = client.get_all("x-forwarded-for").filter(|value| !value.is_empty());
+    let said = said.collect::<Vec<_>>().join(&b","[..]);
+    let peer = context.peer_ip.to_string();
+    let chain = match said.is_empty() {
+        true => peer.into_bytes(),
+        false => [said.as_slice(), b", ", peer.as_bytes()].concat(),
+    };
+    headers.remove("x-forwarded-for");
+    add(&mut headers, "x-forwarded-for", &chain);
+    headers.put("x-forwarded-port", port(client.get("host").unwrap_or_default()));
+    // The gateway itself speaks plain HTTP.
+    headers.put("x-forwarded-proto", "http");
+    headers.put("content-length", &body_length.to_string());
+    headers
+}
+
+/// The port that a client wrote into `Host`, or the protocol's own.
+fn port(host: &[u8]) -> &str {
+    let after_address = host.rsplit(|byte| *byte == b']').next().unwrap_or(host);
+    let mut parts = after_address.rsplitn(2, |byte| *byte == b':');
+    match (parts.next(), parts.next()) {
+        (Some(port), Some(_)) if !port.is_empty() => str::from_utf8(port).unwrap_or("80"),
+        _ => "80",
+    }
+}
+
+fn put_trace_id(headers: &mut Headers, context: &RequestContext) {
     if headers.get("x-amzn-trace-id").is_none_or(<[u8]>::is_empty) {
         headers.put("x-amzn-trace-id", &context.trace_id);
     }
-    headers.put("host", authority);
-    headers
 }
 
 /// The fields of an integration's answer that the client gets (`R3.15`).
 ///
 /// `Content-Length` is told again for the body that is sent, but where there is none it is all that HEAD asks for.
 pub fn from_integration(response: &IntegrationResponse, client: Method) -> Headers {
-    let mut headers = end_to_end(&response.headers);
     // R3.14: the gateway dates its answers itself.
-    headers.remove("date");
+    let mut headers = end_to_end(&response.headers, |name| name != "date");
     if (client == Method::Head || response.status == 304)
         && let Some(length) = response.headers.get("content-length")
     {
-        put_text(&mut headers, "content-length", length);
+        add(&mut headers, "content-length", length);
     }
     headers
 }
 
-/// Everything but the hop-by-hop fields, also those that `Connection` names.
-fn end_to_end(all: &Headers) -> Headers {
-    let mut headers = all.clone();
-    headers.retain(|name, _| {
-        !NOT_PASSED.contains(&name) && !name.starts_with("proxy-") && !all.has_token("connection", name)
-    });
-    headers
+/// The fields that pass and that are `wanted`, without those that `Connection` names.
+fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
+    let named: Vec<&[u8]> = all.list("connection").collect();
+    let is_named = |name: &str| named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+    all.filtered(ADDED_LENGTH, |name| {
+        !is_hop_by_hop(name) && wanted(name) && !is_named(name)
+    })
 }
 
 /// The `Forwarded` field (RFC 7239): the client's own, its `X-Forwarded-*` translated, then ours.
-fn forwarded(context: &RequestContext, host: &[u8], client: &Headers) -> Vec<u8> {
-    let mut elements = translated(client);
-    let mut own = format!("by={};for={}", node(context.gateway_ip), node(context.source_ip)).into_bytes();
-    if !host.is_empty() {
-        own.extend_from_slice(b";host=");
-        own.extend(value(host));
+fn forwarded(by: Option<IpAddr>, source_ip: IpAddr, host: &[u8], client: &Headers) -> Vec<u8> {
+    let mut field = Vec::with_capacity(128);
+    // A value that leaves a quote open is dropped: what follows it, which is our word, would be read as its text.
+    let kept = client.get_all("forwarded").filter(|value| closes_its_quotes(value));
+    for value in kept.filter(|value| !value.is_empty()) {
+        field.extend_from_slice(value);
+        field.push(b',');
     }
-    own.extend_from_slice(b";proto=http");
-    elements.push(own);
-    joined(client, "forwarded", &elements.join(&b","[..]))
+    for element in translated(client) {
+        field.extend_from_slice(&element);
+        field.push(b',');
+    }
+    if let Some(address) = by {
+        field.extend_from_slice(b"by=");
+        push_node(&mut field, address);
+        field.push(b';');
+    }
+    field.extend_from_slice(b"for=");
+    push_node(&mut field, source_ip);
+    if !host.is_empty() {
+        field.extend_from_slice(b";host=");
+        push_value(&mut field, host);
+    }
+    field.extend_from_slice(b";proto=http");
+    field
 }
 
 /// One element for each address of `X-Forwarded-For`, host and protocol with the first.
 fn translated(client: &Headers) -> Vec<Vec<u8>> {
     let mut elements: Vec<Vec<u8>> = client
         .list("x-forwarded-for")
-        .map(|address| [b"for=", address_node(address).as_slice()].concat())
+        .map(|address| {
+            let mut element = b"for=".to_vec();
+            push_translated_node(&mut element, address);
+            element
+        })
         .collect();
     let mut about_the_first = Vec::new();
     for (name, parameter) in [("x-forwarded-host", "host="), ("x-forwarded-proto", "proto=")] {
         if let Some(text) = client.list(name).next() {
-            about_the_first.push([parameter.as_bytes(), &value(text)].concat());
+            let mut pair = parameter.as_bytes().to_vec();
+            push_value(&mut pair, text);
+            about_the_first.push(pair);
         }
     }
     if !about_the_first.is_empty() {
@@ -110,65 +190,14 @@ fn translated(client: &Headers) -> Vec<Vec<u8>> {
     elements
 }
 
-/// An address of `X-Forwarded-For`, which writes IPv6 without brackets.
-fn address_node(text: &[u8]) -> Vec<u8> {
-    match str::from_utf8(text).ok().and_then(|text| text.parse::<IpAddr>().ok()) {
-        Some(address) => node(address).into_bytes(),
-        None => value(text),
-    }
-}
-
-/// A node identifier: IPv6 stands in brackets and quotes (RFC 7239 §6). A listener that takes any address does not
-/// know at which one a client reached it.
-fn node(address: IpAddr) -> String {
-    match address {
-        any if any.is_unspecified() => "unknown".to_owned(),
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
-    }
-}
-
-/// A parameter's value: a token as it is, all else quoted.
-fn value(text: &[u8]) -> Vec<u8> {
-    if crate::message::is_token(text) {
-        return text.to_vec();
-    }
-    let mut quoted = vec![b'"'];
-    for byte in text {
-        if matches!(byte, b'"' | b'\\') {
-            quoted.push(b'\\');
-        }
-        quoted.push(*byte);
-    }
-    quoted.push(b'"');
-    quoted
-}
-
 /// The client's values of a list field, then ours.
-///
-/// A value that leaves a quote open is dropped: what follows it, which is our word, would be read as its text.
-fn joined(client: &Headers, name: &str, own: &[u8]) -> Vec<u8> {
-    let is_whole = |value: &&[u8]| !value.is_empty() && closes_its_quotes(value);
-    let mut values: Vec<&[u8]> = client.get_all(name).filter(is_whole).collect();
+fn joined<'a>(values: impl Iterator<Item = &'a [u8]>, own: &'a [u8]) -> Vec<u8> {
+    let mut values: Vec<&[u8]> = values.filter(|value| !value.is_empty()).collect();
     values.push(own);
     values.join(&b","[..])
 }
 
-fn closes_its_quotes(value: &[u8]) -> bool {
-    let mut is_quoted = false;
-    let mut bytes = value.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b'\\' if is_quoted && bytes.next().is_none() => return false,
-            _ => {}
-        }
-    }
-    !is_quoted
-}
-
-fn put_text(headers: &mut Headers, name: &'static str, value: &[u8]) {
-    headers.remove(name);
+fn add(headers: &mut Headers, name: &'static str, value: &[u8]) {
     // Every part comes from fields that were valid, or from ourselves.
     let _ = headers.append(name, value);
 }
@@ -176,13 +205,17 @@ fn put_text(headers: &mut Headers, name: &'static str, value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Instant, UNIX_EPOCH};
 
     fn context() -> RequestContext {
         RequestContext {
             request_id: "id".into(),
             source_ip: "203.0.113.9".parse().unwrap(),
+            peer_ip: "203.0.113.9".parse().unwrap(),
             gateway_ip: "::1".parse().unwrap(),
             trace_id: "Root=1-0-0".into(),
+            time: UNIX_EPOCH,
+            began: Instant::now(),
         }
     }
 
@@ -225,7 +258,7 @@ mod tests {
                 format!("for=a,for=\"b\\\"c\",{own}"),
             ),
         ] {
-            let got = to_integration(&context(), "up", &Headers::of(fields));
+            let got = to_integration(&context(), &HttpProxy::of("http://up"), &Headers::of(fields));
             let text = String::from_utf8(got.get("forwarded").unwrap().to_vec()).unwrap();
             assert_eq!(text, expected, "{fields:?}");
             assert!(got.iter().all(|(name, _)| !name.starts_with("x-forwarded")), "{got:?}");
@@ -249,7 +282,7 @@ mod tests {
             ("cookie", "a=1"),
             ("cookie", "b=2"),
         ]);
-        let got = to_integration(&context(), "up:1", &client);
+        let got = to_integration(&context(), &HttpProxy::of("http://up:1"), &client);
         let names: Vec<(&str, &[u8])> = got.iter().filter(|(name, _)| *name != "forwarded").collect();
         assert_eq!(
             names,

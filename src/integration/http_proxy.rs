@@ -3,49 +3,72 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-http.html>
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use crate::context::RequestContext;
+use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::deployment::routes::RouteMatch;
 use crate::error::GatewayError;
 use crate::integration::headers;
-use crate::message::{Method, Request};
+use crate::message::{Body, Method, Request, RequestParts};
 use crate::notation::path::{
     self, RequestPath, encode_query_value, encode_query_values, encode_segment, encode_segments, has_dot_segment,
 };
-use crate::notation::route_key::{RouteKey, Segment};
-use crate::notation::uri::Part;
-use crate::upstream::IntegrationRequest;
+use crate::notation::route_key::RouteKey;
+use crate::notation::uri::{IntegrationUri, Part, Scheme};
+use crate::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 
-/// Most bytes of a target that is sent. A request's whole head has no more than a third of it, and percent-encoding
-/// makes three bytes of one; only a URI that repeats a variable gets there.
-const MAX_TARGET_LENGTH: usize = 32 * 1024;
-
-/// Builds the request for the route that was chosen; `path` is the request's path below the stage (`R2.9`).
+/// The path, the query and the fields that an HTTP integration gets; `path` is the request's path below the stage
+/// (`R2.9`).
 ///
 /// # Errors
 /// A path variable would change the meaning of the URI.
-pub fn build(
+pub fn parts(
     context: &RequestContext,
+    proxy: &HttpProxy,
     route: &RouteMatch,
-    method: Method,
     path: &RequestPath,
-    request: Request,
-) -> Result<IntegrationRequest, GatewayError> {
-    let integration = &route.route.integration;
-    Ok(IntegrationRequest {
-        scheme: integration.uri.scheme(),
-        authority: integration.uri.authority().to_owned(),
-        target: target(route, path, request.query.as_deref())?,
-        method: integration.method.unwrap_or(method),
-        headers: headers::to_integration(context, integration.uri.authority(), &request.headers),
-        body: request.body,
-        timeout: integration.timeout,
+    request: &Request,
+) -> Result<RequestParts, GatewayError> {
+    let (path, query) = match proxy.connection {
+        ConnectionType::Internet => (uri_path(&proxy.uri, route, path)?, uri_query(&proxy.uri, route)?),
+        // R2.8, R3.6: the whole path with the stage, as it came.
+        ConnectionType::VpcLink => (path::passed_path(&request.path).to_string(), None),
+    };
+    Ok(RequestParts {
+        path,
+        query: with_client_query(query, request.query.as_deref()),
+        headers: headers::to_integration(context, proxy, &request.headers),
     })
 }
 
-/// Path and query as they stand in the request line upstream.
-fn target(route: &RouteMatch, path: &RequestPath, query: Option<&str>) -> Result<String, GatewayError> {
-    let uri = &route.route.integration.uri;
+/// The request to the integration, of parts that have been mapped.
+pub fn request(
+    proxy: &HttpProxy,
+    method: Method,
+    parts: RequestParts,
+    body: Body,
+    timeout: Duration,
+) -> IntegrationRequest {
+    IntegrationRequest {
+        // Spec §3.1: a name to verify turns the connection into TLS.
+        scheme: match &proxy.server_name {
+            Some(_) => Scheme::Https,
+            None => proxy.uri.scheme(),
+        },
+        authority: proxy.uri.authority().to_owned(),
+        server_name: proxy.server_name.clone(),
+        parts,
+        method: proxy.method.unwrap_or(method),
+        body,
+        is_repeatable: false,
+        may_stream: true,
+        timeout,
+    }
+}
+
+/// The path that the URI says.
+fn uri_path(uri: &IntegrationUri, route: &RouteMatch, path: &RequestPath) -> Result<String, GatewayError> {
     let mut target = String::new();
     insert(&mut target, uri.path(), route, Place::Path)?;
     if has_dot_segment(&target) {
@@ -61,18 +84,25 @@ fn target(route: &RouteMatch, path: &RequestPath, query: Option<&str>) -> Result
     } else if target.is_empty() {
         target.push('/');
     }
-    let mut separator = '?';
-    if let Some(own) = uri.query() {
-        target.push(separator);
-        separator = '&';
-        insert(&mut target, own, route, Place::Query)?;
-    }
-    // R3.5: the URI's query comes first, then the client's as it is.
-    if let Some(query) = query {
-        target.push(separator);
-        push(&mut target, path::passed_query(query));
-    }
     Ok(target)
+}
+
+/// The URI's own query.
+fn uri_query(uri: &IntegrationUri, route: &RouteMatch) -> Result<Option<String>, GatewayError> {
+    let Some(parts) = uri.query() else {
+        return Ok(None);
+    };
+    let mut query = String::new();
+    insert(&mut query, parts, route, Place::Query)?;
+    Ok(Some(query))
+}
+
+/// R3.5: the URI's query comes first, then the client's as it is.
+fn with_client_query(own: Option<String>, client: Option<&str>) -> Option<String> {
+    let Some(client) = client else { return own };
+    let mut query = own.map(|own| own + "&").unwrap_or_default();
+    push(&mut query, path::passed_query(client));
+    Some(query)
 }
 
 /// Where a path variable is put in.
@@ -88,9 +118,9 @@ fn insert(target: &mut String, parts: &[Part], route: &RouteMatch, place: Place)
             Part::Text(text) => target.push_str(text),
             Part::Variable(name) => insert_variable(target, name, route, place)?,
         }
-        if target.len() > MAX_TARGET_LENGTH {
-            let cause = format!("the URI has more than {MAX_TARGET_LENGTH} bytes with its path variables in it");
-            return Err(GatewayError::BadRequest(cause));
+        // Here too, so that a URI which repeats a variable cannot make a text of any length.
+        if target.len() > MAX_REQUEST_PART_LENGTH {
+            return Err(GatewayError::UriTooLong);
         }
     }
     Ok(())
@@ -99,27 +129,18 @@ fn insert(target: &mut String, parts: &[Part], route: &RouteMatch, place: Place)
 /// R3.4: a value is encoded so that it stays what it was, one segment, or several for a greedy variable.
 fn insert_variable(target: &mut String, name: &str, route: &RouteMatch, place: Place) -> Result<(), GatewayError> {
     // A variable that this route lacks is empty; compiling saw to it that another route has it.
-    let value = route
-        .path_parameters
-        .iter()
-        .find(|(parameter, _)| parameter == name)
-        .map_or("", |(_, value)| value.as_str());
+    let value = route.parameter(name).unwrap_or_default();
     if has_dot_segment(value) {
         let cause = format!("the path variable {name:?} is or holds a '.' or '..' segment once decoded");
         return Err(GatewayError::BadRequest(cause));
     }
-    match (place, is_greedy(&route.route.key, name)) {
+    match (place, route.route.key.is_greedy(name)) {
         (Place::Path, true) => push(target, encode_segments(value)),
         (Place::Path, false) => push(target, encode_segment(value)),
         (Place::Query, true) => push(target, encode_query_values(value)),
         (Place::Query, false) => push(target, encode_query_value(value)),
     }
     Ok(())
-}
-
-fn is_greedy(key: &RouteKey, name: &str) -> bool {
-    matches!(key, RouteKey::Path { path, .. }
-        if matches!(path.last(), Some(Segment::Greedy(greedy)) if greedy == name))
 }
 
 fn push(target: &mut String, text: impl fmt::Display) {

@@ -2,3 +2,4 @@
 
 pub mod http_proxy;
 pub mod headers;
+pub mod lambda_proxy;

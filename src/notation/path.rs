@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode, utf8_percent_encode};
 
 /// A request's path that is fit for routing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +133,11 @@ pub fn has_dot_segment(text: &str) -> bool {
     text.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
+/// Whether an encoded path has, once decoded, a segment that a later reader would resolve.
+pub fn has_dot_segment_encoded(raw: &str) -> bool {
+    has_dot_segment(&percent_decode_str(raw).decode_utf8_lossy())
+}
+
 /// Decodes a captured value for the second time (`R1.32`); a broken sequence stays as it is.
 ///
 /// # Errors
@@ -173,6 +178,9 @@ const OUTSIDE_SEGMENT: &AsciiSet = &CONTROLS
 /// As [`OUTSIDE_SEGMENT`], but slashes stay.
 const OUTSIDE_PATH: &AsciiSet = &OUTSIDE_SEGMENT.remove(b'/');
 
+/// As [`OUTSIDE_PATH`], but what is encoded stays as it is.
+const OUTSIDE_ENCODED_PATH: &AsciiSet = &OUTSIDE_PATH.remove(b'%');
+
 /// What no request line can carry in a path. All else passes as the client wrote it.
 const OUTSIDE_REQUEST_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'?').add(b'<').add(b'>').add(b'`');
 
@@ -193,6 +201,16 @@ pub fn encode_segment(value: &str) -> impl fmt::Display {
 /// Encodes a value that becomes several segments of a path: slashes stay (`R3.4`).
 pub fn encode_segments(value: &str) -> impl fmt::Display {
     utf8_percent_encode(value, OUTSIDE_PATH)
+}
+
+/// Completes a path that is written in a file: what is percent-encoded stays so, and what should be becomes so.
+pub fn encode_written(value: &str) -> impl fmt::Display {
+    utf8_percent_encode(value, OUTSIDE_ENCODED_PATH)
+}
+
+/// As [`encode_segments`], for bytes that need not be UTF-8.
+pub fn encode_bytes(value: &[u8]) -> impl fmt::Display {
+    percent_encode(value, OUTSIDE_PATH)
 }
 
 /// Encodes a value that is put into a query, slashes too.

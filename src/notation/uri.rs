@@ -1,24 +1,22 @@
-//! Integration URIs: an `http(s)://` URL with `${stageVariables.name}` and `{name}` in it (`R2.12`, `R3.1`).
+//! Integration URIs: an `http(s)://` URL with `{name}` in it (`R3.1`).
 //!
-//! Stage variables are put in when a stage is compiled, path variables when a request comes.
+//! Stage variables are put in before, when a stage is compiled ([`crate::notation::stage_variable`]); path variables
+//! when a request comes.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-http.html>
 //!
 //! # Example
 //! ```
-//! use apigateway::notation::uri::{self, IntegrationUri};
+//! use apigateway::notation::uri::IntegrationUri;
 //!
-//! let text = uri::insert_stage_variables("http://${stageVariables.host}/pets/{id}?a=b", |name| {
-//!     (name == "host").then(|| "pets.internal:8080".to_owned())
-//! });
-//! let uri = IntegrationUri::parse(&text.unwrap()).unwrap();
+//! let uri = IntegrationUri::parse("http://pets.internal:8080/pets/{id}?a=b").unwrap();
 //! assert_eq!(uri.authority(), "pets.internal:8080");
 //! assert_eq!(uri.variables().collect::<Vec<_>>(), ["id"]);
 //! ```
 
 use std::fmt;
 
-use crate::notation::path::{has_dot_segment, percent_signs_are_whole};
+use crate::notation::path::{has_dot_segment_encoded, percent_signs_are_whole};
 use crate::notation::route_key::is_variable_name;
 
 /// Most characters of an `IntegrationUri`, as written and with its stage variables in it (spec §3.1).
@@ -83,10 +81,6 @@ pub enum InvalidUri {
     DotSegment,
     /// A brace that is no path variable.
     Brace(String),
-    /// A `${…}` that is no stage variable.
-    Reference(String),
-    /// The stage has no variable of that name (`R2.13`).
-    UndefinedStageVariable(String),
 }
 
 impl fmt::Display for InvalidUri {
@@ -114,70 +108,11 @@ impl fmt::Display for InvalidUri {
                 };
                 write!(f, "{text:?} is not a path variable such as {{name}}{hint}")
             }
-            InvalidUri::Reference(text) => {
-                write!(f, "{text:?} is not a stage variable such as ${{stageVariables.name}}")
-            }
-            InvalidUri::UndefinedStageVariable(name) => {
-                write!(f, "the stage variable {name:?} is not defined")
-            }
         }
     }
 }
 
 impl std::error::Error for InvalidUri {}
-
-/// Replaces every `${stageVariables.name}` by what `value(name)` gives.
-///
-/// # Errors
-/// A reference is not well formed, or there is no such variable.
-pub fn insert_stage_variables(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, InvalidUri> {
-    let mut whole = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, name, after)) = next_reference(rest)? {
-        let value = value(name).ok_or_else(|| InvalidUri::UndefinedStageVariable(name.to_owned()))?;
-        whole.push_str(before);
-        whole.push_str(&value);
-        rest = after;
-    }
-    whole.push_str(rest);
-    Ok(whole)
-}
-
-/// The names of the stage variables that a text refers to, each once.
-///
-/// # Errors
-/// A reference is not well formed.
-pub fn stage_variables(text: &str) -> Result<Vec<&str>, InvalidUri> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    while let Some((_, name, after)) = next_reference(rest)? {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-        rest = after;
-    }
-    Ok(names)
-}
-
-/// What stands before the first reference, its name, and what stands after it.
-fn next_reference(text: &str) -> Result<Option<(&str, &str, &str)>, InvalidUri> {
-    let Some((before, reference)) = text.split_once("${") else {
-        return Ok(None);
-    };
-    let (inner, after) = reference
-        .split_once('}')
-        .ok_or_else(|| InvalidUri::Reference(format!("${{{reference}")))?;
-    let name = inner
-        .strip_prefix("stageVariables.")
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| InvalidUri::Reference(format!("${{{inner}}}")))?;
-    Ok(Some((before, name, after)))
-}
-
-/// Whether the text refers to a stage variable, well or badly.
-pub fn has_stage_variables(text: &str) -> bool {
-    text.contains("${")
-}
 
 impl IntegrationUri {
     /// Reads a URI whose stage variables have been put in.
@@ -203,7 +138,7 @@ impl IntegrationUri {
             Some((path, query)) => (path, Some(parse_parts(query)?)),
             None => (rest, None),
         };
-        if has_dot_segment(path) {
+        if has_dot_segment_encoded(path) {
             return Err(InvalidUri::DotSegment);
         }
         Ok(IntegrationUri {
@@ -242,6 +177,18 @@ impl IntegrationUri {
             Part::Variable(name) => Some(name.as_str()),
         })
     }
+}
+
+/// Whether a text is a host with an optional port.
+///
+/// # Example
+/// ```
+/// use apigateway::notation::uri::is_authority;
+/// assert!(is_authority("h.test:8080") && is_authority("[::1]"));
+/// assert!(!is_authority("user@h") && !is_authority("h/a") && !is_authority(""));
+/// ```
+pub fn is_authority(text: &str) -> bool {
+    check_authority(text).is_ok()
 }
 
 fn check_authority(authority: &str) -> Result<(), InvalidUri> {
@@ -392,6 +339,7 @@ mod tests {
             ("http://h/\r\nx", "'\\r', which must be"),
             ("http://h/100%", "'%' without two hex digits"),
             ("http://h/a/../b", "'.' or '..' segment"),
+            ("http://h/a/%2e%2E/b", "'.' or '..' segment"),
             ("http://h/{a", "is not a path variable"),
             ("http://h/a}", "is not a path variable"),
             ("http://h/{}", "is not a path variable"),
@@ -400,26 +348,6 @@ mod tests {
         ] {
             let error = IntegrationUri::parse(uri).expect_err(uri).to_string();
             assert!(error.contains(says), "{uri}: {error}");
-        }
-    }
-
-    #[test]
-    fn stage_variables_can_stand_anywhere() {
-        let value = |name: &str| (name == "v").then(|| "x.y:1".to_owned());
-        for (given, expected) in [
-            ("http://${stageVariables.v}/a", Ok("http://x.y:1/a")),
-            ("${stageVariables.v}${stageVariables.v}", Ok("x.y:1x.y:1")),
-            ("http://h/{id}", Ok("http://h/{id}")),
-            ("http://h/${stageVariables.w}", Err("\"w\" is not defined")),
-            ("http://h/${stageVariables.}", Err("is not a stage variable")),
-            ("http://h/${context.stage}", Err("is not a stage variable")),
-            ("http://h/${stageVariables.v", Err("is not a stage variable")),
-        ] {
-            let got = insert_stage_variables(given, value).map_err(|error| error.to_string());
-            match expected {
-                Ok(expected) => assert_eq!(got.as_deref(), Ok(expected), "{given}"),
-                Err(says) => assert!(got.expect_err(given).contains(says), "{given}"),
-            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use zeroize::Zeroize;
 
 /// A JSON value. Objects keep the order and the duplicates of the text.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +25,16 @@ impl Json {
     /// The text is not JSON (RFC 8259); the error names line and column.
     pub fn parse(text: &str) -> Result<Json, serde_json::Error> {
         serde_json::from_str(text)
+    }
+
+    /// Overwrites every text in it. To be called where a text may be a secret, when all has been read.
+    pub fn wipe(&mut self) {
+        match self {
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+            Json::String(text) => text.zeroize(),
+            Json::Array(items) => items.iter_mut().for_each(Json::wipe),
+            Json::Object(members) => members.iter_mut().for_each(|(_, value)| value.wipe()),
+        }
     }
 
     /// What kind of value it is, with its article.
@@ -46,6 +58,33 @@ impl Json {
             Json::Array(items) => items.is_empty(),
             Json::Object(members) => members.iter().all(|(_, value)| value.is_empty()),
         }
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Json::Null => serializer.serialize_unit(),
+            Json::Bool(value) => serializer.serialize_bool(*value),
+            Json::Number(number) => number.serialize(serializer),
+            Json::String(text) => serializer.serialize_str(text),
+            Json::Array(items) => serializer.collect_seq(items),
+            Json::Object(members) => Members(members).serialize(serializer),
+        }
+    }
+}
+
+/// The members of an object, to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Members<'a>(pub &'a [(String, Json)]);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }
 
@@ -121,6 +160,13 @@ mod tests {
         let Json::Object(members) = json else { panic!() };
         let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a", "b", "a"]);
+    }
+
+    #[test]
+    fn a_wiped_value_holds_no_text() {
+        let mut json = Json::parse(r#"{"a":["x",{"b":"y"}],"c":"z"}"#).unwrap();
+        json.wipe();
+        assert_eq!(json, Json::parse(r#"{"a":["",{"b":""}],"c":""}"#).unwrap());
     }
 
     #[test]

@@ -9,12 +9,22 @@ pub mod api;
 pub mod stage;
 pub mod route;
 pub mod integration;
+pub mod function;
+pub mod authorizer;
+pub mod credentials;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use zeroize::Zeroize;
+
+use crate::credentials::Credentials;
 use crate::problem::Problems;
 use crate::resource::api::Api;
+use crate::resource::authorizer::Authorizer;
 use crate::resource::fields::Fields;
+use crate::resource::function::Function;
 use crate::resource::integration::Integration;
 use crate::resource::json::Json;
 use crate::resource::route::Route;
@@ -26,8 +36,11 @@ pub const DIRECTORIES: [&str; 5] = ["stages", "routes", "integrations", "authori
 /// The directories without which there is no API.
 pub const REQUIRED_DIRECTORIES: [&str; 3] = ["stages", "routes", "integrations"];
 
+/// The file that holds secrets.
+pub const CREDENTIALS_FILE: &str = "credentials.json";
+
 /// The files at the root that belong to an API.
-pub const ROOT_FILES: [&str; 2] = ["api.json", "credentials.json"];
+pub const ROOT_FILES: [&str; 2] = ["api.json", CREDENTIALS_FILE];
 
 /// A file as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +49,17 @@ pub struct File {
     pub path: String,
     /// Its text, or why that cannot be had.
     pub text: Result<String, String>,
+}
+
+/// Secrets do not stay in memory that is given back.
+impl Drop for File {
+    fn drop(&mut self) {
+        if let Ok(text) = &mut self.text
+            && self.path == CREDENTIALS_FILE
+        {
+            text.zeroize();
+        }
+    }
 }
 
 impl File {
@@ -62,6 +86,14 @@ pub struct Resources {
     pub routes: BTreeMap<String, Route>,
     /// `integrations/<id>.json`.
     pub integrations: BTreeMap<String, Integration>,
+    /// `authorizers/<id>.json`.
+    pub authorizers: BTreeMap<String, Authorizer>,
+    /// `functions/<name>.json`.
+    pub functions: BTreeMap<String, Function>,
+    /// The directory that they are below.
+    pub root: PathBuf,
+    /// `credentials.json`.
+    pub credentials: Option<Arc<Credentials>>,
     /// What is wrong with the shape of the files.
     pub problems: Problems,
     /// Every file that is there, readable or not.
@@ -92,6 +124,26 @@ impl Resources {
         self.paths.contains(&format!("{directory}/{id}.json"))
     }
 
+    /// Whether there is a `credentials.json`, be it one that cannot be read.
+    pub fn has_credentials(&self) -> bool {
+        self.paths.contains(CREDENTIALS_FILE)
+    }
+
+    /// Whether there is a file of that kind that could not be read as a resource.
+    pub fn has_unread(&self, directory: &str) -> bool {
+        let place = format!("{directory}/");
+        let count = self.paths.iter().filter(|path| path.starts_with(&place)).count();
+        let read = match directory {
+            "stages" => self.stages.len(),
+            "routes" => self.routes.len(),
+            "integrations" => self.integrations.len(),
+            "authorizers" => self.authorizers.len(),
+            "functions" => self.functions.len(),
+            _ => count,
+        };
+        read < count
+    }
+
     fn read_file(&mut self, file: &File) {
         let text = match &file.text {
             Ok(text) => text,
@@ -102,34 +154,28 @@ impl Resources {
                 .problems
                 .error(&file.path, "", "not JSON: the file begins with a byte order mark");
         }
-        let json = match Json::parse(text) {
+        let mut json = match Json::parse(text) {
             Ok(json) => json,
             Err(error) => {
                 return self.problems.error(&file.path, "", format!("not JSON: {error}"));
             }
         };
         let id = file.id().to_owned();
-        match file.directory() {
-            "authorizers" => return self.refuse(file, "authorizers"),
-            "functions" => return self.refuse(file, "Lambda functions"),
-            "" if file.path == "credentials.json" => return self.refuse(file, "IAM authorization"),
-            _ => {}
-        }
         let Some(fields) = Fields::of(&file.path, &json, &mut self.problems) else {
             return;
         };
         let path = file.path.clone();
         match file.directory() {
+            "" if file.path == CREDENTIALS_FILE => {
+                self.credentials = Some(Arc::new(Credentials::from(credentials::read(fields))));
+                json.wipe();
+            }
             "stages" => drop(self.stages.insert(id, Stage::read(path, fields))),
             "routes" => drop(self.routes.insert(id, Route::read(path, fields))),
+            "authorizers" => drop(self.authorizers.insert(id, Authorizer::read(path, fields))),
+            "functions" => drop(self.functions.insert(id, Function::read(path, fields))),
             "integrations" => drop(self.integrations.insert(id, Integration::read(path, fields))),
             _ => self.api = Some(Api::read(fields)),
         }
-    }
-
-    /// A feature that is not built is refused: a file that nothing heeds would look as if it worked.
-    fn refuse(&mut self, file: &File, what: &str) {
-        self.problems
-            .error(&file.path, "", format!("not supported yet: {what}"));
     }
 }

@@ -13,6 +13,12 @@ pub struct Route {
     pub route_key: Option<String>,
     /// `Target`: `"integrations/<id>"`.
     pub target: Option<String>,
+    /// `AuthorizationType`.
+    pub authorization_type: Option<String>,
+    /// `AuthorizerId`: `"authorizers/<id>"` or the bare id.
+    pub authorizer_id: Option<String>,
+    /// `AuthorizationScopes`.
+    pub authorization_scopes: Option<Vec<String>>,
 }
 
 impl Route {
@@ -22,13 +28,10 @@ impl Route {
             file,
             route_key: fields.string("RouteKey"),
             target: fields.string("Target"),
+            authorization_type: fields.one_of("AuthorizationType", &["NONE", "JWT", "CUSTOM", "AWS_IAM"]),
+            authorizer_id: fields.string("AuthorizerId"),
+            authorization_scopes: fields.strings("AuthorizationScopes"),
         };
-        let kinds = ["NONE", "JWT", "CUSTOM", "AWS_IAM"];
-        if let Some(kind) = fields.one_of("AuthorizationType", &kinds).filter(|kind| kind != "NONE") {
-            fields.error("AuthorizationType", format!("not supported yet: {kind} authorization"));
-        }
-        fields.not_supported_yet("AuthorizerId", "authorizers");
-        fields.not_supported_yet("AuthorizationScopes", "authorizers");
         fields.not_supported_yet("ApiKeyRequired", "API keys, which AWS has for REST APIs only");
         fields.string("RouteId");
         fields.string("OperationName");

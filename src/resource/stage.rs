@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::resource::fields::Fields;
 
 /// The Stage object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
     /// Where it was read from.
     pub file: String,
@@ -19,6 +19,28 @@ pub struct Stage {
     pub routes: Option<Vec<String>>,
     /// `StageVariables`.
     pub stage_variables: BTreeMap<String, String>,
+    /// `DefaultRouteSettings`: what holds for each route that `RouteSettings` says nothing else of.
+    pub default_route_settings: RouteSettings,
+    /// `RouteSettings`, by route key.
+    pub route_settings: BTreeMap<String, RouteSettings>,
+    /// `AccessLogSettings`.
+    pub access_log_settings: Option<AccessLogSettings>,
+}
+
+/// The RouteSettings object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteSettings {
+    /// `ThrottlingBurstLimit`: requests at once.
+    pub throttling_burst_limit: Option<i64>,
+    /// `ThrottlingRateLimit`: requests a second.
+    pub throttling_rate_limit: Option<f64>,
+}
+
+/// The AccessLogSettings object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessLogSettings {
+    /// `Format`.
+    pub format: Option<String>,
 }
 
 impl Stage {
@@ -30,10 +52,14 @@ impl Stage {
             name: fields.string("Name"),
             routes: fields.strings("Routes"),
             stage_variables: fields.string_map("StageVariables").unwrap_or_default(),
+            default_route_settings: fields
+                .object("DefaultRouteSettings", RouteSettings::read)
+                .unwrap_or_default(),
+            route_settings: fields
+                .object_map("RouteSettings", RouteSettings::read)
+                .unwrap_or_default(),
+            access_log_settings: fields.object("AccessLogSettings", AccessLogSettings::read),
         };
-        fields.not_supported_yet("DefaultRouteSettings", "throttling and detailed metrics");
-        fields.not_supported_yet("RouteSettings", "throttling and detailed metrics");
-        fields.not_supported_yet("AccessLogSettings", "access logs");
         // A file that changes is deployed at once; who wants to choose the moment swaps the directory.
         fields.boolean("AutoDeploy");
         fields.string("DeploymentId");
@@ -47,5 +73,29 @@ impl Stage {
         ]);
         fields.finish();
         stage
+    }
+}
+
+impl RouteSettings {
+    fn read(fields: &mut Fields<'_>) -> RouteSettings {
+        // Every route has its own counters here, as AWS has them for money.
+        fields.boolean("DetailedMetricsEnabled");
+        // Fields of WebSocket APIs, which the AWS CLI prints for all.
+        fields.one_of("LoggingLevel", &["ERROR", "INFO", "OFF"]);
+        fields.boolean("DataTraceEnabled");
+        RouteSettings {
+            throttling_burst_limit: fields.integer("ThrottlingBurstLimit"),
+            throttling_rate_limit: fields.number("ThrottlingRateLimit"),
+        }
+    }
+}
+
+impl AccessLogSettings {
+    fn read(fields: &mut Fields<'_>) -> AccessLogSettings {
+        // Where AWS would send the lines; here --access-log says that.
+        fields.string("DestinationArn");
+        AccessLogSettings {
+            format: fields.string("Format"),
+        }
     }
 }

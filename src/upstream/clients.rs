@@ -6,19 +6,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::ServerName;
 use ureq::SendBody;
 
+use crate::notation::uri::Scheme;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::outgoing::{Content, Outgoing};
 use crate::upstream::resolver::CachingResolver;
 use crate::upstream::transport::GatewayConnector;
-use crate::upstream::{MAX_HEAD_LENGTH, UpstreamError};
+use crate::upstream::{IntegrationRequest, MAX_HEAD_LENGTH, MAX_REQUEST_PART_LENGTH, UpstreamError};
 
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
-
-/// Most connections that one agent keeps, one for each upstream host.
-const MAX_IDLE_CONNECTIONS: usize = 4;
 
 /// How long an agent that nobody needs is kept.
 const CLIENT_IDLE_AGE: Duration = Duration::from_secs(10);
@@ -26,16 +25,25 @@ const CLIENT_IDLE_AGE: Duration = Duration::from_secs(10);
 /// Bytes read at once; a head must fit, and one byte more to see that it is too large.
 const INPUT_BUFFER_LENGTH: usize = MAX_HEAD_LENGTH + 1024;
 
-/// Bytes written at once; the longest line of a head must fit. A target of 10,240 B that is all percent-encoded
-/// grows to three times that.
-const OUTPUT_BUFFER_LENGTH: usize = 48 * 1024;
+/// Bytes written at once; the longest line of a head must fit: a target or a field of the length that a request may
+/// have, with what stands around it.
+const OUTPUT_BUFFER_LENGTH: usize = MAX_REQUEST_PART_LENGTH + 16 * 1024;
 
 /// All agents that are not in use.
 #[derive(Debug)]
 pub(super) struct Clients {
     tls: Arc<rustls::ClientConfig>,
     resolver: Arc<CachingResolver>,
-    idle: Mutex<Vec<Idle>>,
+    /// Most agents, in use or not: each may have a connection, which is a descriptor.
+    most: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    idle: Vec<Idle>,
+    /// How many are in use.
+    leased: usize,
 }
 
 #[derive(Debug)]
@@ -47,72 +55,136 @@ struct Idle {
 #[derive(Debug)]
 struct Client {
     agent: ureq::Agent,
+    /// What the agent's transport sees of the exchange.
     exchange: Arc<Exchange>,
+    /// The root of the server, by which the agent finds its connection. The target is in the head, see [`outgoing`].
+    ///
+    /// [`outgoing`]: crate::upstream::outgoing
+    uri: http::Uri,
+    /// What its connection leads to. An agent keeps its connections by host only, and few of them: so each has one, and
+    /// one that was verified for a name is never found by a request that wants another.
+    destination: Destination,
+}
+
+/// Whom an agent speaks to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// Over TLS or not.
+    pub(super) scheme: Scheme,
+    /// Host and port.
+    pub(super) authority: String,
+    /// What the certificate must be for, where that is not the host.
+    pub(super) server_name: Option<ServerName<'static>>,
 }
 
 /// An agent in use; it goes back when this is dropped.
 #[derive(Debug)]
 pub(super) struct Lease {
-    agent: ureq::Agent,
-    /// What the agent's transport sees of the exchange.
+    /// None once it went back.
+    client: Option<Client>,
     pub(super) exchange: Arc<Exchange>,
     home: Arc<Clients>,
 }
 
 impl Clients {
-    pub(super) fn new(tls: Arc<rustls::ClientConfig>) -> Arc<Clients> {
+    pub(super) fn new(tls: Arc<rustls::ClientConfig>, most: usize) -> Arc<Clients> {
         Arc::new(Clients {
             tls,
             resolver: Arc::default(),
-            idle: Mutex::default(),
+            most,
+            kept: Mutex::default(),
         })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an agent for one exchange.
-    pub(super) fn lease(clients: &Arc<Clients>) -> Lease {
-        let idle = clients.idle().pop();
-        let client = idle.map_or_else(|| clients.client(), |idle| idle.client);
-        Lease {
-            agent: client.agent,
-            exchange: client.exchange,
+    /// Takes an agent for one exchange: the last one that was given back, whose connection is warmest.
+    ///
+    /// # Errors
+    /// The request's authority is none.
+    pub(super) fn lease(clients: &Arc<Clients>, request: &IntegrationRequest) -> Result<Lease, UpstreamError> {
+        let (idle, in_the_way) = clients.kept().take(request, clients.most);
+        drop(in_the_way);
+        let client = match idle {
+            Some(idle) => Ok(idle.client),
+            None => clients.client(request),
+        };
+        let client = client.inspect_err(|_| clients.kept().leased -= 1)?;
+        Ok(Lease {
+            exchange: Arc::clone(&client.exchange),
+            client: Some(client),
             home: Arc::clone(clients),
-        }
+        })
     }
 
-    fn client(&self) -> Client {
+    fn client(&self, request: &IntegrationRequest) -> Result<Client, UpstreamError> {
         let exchange = Arc::new(Exchange::new());
-        let connector = GatewayConnector::new(Arc::clone(&exchange), Arc::clone(&self.tls));
+        let server_name = request.server_name.clone();
+        let connector = GatewayConnector::new(Arc::clone(&exchange), Arc::clone(&self.tls), server_name.clone());
         let resolver = self.resolver.for_exchange(Arc::clone(&exchange));
-        Client {
+        let uri = http::Uri::builder()
+            .scheme(request.scheme.as_str())
+            .authority(request.authority.as_str())
+            .path_and_query("/")
+            .build()
+            .map_err(|error| UpstreamError::Unsendable(error.to_string()))?;
+        Ok(Client {
             agent: ureq::Agent::with_parts(config(), connector, resolver),
             exchange,
-        }
+            uri,
+            destination: Destination {
+                scheme: request.scheme,
+                authority: request.authority.clone(),
+                server_name,
+            },
+        })
     }
 
     pub(super) fn close_idle(&self) {
         // Dropping an agent closes its connections, which need not happen under the lock.
         let old: Vec<Idle> = self
-            .idle()
+            .kept()
+            .idle
             .extract_if(.., |idle| idle.since.elapsed() > CLIENT_IDLE_AGE)
             .collect();
         drop(old);
     }
 }
 
+impl Kept {
+    /// The agent for a request, if there is one, and else the one that must go for a new one, if there are so many:
+    /// the one that has been idle longest.
+    fn take(&mut self, request: &IntegrationRequest, most: usize) -> (Option<Idle>, Option<Idle>) {
+        let last = self
+            .idle
+            .iter()
+            .rposition(|idle| idle.client.destination.is_of(request));
+        let found = last.map(|at| self.idle.remove(at));
+        let is_full = found.is_none() && self.leased + self.idle.len() >= most;
+        let in_the_way = (is_full && !self.idle.is_empty()).then(|| self.idle.remove(0));
+        self.leased += 1;
+        (found, in_the_way)
+    }
+}
+
 impl Lease {
-    /// Sends a request and waits for the head of the answer.
-    pub(super) fn run(
-        &self,
-        head: http::Request<()>,
-        body: &mut Outgoing,
-    ) -> Result<http::Response<ureq::Body>, UpstreamError> {
-        let answer = match body.content() {
-            Content::Whole(bytes) => self.agent.run(head.map(|()| bytes.as_slice())),
-            Content::Stream(reader) => self.agent.run(head.map(|()| SendBody::from_reader(reader))),
+    /// Sends a request, whose head the exchange has, and waits for the head of the answer.
+    pub(super) fn run(&self, outgoing: &mut Outgoing) -> Result<http::Response<ureq::Body>, UpstreamError> {
+        let Some(client) = &self.client else {
+            return Err(UpstreamError::Broken("it is not leased".to_owned()));
+        };
+        let mut request = http::Request::new(());
+        *request.uri_mut() = client.uri.clone();
+        *request.method_mut() = outgoing.method_for_ureq();
+        if let Some((name, value)) = outgoing.framing_for_ureq() {
+            request.headers_mut().insert(name, value);
+        }
+        let answer = match outgoing.content() {
+            Content::Whole(bytes) if bytes.is_empty() => client.agent.run(request),
+            Content::Whole(bytes) => client.agent.run(request.map(|()| bytes.as_slice())),
+            Content::Stream(reader) => client.agent.run(request.map(|()| SendBody::from_reader(reader))),
         };
         answer.map_err(|error| self.cause(error))
     }
@@ -140,12 +212,18 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let client = Client {
-            agent: self.agent.clone(),
-            exchange: Arc::clone(&self.exchange),
-        };
-        let since = Instant::now();
-        self.home.idle().push(Idle { since, client });
+        if let Some(client) = self.client.take() {
+            let since = Instant::now();
+            let mut kept = self.home.kept();
+            kept.leased -= 1;
+            kept.idle.push(Idle { since, client });
+        }
+    }
+}
+
+impl Destination {
+    fn is_of(&self, request: &IntegrationRequest) -> bool {
+        self.authority == request.authority && self.scheme == request.scheme && self.server_name == request.server_name
     }
 }
 
@@ -163,7 +241,7 @@ fn config() -> ureq::config::Config {
         .max_response_header_size(MAX_HEAD_LENGTH)
         .input_buffer_size(INPUT_BUFFER_LENGTH)
         .output_buffer_size(OUTPUT_BUFFER_LENGTH)
-        .max_idle_connections(MAX_IDLE_CONNECTIONS)
+        .max_idle_connections(1)
         .max_idle_connections_per_host(1)
         .max_idle_age(MAX_IDLE_AGE)
         .build()

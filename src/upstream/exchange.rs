@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::message::Headers;
 use crate::upstream::UpstreamError;
 
 /// The exchange that is going on; one at a time for each client.
@@ -16,6 +17,17 @@ struct State {
     connected: bool,
     answered: bool,
     failure: Option<UpstreamError>,
+    head: Head,
+    /// The fields of the answer, where the transport has read them.
+    fields: Option<Headers>,
+}
+
+/// The head of the request, on its way through the transport.
+#[derive(Debug, Default)]
+struct Head {
+    bytes: Vec<u8>,
+    is_sent: bool,
+    has_content: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +46,8 @@ impl Exchange {
             connected: false,
             answered: false,
             failure: None,
+            head: Head::default(),
+            fields: None,
         }))
     }
 
@@ -49,7 +63,33 @@ impl Exchange {
             connected: false,
             answered: false,
             failure: None,
+            head: Head::default(),
+            fields: None,
         };
+    }
+
+    /// Gives the transport the head of the request, and tells it whether content follows.
+    pub(super) fn set_head(&self, bytes: Vec<u8>, has_content: bool) {
+        self.state().head = Head {
+            bytes,
+            is_sent: false,
+            has_content,
+        };
+    }
+
+    /// The head, unless it has been sent, and whether content follows. It is to be given back.
+    pub(super) fn take_head(&self) -> Option<(Vec<u8>, bool)> {
+        let mut state = self.state();
+        let head = &mut state.head;
+        (!head.is_sent).then(|| {
+            head.is_sent = true;
+            (std::mem::take(&mut head.bytes), head.has_content)
+        })
+    }
+
+    /// Takes the head back, for a second attempt.
+    pub(super) fn return_head(&self, bytes: Vec<u8>) {
+        self.state().head.bytes = bytes;
     }
 
     /// Forgets a first attempt, but not its deadline.
@@ -57,6 +97,7 @@ impl Exchange {
         let mut state = self.state();
         state.connected = false;
         state.failure = None;
+        state.head.is_sent = false;
     }
 
     /// From now on the timeout bounds each wait instead of the whole.
@@ -90,9 +131,24 @@ impl Exchange {
         self.state().connected = true;
     }
 
-    /// The upstream has sent something.
-    pub(super) fn note_answered(&self) {
-        self.state().answered = true;
+    /// Whether a connection was made for this exchange.
+    pub(super) fn has_connected(&self) -> bool {
+        self.state().connected
+    }
+
+    /// The upstream has sent something; whether that is the first of it.
+    pub(super) fn note_answered(&self) -> bool {
+        !std::mem::replace(&mut self.state().answered, true)
+    }
+
+    /// Keeps the fields of the answer.
+    pub(super) fn set_fields(&self, fields: Headers) {
+        self.state().fields = Some(fields);
+    }
+
+    /// The fields of the answer, if they have been read.
+    pub(super) fn take_fields(&self) -> Option<Headers> {
+        self.state().fields.take()
     }
 
     /// Keeps what failed, since ureq's own errors say less. The first failure is the cause of all others.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::message::{Body, Headers, Stream};
+use crate::message::{Body, Stream};
 use crate::upstream::UpstreamError;
 use crate::upstream::clients::Lease;
 
@@ -12,14 +12,15 @@ const SMALL: usize = 64 * 1024;
 /// Bytes that are read before the head of a streamed answer is passed on.
 const FIRST_PART: usize = 16 * 1024;
 
-/// Takes over an answer's content: small content whole, all else as it comes.
+/// Takes over an answer's content: small content whole, all else as it comes. An event stream has all the time that it
+/// wants, as long as there is no long wait in it.
 ///
 /// # Errors
 /// It breaks off before anything could be passed on.
-pub(super) fn receive(body: ureq::Body, headers: &Headers, client: Lease) -> Result<Body, UpstreamError> {
+pub(super) fn receive(body: ureq::Body, is_event_stream: bool, client: Lease) -> Result<Body, UpstreamError> {
     let length = body.content_length();
     let mut reader = body.into_reader();
-    if is_event_stream(headers) {
+    if is_event_stream {
         client.exchange.bound_each_wait();
         let reader = Box::new(Incoming {
             reader: Some(reader),
@@ -44,14 +45,6 @@ pub(super) fn receive(body: ureq::Body, headers: &Headers, client: Lease) -> Res
     };
     let reader = Box::new(io::Cursor::new(first).chain(rest));
     Ok(Body::Stream(Stream { length, reader }))
-}
-
-/// Server-sent events, each of which must reach the client when it comes.
-fn is_event_stream(headers: &Headers) -> bool {
-    let essence = headers
-        .get("content-type")
-        .and_then(|value| value.split(|byte| *byte == b';').next());
-    essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// Content that is read while it is passed on.

@@ -5,6 +5,8 @@
 
 mod exchange;
 mod resolver;
+mod socket;
+mod answer_head;
 mod transport;
 mod outgoing;
 mod clients;
@@ -16,13 +18,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Body, Headers, Method};
+use rustls::pki_types::ServerName;
+
+use crate::message::{Body, Headers, Method, RequestParts};
+use crate::metrics::UpstreamConnections;
 use crate::notation::uri::Scheme;
 use crate::upstream::clients::{Clients, Lease};
 use crate::upstream::outgoing::Outgoing;
 
 /// Most bytes of an answer's status line and header fields; a larger head is malformed.
 pub const MAX_HEAD_LENGTH: usize = 64 * 1024;
+
+/// Most bytes of a request's target, and of all its fields. A client's head has no more than a third of it, and
+/// percent-encoding makes three bytes of one; only what files add gets there.
+pub const MAX_REQUEST_PART_LENGTH: usize = 32 * 1024;
 
 /// A request to an integration. Its fields are end-to-end ones; ureq's transport adds the framing.
 #[derive(Debug)]
@@ -31,15 +40,19 @@ pub struct IntegrationRequest {
     pub scheme: Scheme,
     /// Host, and port where it is not the scheme's.
     pub authority: String,
-    /// Path and query as they stand in the request line.
-    pub target: String,
+    /// What its certificate must be for, where that is not the host.
+    pub server_name: Option<ServerName<'static>>,
+    /// Path, query, and end-to-end fields with `host`.
+    pub parts: RequestParts,
     /// The method.
     pub method: Method,
-    /// The fields, with `host`.
-    pub headers: Headers,
     /// The content.
     pub body: Body,
-    /// Bounds the exchange from the look-up of the name to the last byte of the body; for an event stream, each wait.
+    /// Whether it may be sent again where a kept connection turns out to be closed, whatever its method.
+    pub is_repeatable: bool,
+    /// Whether an event stream may last as long as it likes, each wait for a part of it being bounded.
+    pub may_stream: bool,
+    /// Bounds the exchange from the look-up of the name to the last byte of the body.
     pub timeout: Duration,
 }
 
@@ -120,13 +133,16 @@ impl std::error::Error for UpstreamError {}
 #[derive(Debug)]
 pub struct Upstream {
     clients: Arc<Clients>,
+    connections: UpstreamConnections,
 }
 
 impl Upstream {
-    /// Reaches upstreams over TLS with that configuration, see [`tls::client_config`].
-    pub fn new(tls: Arc<rustls::ClientConfig>) -> Upstream {
+    /// Reaches upstreams over TLS with that configuration, see [`tls::client_config`]. No connection is kept where there
+    /// are `most`, in use or not.
+    pub fn new(tls: Arc<rustls::ClientConfig>, most: usize) -> Upstream {
         Upstream {
-            clients: Clients::new(tls),
+            clients: Clients::new(tls, most),
+            connections: UpstreamConnections::default(),
         }
     }
 
@@ -135,28 +151,37 @@ impl Upstream {
     /// # Errors
     /// See [`UpstreamError`]. Nothing of the answer has been passed on then.
     pub fn send(&self, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
-        let client = Clients::lease(&self.clients);
+        let client = Clients::lease(&self.clients, &request)?;
         client.exchange.begin(request.timeout);
-        let mut outgoing = Outgoing::new(&request.headers, request.body)?;
-        let head = head(
-            request.scheme,
-            &request.authority,
-            &request.target,
-            request.method,
-            outgoing.headers(),
-        )?;
-        let mut answer = client.run(head.clone(), &mut outgoing);
+        let mut outgoing = Outgoing::new(request.method, request.body)?;
+        client
+            .exchange
+            .set_head(outgoing.head(&request.parts)?, !outgoing.is_empty());
+        let mut answer = client.run(&mut outgoing);
         // R3.19: no retry but this one. The server closed a kept connection while the request was on its way, which
-        // is the protocol's own race; an idempotent request without a body may be sent again (RFC 9110 §9.2.2).
+        // is the protocol's own race; a safe request without a body may be sent again, and so
+        // may one whose sender says so.
+        let may_repeat = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
         if let Err(UpstreamError::Broken(_)) = answer
-            && request.method.is_idempotent()
-            && outgoing.is_empty()
+            && may_repeat
+            && outgoing.is_whole()
             && client.exchange.reused_connection_in_vain()
         {
             client.exchange.begin_again();
-            answer = client.run(head, &mut outgoing);
+            answer = client.run(&mut outgoing);
         }
-        read_answer(request.method, answer?, client)
+        let answer = answer?;
+        if client.exchange.has_connected() {
+            self.connections.new.add_one();
+        } else {
+            self.connections.reused.add_one();
+        }
+        read_answer(request.method, request.may_stream, answer, client)
+    }
+
+    /// How many requests took which connection.
+    pub fn connections(&self) -> &UpstreamConnections {
+        &self.connections
     }
 
     /// Closes connections that nobody has used for a while.
@@ -165,49 +190,39 @@ impl Upstream {
     }
 }
 
-fn head(
-    scheme: Scheme,
-    authority: &str,
-    target: &str,
-    method: Method,
-    headers: http::HeaderMap,
-) -> Result<http::Request<()>, UpstreamError> {
-    let unsendable = |error: http::Error| UpstreamError::Unsendable(error.to_string());
-    let uri = http::Uri::builder()
-        .scheme(scheme.as_str())
-        .authority(authority)
-        .path_and_query(target)
-        .build()
-        .map_err(unsendable)?;
-    let mut head = http::Request::builder()
-        .method(method.as_str())
-        .uri(uri)
-        .body(())
-        .map_err(unsendable)?;
-    *head.headers_mut() = headers;
-    Ok(head)
-}
-
 fn read_answer(
     method: Method,
+    may_stream: bool,
     answer: http::Response<ureq::Body>,
     client: Lease,
 ) -> Result<IntegrationResponse, UpstreamError> {
     let (parts, body) = answer.into_parts();
-    let mut headers = Headers::new();
-    for (name, value) in &parts.headers {
-        headers
-            .append(name.as_str(), value.as_bytes())
-            .map_err(|_| UpstreamError::Malformed(format!("the field {name} has a byte that it cannot have")))?;
-    }
+    let headers = match client.exchange.take_fields() {
+        Some(headers) => headers,
+        None => fields(&parts.headers)?,
+    };
     refuse_ambiguous(parts.status, parts.version, &headers)?;
     let status = parts.status.as_u16();
     let body = match status {
         204 | 304 => Body::Empty,
         _ if method == Method::Head => Body::Empty,
-        _ => incoming::receive(body, &headers, client)?,
+        _ => {
+            let is_event_stream = may_stream && headers.announce_event_stream();
+            incoming::receive(body, is_event_stream, client)?
+        }
     };
     Ok(IntegrationResponse { status, headers, body })
+}
+
+/// The fields of an answer that was left to ureq.
+fn fields(map: &http::HeaderMap) -> Result<Headers, UpstreamError> {
+    let mut headers = Headers::new();
+    for (name, value) in map {
+        headers
+            .append(name.as_str(), value.as_bytes())
+            .map_err(|_| UpstreamError::Malformed(format!("the field {name} has a byte that it cannot have")))?;
+    }
+    Ok(headers)
 }
 
 /// Refuses an answer that two readers could end at two places (RFC 9112 §6.3).

@@ -1,19 +1,27 @@
-//! A request's content on its way to an integration.
+//! A request on its way to an integration: its head as bytes, and its content.
+//!
+//! ureq is given a request that says no more than it must know: whether there is content and how long it is, and whether
+//! the answer has any. The head that is sent is made here, and put in the place of ureq's by the transport. So fields are
+//! sent as they stand, in their order, and are not copied into other types and back.
 
 use std::io::{self, Read};
 
-use crate::message::{Body, Headers, MAX_BODY_LENGTH, Stream};
-use crate::upstream::UpstreamError;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
+
+use crate::message::{Body, MAX_BODY_LENGTH, Method, RequestParts, Stream};
+use crate::upstream::UpstreamError;
 
 /// Content of an unknown length is read this far, to see whether that is all.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// The request's content, ready for ureq, with the field that frames it.
+/// The request's content, ready for ureq, and what there is to know of the request.
 pub(super) struct Outgoing {
-    headers: HeaderMap,
     content: Content,
+    /// Bytes of the content, where that is known.
+    length: Option<u64>,
+    method: Method,
 }
 
 /// Content that can be sent again, or only once.
@@ -23,17 +31,11 @@ pub(super) enum Content {
 }
 
 impl Outgoing {
-    /// Takes the fields of a request and its content, and sets exactly one framing field.
+    /// Takes the content of a request.
     ///
     /// # Errors
     /// The content breaks off, or is too large, before anything was sent.
-    pub(super) fn new(fields: &Headers, body: Body) -> Result<Outgoing, UpstreamError> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields.iter() {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-                headers.append(name, value);
-            }
-        }
+    pub(super) fn new(method: Method, body: Body) -> Result<Outgoing, UpstreamError> {
         let (content, length) = match body {
             Body::Empty => (Content::Whole(Vec::new()), Some(0)),
             Body::Bytes(bytes) => {
@@ -49,20 +51,68 @@ impl Outgoing {
             ),
             Body::Stream(Stream { length: None, reader }) => read_ahead(reader)?,
         };
-        match length {
-            Some(length) => headers.insert(CONTENT_LENGTH, HeaderValue::from(length)),
-            None => headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
-        };
-        Ok(Outgoing { headers, content })
+        Ok(Outgoing {
+            content,
+            length,
+            method,
+        })
     }
 
-    pub(super) fn headers(&self) -> HeaderMap {
-        self.headers.clone()
+    /// The head of the request, with exactly one field that frames its content.
+    ///
+    /// # Errors
+    /// The target is none that could be sent.
+    pub(super) fn head(&self, parts: &RequestParts) -> Result<Vec<u8>, UpstreamError> {
+        let mut target = parts.path.clone();
+        if let Some(query) = &parts.query {
+            target.push('?');
+            target.push_str(query);
+        }
+        let target = PathAndQuery::try_from(target).map_err(|error| UpstreamError::Unsendable(error.to_string()))?;
+        let mut head = Vec::with_capacity(parts.headers.length() + target.as_str().len() + 64);
+        let mut push = |parts: &[&[u8]]| parts.iter().for_each(|part| head.extend_from_slice(part));
+        push(&[
+            self.method.as_str().as_bytes(),
+            b" ",
+            target.as_str().as_bytes(),
+            b" HTTP/1.1\r\n",
+        ]);
+        for (name, value) in parts.headers.iter() {
+            push(&[name.as_bytes(), b": ", value, b"\r\n"]);
+        }
+        match self.length {
+            Some(length) => push(&[b"content-length: ", length.to_string().as_bytes(), b"\r\n\r\n"]),
+            None => push(&[b"transfer-encoding: chunked\r\n\r\n"]),
+        }
+        Ok(head)
+    }
+
+    /// A method that has content if and only if there is some, and to which the same answers have content.
+    pub(super) fn method_for_ureq(&self) -> http::Method {
+        match self.method {
+            _ if !self.is_empty() => http::Method::POST,
+            Method::Head => http::Method::HEAD,
+            _ => http::Method::GET,
+        }
+    }
+
+    /// The field from which ureq knows how to frame the content.
+    pub(super) fn framing_for_ureq(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self.length {
+            Some(0) => None,
+            Some(length) => Some((CONTENT_LENGTH, HeaderValue::from(length))),
+            None => Some((TRANSFER_ENCODING, HeaderValue::from_static("chunked"))),
+        }
     }
 
     /// Whether there is no content.
     pub(super) fn is_empty(&self) -> bool {
         matches!(&self.content, Content::Whole(bytes) if bytes.is_empty())
+    }
+
+    /// Whether the content can be sent again.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(&self.content, Content::Whole(_))
     }
 
     /// The content; a stream can be sent once only.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 use rustls::pki_types::ServerName;
@@ -12,20 +11,33 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 
 use crate::upstream::UpstreamError;
+use crate::upstream::answer_head;
 use crate::upstream::exchange::Exchange;
+use crate::upstream::socket::{Socket, Written, is_gone};
 
-/// How much longer than the deadline a read may wait, to spare the system call that would set it anew.
-const TIMEOUT_SLACK: Duration = Duration::from_millis(5);
+/// Bytes of a request that are sent without a look whether the upstream has answered already: such a look is a system
+/// call, and what the kernel buffers is under way in any case.
+const WITHOUT_A_LOOK: usize = 64 * 1024;
 
 /// Makes connections for one agent.
 pub(super) struct GatewayConnector {
     exchange: Arc<Exchange>,
     tls: Arc<ClientConfig>,
+    server_name: Option<ServerName<'static>>,
 }
 
 impl GatewayConnector {
-    pub(super) fn new(exchange: Arc<Exchange>, tls: Arc<ClientConfig>) -> GatewayConnector {
-        GatewayConnector { exchange, tls }
+    /// Where there is a `server_name`, certificates must be for it instead of the URI's host.
+    pub(super) fn new(
+        exchange: Arc<Exchange>,
+        tls: Arc<ClientConfig>,
+        server_name: Option<ServerName<'static>>,
+    ) -> GatewayConnector {
+        GatewayConnector {
+            exchange,
+            tls,
+            server_name,
+        }
     }
 
     /// Notes what failed where ureq's error types cannot say it.
@@ -61,9 +73,14 @@ impl GatewayConnector {
             let host = details.uri.authority().map(ToString::to_string).unwrap_or_default();
             self.fail(UpstreamError::Tls { host, reason })
         };
-        let host = details.uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(error.to_string()))?;
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => {
+                let host = details.uri.host().unwrap_or_default();
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                ServerName::try_from(host.to_owned()).map_err(|error| failed(error.to_string()))?
+            }
+        };
         let connection =
             ClientConnection::new(Arc::clone(&self.tls), name).map_err(|error| failed(error.to_string()))?;
         let mut stream = StreamOwned::new(connection, socket);
@@ -91,19 +108,23 @@ impl Connector<()> for GatewayConnector {
             .authority()
             .map(http::uri::Authority::as_str)
             .unwrap_or_default();
-        let socket = Socket {
-            stream: self.connect_tcp(host, &details.addrs)?,
-            exchange: Arc::clone(&self.exchange),
-            read_timeout: None,
-            write_timeout: None,
-        };
+        let socket = Socket::new(self.connect_tcp(host, &details.addrs)?, Arc::clone(&self.exchange));
         let stream = if details.needs_tls() {
             self.start_tls(details, socket)?
         } else {
             Stream::Plain(socket)
         };
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Connection { stream, buffers }))
+        Ok(Some(Connection {
+            stream,
+            buffers,
+            head: Vec::new(),
+            sent: 0,
+            backlog: Vec::new(),
+            handed_on: 0,
+            is_at_rest: false,
+            is_early: false,
+        }))
     }
 }
 
@@ -117,6 +138,18 @@ impl fmt::Debug for GatewayConnector {
 pub(super) struct Connection {
     stream: Stream,
     buffers: LazyBuffers,
+    /// The head of a request, which waits for the first part of the content: both are sent at once.
+    head: Vec<u8>,
+    /// Bytes of the request that were sent since the last answer.
+    sent: usize,
+    /// What came of the answer before the whole request was sent, and how much of it was handed on.
+    backlog: Vec<u8>,
+    handed_on: usize,
+    /// ureq has given it back to its pool since the last request.
+    is_at_rest: bool,
+    /// The upstream has refused the request, or gone, before all of it was sent. What is left of it is not sent any
+    /// more, and the connection is of no use afterwards.
+    is_early: bool,
 }
 
 enum Stream {
@@ -148,37 +181,133 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Gives ureq what came while the request was sent; whether there was anything.
+    fn hand_on_backlog(&mut self) -> bool {
+        let rest = self.backlog.get(self.handed_on..).unwrap_or_default();
+        if rest.is_empty() {
+            return false;
+        }
+        let input = self.buffers.input_append_buf();
+        let count = rest.len().min(input.len());
+        if let (Some(to), Some(from)) = (input.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.buffers.input_appended(count);
+        self.handed_on += count;
+        if self.handed_on == self.backlog.len() {
+            self.backlog = Vec::new();
+            self.handed_on = 0;
+        }
+        self.stream.socket().exchange.note_answered();
+        self.sent = 0;
+        true
+    }
+}
+
+impl Connection {
+    /// Sends the head, and the beginning of the content with it: so many bytes of the output.
+    fn send_head(&mut self, amount: usize) -> Result<(), ureq::Error> {
+        let mut bytes = std::mem::take(&mut self.head);
+        let length = bytes.len();
+        bytes.extend_from_slice(self.buffers.output().get(..amount).unwrap_or_default());
+        let written = write(&mut self.stream, self.sent, &bytes, &mut self.backlog);
+        self.sent += bytes.len();
+        bytes.truncate(length);
+        self.stream.socket().exchange.return_head(bytes);
+        self.note_written(written, amount > 0)
+    }
+
+    /// Goes on after a write; `is_begun` tells whether the upstream may have had enough before it failed.
+    fn note_written(&mut self, written: io::Result<Written>, is_begun: bool) -> Result<(), ureq::Error> {
+        match written {
+            Ok(Written::All) => Ok(()),
+            Ok(Written::NotAll) => {
+                self.is_early = true;
+                Ok(())
+            }
+            // Who takes no more of a request may have said why before; the read that follows will tell.
+            Err(error) if is_begun && is_gone(&error) => {
+                self.is_early = true;
+                Ok(())
+            }
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+}
+
+/// Writes a part of a request of which so many bytes are sent.
+fn write(stream: &mut Stream, sent: usize, bytes: &[u8], backlog: &mut Vec<u8>) -> io::Result<Written> {
+    match stream {
+        Stream::Plain(socket) if sent >= WITHOUT_A_LOOK => socket.write_and_take_in(bytes, backlog),
+        Stream::Plain(socket) => socket.write_all(bytes).map(|()| Written::All),
+        Stream::Tls(stream) => stream.write_all(bytes).map(|()| Written::All),
+    }
+}
+
 impl Transport for Connection {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.is_at_rest = false;
+        if self.is_early {
+            return Ok(());
+        }
+        // What ureq sends first is its own head; ours takes its place, and waits for the content if there is any.
+        if let Some((head, has_content)) = self.stream.socket().exchange.take_head() {
+            self.head = head;
+            return if has_content { Ok(()) } else { self.send_head(0) };
+        }
+        if !self.head.is_empty() {
+            return self.send_head(amount);
+        }
         let output = self.buffers.output().get(..amount).unwrap_or_default();
-        let written = match &mut self.stream {
-            Stream::Plain(socket) => socket.write_all(output),
-            Stream::Tls(stream) => stream.write_all(output),
-        };
-        written.map_err(|error| self.broken(error))
+        let written = write(&mut self.stream, self.sent, output, &mut self.backlog);
+        let is_begun = self.sent > 0;
+        self.sent += amount;
+        self.note_written(written, is_begun)
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        if self.hand_on_backlog() {
+            return Ok(true);
+        }
         let input = self.buffers.input_append_buf();
         let read = match &mut self.stream {
             Stream::Plain(socket) => socket.read(input),
+            // What rustls could not send, it would try to send again before it reads.
+            Stream::Tls(stream) if self.is_early => read_only(stream, input),
             Stream::Tls(stream) => stream.read(input),
         };
-        let amount = read.map_err(|error| self.broken(error))?;
-        if amount > 0 {
-            self.stream.socket().exchange.note_answered();
+        let mut amount = read.map_err(|error| self.broken(error))?;
+        if amount == 0 {
+            return Ok(false);
+        }
+        self.sent = 0;
+        let exchange = &self.stream.socket().exchange;
+        if exchange.note_answered()
+            && let Some(input) = self.buffers.input_append_buf().get_mut(..amount)
+            && let Some((fields, left)) = answer_head::take(input)
+        {
+            exchange.set_fields(fields);
+            amount = left;
         }
         self.buffers.input_appended(amount);
-        Ok(amount > 0)
+        Ok(true)
     }
 
     /// One system call that does not wait. Bytes that nobody asked for are as bad as the end: they would be read
     /// as the answer to the next request.
     fn is_open(&mut self) -> bool {
+        if self.is_early || self.handed_on < self.backlog.len() {
+            return false;
+        }
+        // ureq asks twice for each exchange: when it is over, and before the next. What has come by then counts.
+        if !std::mem::replace(&mut self.is_at_rest, true) {
+            return true;
+        }
         let mut byte = [0];
         let peeked = recv(
             &self.stream.socket().stream,
@@ -199,63 +328,17 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A socket whose reads and writes end with the exchange.
-struct Socket {
-    stream: TcpStream,
-    exchange: Arc<Exchange>,
-    /// What the socket's timeouts were last set to.
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
-}
-
-impl Socket {
-    /// How long the next call may wait, and whether the socket must be told.
-    fn wait(&self, set: Option<Duration>) -> io::Result<(Duration, bool)> {
-        let wait = self.exchange.next_wait().map_err(io::Error::other)?;
-        let is_set = set.is_some_and(|set| set >= wait && set <= wait + TIMEOUT_SLACK);
-        Ok((wait, !is_set))
-    }
-
-    /// A call that came back without having done anything has waited for as long as it might.
-    fn outcome(&self, result: io::Result<usize>) -> io::Result<usize> {
-        match result {
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Err(io::Error::other(self.exchange.timed_out()))
+/// Reads from a connection on which nothing can be sent any more.
+fn read_only(stream: &mut StreamOwned<ClientConnection, Socket>, input: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.conn.reader().read(input) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if stream.conn.read_tls(&mut stream.sock)? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                stream.conn.process_new_packets().map_err(io::Error::other)?;
             }
-            other => other,
+            other => return other,
         }
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let (wait, must_set) = self.wait(self.read_timeout)?;
-            if must_set {
-                self.stream.set_read_timeout(Some(wait))?;
-                self.read_timeout = Some(wait);
-            }
-            match self.stream.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return self.outcome(result),
-            }
-        }
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let (wait, must_set) = self.wait(self.write_timeout)?;
-        if must_set {
-            self.stream.set_write_timeout(Some(wait))?;
-            self.write_timeout = Some(wait);
-        }
-        // Who writes all retries what a signal interrupted.
-        let result = self.stream.write(buffer);
-        self.outcome(result)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

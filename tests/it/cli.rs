@@ -19,12 +19,24 @@ use crate::support::directory::{Directory, http_proxy, pass_everything, route};
 use crate::support::endpoint::{Endpoint, Next, Recorded, nobody};
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 18] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--admin", "off"),
     ("--workers", "3"),
+    ("--max-connections", "100"),
+    ("--access-log", "off"),
+    ("--log-level", "warn"),
+    ("--log-format", "text"),
     ("--upstream-ca", ""),
+    ("--lambda-endpoint", "http://127.0.0.1:3001"),
+    ("--trusted-proxy", "10.0.0.0/8"),
+    ("--region", "eu-west-1"),
+    ("--account-id", "000000000001"),
+    ("--head-timeout", "10"),
+    ("--body-timeout", "10"),
+    ("--idle-timeout", "10"),
+    ("--write-timeout", "10"),
     ("--grace", "1"),
 ];
 
@@ -34,8 +46,12 @@ const AT_ONCE: Duration = Duration::from_secs(8);
 // ---- The harness ----
 
 /// The program with an environment that says nothing to it.
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_apigateway"));
+pub fn program() -> Command {
+    prepared(Command::new(env!("CARGO_BIN_EXE_apigateway")))
+}
+
+/// A command with an environment that says nothing to the program, and pipes.
+pub fn prepared(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("APIGATEWAY_") {
             command.env_remove(name);
@@ -50,8 +66,8 @@ fn program() -> Command {
 }
 
 /// A process that does not outlive its test.
-struct Running {
-    child: Child,
+pub struct Running {
+    pub child: Child,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
     said: Vec<String>,
@@ -60,17 +76,17 @@ struct Running {
 
 /// All that a process left behind.
 #[derive(Debug)]
-struct Ended {
-    status: ExitStatus,
-    stdout: Vec<String>,
-    stderr: Vec<String>,
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: Vec<String>,
+    pub stderr: Vec<String>,
 }
 
 impl Running {
-    fn spawn(mut command: Command) -> Running {
+    pub fn spawn(mut command: Command) -> Running {
         let mut child = command.spawn().unwrap();
         let stdout = lines(child.stdout.take().unwrap());
-        let stderr = lines(child.stderr.take().unwrap());
+        let stderr = child.stderr.take().map_or_else(|| channel().1, lines);
         Running {
             child,
             stdout,
@@ -81,7 +97,7 @@ impl Running {
     }
 
     /// The next line of stdout, waited for.
-    fn says(&mut self) -> String {
+    pub fn says(&mut self) -> String {
         match self.stdout.recv_timeout(PATIENCE) {
             Ok(line) => {
                 self.said.push(line.clone());
@@ -92,7 +108,7 @@ impl Running {
     }
 
     /// Reads stderr until a line holds that text.
-    fn complains(&mut self, text: &str) -> String {
+    pub fn complains(&mut self, text: &str) -> String {
         loop {
             let line = self.stderr.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|error| panic!("{error}: no {text:?} in {:?}", self.complained));
@@ -103,12 +119,12 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for the end. Both pipes close with the process, so there is nothing to poll.
-    fn end(mut self) -> Ended {
+    pub fn end(mut self) -> Ended {
         let until = Instant::now() + PATIENCE;
         drain(&self.stdout, &mut self.said, until);
         drain(&self.stderr, &mut self.complained, until);
@@ -167,7 +183,7 @@ fn check(directory: &Directory) -> Ended {
 }
 
 impl Ended {
-    fn code(&self) -> i32 {
+    pub fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("{self:?}"))
     }
 
@@ -181,22 +197,27 @@ impl Ended {
 }
 
 /// A gateway in a process of its own.
-struct Served {
-    running: Running,
-    address: SocketAddr,
-    admin: SocketAddr,
+pub struct Served {
+    pub running: Running,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
 }
 
 /// The address that a line announces after `what`.
-fn announced(line: &str, what: &str) -> SocketAddr {
+pub fn announced(line: &str, what: &str) -> SocketAddr {
     let address = line.strip_prefix(what).unwrap_or_else(|| panic!("{line:?}"));
     address.parse().unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
-fn serve(directory: &Directory, more: &[&str]) -> Served {
+pub fn serve(directory: &Directory, more: &[&str]) -> Served {
     let mut command = program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--root"]);
     command.arg(directory.path()).args(more);
+    served_by(command)
+}
+
+/// The gateway that a command starts, once it serves.
+pub fn served_by(command: Command) -> Served {
     let mut running = Running::spawn(command);
     let address = announced(&running.says(), "listening on http://");
     let admin = announced(&running.says(), "admin on http://");
@@ -209,7 +230,7 @@ fn serve(directory: &Directory, more: &[&str]) -> Served {
 
 impl Served {
     /// Waits until no connection is taken, which is the first thing that a stop does.
-    fn is_stopping(&self) {
+    pub fn is_stopping(&self) {
         let until = Instant::now() + PATIENCE;
         while TcpStream::connect(self.address).is_ok() {
             assert!(Instant::now() < until, "connections are still accepted");
@@ -219,7 +240,7 @@ impl Served {
 }
 
 /// An endpoint that tells of a request and answers it only when it is let to.
-fn waiting_endpoint() -> (Endpoint, Sender<()>) {
+pub fn waiting_endpoint() -> (Endpoint, Sender<()>) {
     let (release, gate) = channel::<()>();
     let gate = Arc::new(Mutex::new(gate));
     let endpoint = Endpoint::start(move |stream: &mut TcpStream, _: &Recorded| {
@@ -242,7 +263,7 @@ fn in_flight(more: &[&str]) -> (Served, Client, Endpoint, Sender<()>, Directory)
 }
 
 /// An API that can be served and calls nobody.
-fn small_api() -> Directory {
+pub fn small_api() -> Directory {
     Directory::of(&pass_everything(nobody()))
 }
 
@@ -262,7 +283,7 @@ fn help_tells_the_commands() {
     assert_eq!(ended.code(), 0);
     assert!(ended.stdout[0].starts_with("Usage: apigateway "), "{ended:?}");
     let text = ended.stdout.join("\n");
-    for word in ["serve", "check", "--version", "--help", "APIGATEWAY_"] {
+    for word in ["serve", "check", "routes", "--version", "--help", "APIGATEWAY_"] {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(ended.stderr, [""; 0]);
@@ -278,6 +299,9 @@ fn help_of_serve_lists_every_option_with_its_default() {
         .filter_map(|line| line.strip_prefix("  --")?.split([' ', ',']).next())
         .collect();
     listed.sort_unstable();
+    if cfg!(feature = "tiny_http") {
+        listed.retain(|name| *name != "front");
+    }
     let mut options: Vec<&str> = OPTIONS.iter().map(|(name, _)| &name[2..]).chain(["help"]).collect();
     options.sort_unstable();
     assert_eq!(listed, options);
@@ -287,6 +311,16 @@ fn help_of_serve_lists_every_option_with_its_default() {
         ("--listen", "127.0.0.1:8000"),
         ("--admin", "127.0.0.1:8001"),
         ("--workers", "512"),
+        ("--region", "us-east-1"),
+        ("--access-log", "-"),
+        ("--log-level", "info"),
+        ("--log-format", "text on a terminal, else json"),
+        ("--account-id", "123456789012"),
+        ("--max-connections", "10000"),
+        ("--head-timeout", "10"),
+        ("--body-timeout", "30"),
+        ("--idle-timeout", "75"),
+        ("--write-timeout", "30"),
         ("--grace", "25"),
     ] {
         let described = text.rsplit(&format!("{option} ")).next().unwrap();
@@ -296,7 +330,7 @@ fn help_of_serve_lists_every_option_with_its_default() {
 }
 
 #[test]
-fn help_of_check_lists_root() {
+fn help_of_check_lists_its_options() {
     let ended = run(&["check", "--help"]);
     assert_eq!(ended.code(), 0);
     assert!(
@@ -371,7 +405,7 @@ fn an_option_without_a_value_is_refused_by_name() {
 
 #[test]
 fn an_option_twice_is_refused_by_name() {
-    for (option, value) in OPTIONS {
+    for (option, value) in OPTIONS.into_iter().filter(|(option, _)| *option != "--trusted-proxy") {
         let ended = run(&["serve", option, value, option, value]);
         assert!(ended.refusal().contains(option), "{ended:?}");
     }
@@ -408,13 +442,34 @@ fn an_argument_that_is_not_utf8_is_refused() {
 }
 
 /// Values that an option cannot have, for the flag and for the variable.
-const BAD_VALUES: [(&str, &[&str]); 4] = [
+const BAD_VALUES: [(&str, &[&str]); 16] = [
+    ("--access-log", &["", "/nowhere/access.log", "/"]),
+    ("--log-level", &["", "Info", "trace", "off"]),
+    ("--log-format", &["", "JSON", "xml"]),
     (
         "--listen",
         &["nonsense", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:http", ":", ""],
     ),
     ("--admin", &["nonsense", "Off", "127.0.0.1:-1", ""]),
+    (
+        "--lambda-endpoint",
+        &["nonsense", "ftp://h", "http://h?a=b", "http://h/{a}", ""],
+    ),
+    (
+        "--trusted-proxy",
+        &["nonsense", "10.0.0.0/33", "10.0.0.0/8,", "10.0.0.0/8 ::1", ""],
+    ),
+    ("--region", &["US-EAST-1", "us east", "eu/west", ""]),
+    (
+        "--account-id",
+        &["12345678901", "1234567890123", "12345678901x", "+12345678901", ""],
+    ),
     ("--workers", &["0", "-1", "1.5", "many", "", "99999999999999999999999"]),
+    ("--max-connections", &["0", "-1", "1.5", "many", ""]),
+    ("--head-timeout", &["0", "-1", "1.5", "1s", ""]),
+    ("--body-timeout", &["0", "-1", "1.5", "1s", ""]),
+    ("--idle-timeout", &["0", "-1", "1.5", "1s", ""]),
+    ("--write-timeout", &["0", "-1", "1.5", "1s", ""]),
     (
         "--grace",
         &["-1", "1.5", "1s", "forever", "", "99999999999999999999999"],
@@ -507,17 +562,14 @@ fn the_flag_wins_over_the_environment() {
     }
     let roots = Directory::empty();
     roots.write("ca.pem", include_str!("cli_ca.pem"));
-    command.args([
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin",
-        "127.0.0.1:0",
-        "--workers",
-        "3",
-        "--grace",
-        "1",
-    ]);
+    command.arg("serve");
+    for (option, value) in OPTIONS {
+        match option {
+            "--admin" => command.args([option, "127.0.0.1:0"]),
+            "--root" | "--upstream-ca" => &mut command,
+            _ => command.args([option, value]),
+        };
+    }
     command.arg("--root").arg(directory.path());
     command.arg("--upstream-ca").arg(roots.path().join("ca.pem"));
     let mut running = Running::spawn(command);
@@ -873,15 +925,234 @@ fn check_binds_and_writes_nothing() {
     assert_eq!(names, 3);
 }
 
+#[test]
+fn check_tells_programs_in_json() {
+    let directory = small_api();
+    directory.write(
+        "routes/all.json",
+        r#"{"RouteKey": "GET a\u0007", "Target": "integrations/up", "Colour": 1}"#,
+    );
+    let ended = run(&[
+        "check",
+        "--format",
+        "json",
+        "--root",
+        directory.path().to_str().unwrap(),
+    ]);
+    assert_eq!((ended.code(), ended.stdout.len()), (1, 1), "{ended:?}");
+    let json: Value = serde_json::from_str(&ended.stdout[0]).unwrap();
+    assert_eq!((&json["errors"], &json["warnings"]), (&json!(1), &json!(1)));
+    assert_eq!(json["problems"][1]["file"], "routes/all.json");
+    assert_eq!(json["problems"][1]["pointer"], "/RouteKey");
+    assert_eq!(json["problems"][1]["severity"], "error");
+    assert!(json["problems"][1]["text"].as_str().unwrap().len() > 10);
+    assert_eq!(json["problems"][0]["severity"], "warning");
+    assert_eq!(json["problems"].as_array().unwrap().len(), 2);
+    let ended = run(&["check", "--format", "xml"]);
+    assert!(ended.refusal().contains("--format"));
+}
+
+// ---- routes ----
+
+/// A stage of its own, precedence among four routes, and throttles.
+fn served_routes() -> Directory {
+    Directory::of(&[
+        (
+            "stages/v0.json",
+            json!({"DefaultRouteSettings": {"ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20},
+            "RouteSettings": {"$default": {"ThrottlingRateLimit": 0}, "GET /pets/{id}": {"ThrottlingRateLimit": 0.25}}}),
+        ),
+        ("stages/$default.json", json!({"Routes": ["routes/one"]})),
+        ("routes/one.json", route("GET /pets/{id}", "pets")),
+        ("routes/any.json", route("ANY /pets/{id}", "pets")),
+        ("routes/below.json", route("GET /pets/{all+}", "pets")),
+        ("routes/rest.json", route("$default", "pets")),
+        ("integrations/pets.json", http_proxy("http://127.0.0.1:9/x")),
+    ])
+}
+
+fn routes(directory: &Directory, more: &[&str]) -> Ended {
+    let mut arguments = vec!["routes", "--root", directory.path().to_str().unwrap()];
+    arguments.extend(more);
+    run(&arguments)
+}
+
+#[test]
+fn routes_are_shown_in_the_order_of_precedence() {
+    let ended = routes(&served_routes(), &[]);
+    assert_eq!((ended.code(), &ended.stderr), (0, &Vec::new()));
+    let expected = [
+        "STAGE     METHOD  PATH          AUTHORIZER  INTEGRATION        THROTTLE",
+        "$default  GET     /pets/{id}    -           integrations/pets  -",
+        "v0        GET     /pets/{id}    -           integrations/pets  0.25/s, burst 20",
+        "v0        ANY     /pets/{id}    -           integrations/pets  10/s, burst 20",
+        "v0        GET     /pets/{all+}  -           integrations/pets  10/s, burst 20",
+        "v0        ANY     $default      -           integrations/pets  closed",
+    ];
+    assert_eq!(ended.stdout, expected);
+}
+
+#[test]
+fn a_match_tells_the_route_and_why() {
+    let ended = routes(&served_routes(), &["--match", "GET /v0/pets/a%20b?x=1"]);
+    assert_eq!(ended.code(), 0);
+    let expected = [
+        "stage        v0: the first segment of the path",
+        "route        GET /pets/{id} (routes/one.json)",
+        "before       ANY /pets/{id} (routes/any.json): the method itself comes before ANY",
+        "before       GET /pets/{all+} (routes/below.json): a path without a greedy variable comes first",
+        "before       $default (routes/rest.json): $default comes last",
+        "variable     id = \"a b\"",
+        "authorizer   -: anybody may call it",
+        "integration  integrations/pets",
+        "throttle     0.25/s, burst 20",
+    ];
+    assert_eq!(ended.stdout, expected);
+}
+
+/// A route for each kind of authorizer, and functions.
+fn guarded_routes() -> Directory {
+    let guarded = |key: &str, kind: &str, authorizer: Option<&str>| {
+        let mut route = route(key, "up");
+        route["AuthorizationType"] = json!(kind);
+        route["AuthorizerId"] = json!(authorizer);
+        route
+    };
+    let mut scoped = guarded("GET /scoped", "JWT", Some("idp"));
+    scoped["AuthorizationScopes"] = json!(["pets/read", "pets/write"]);
+    let arn = |name: &str| format!("arn:aws:lambda:us-east-1:123456789012:function:{name}");
+    let lambda = |name: &str| json!({"IntegrationType": "AWS_PROXY", "IntegrationUri": arn(name), "PayloadFormatVersion": "2.0"});
+    let directory = Directory::of(&[
+        ("api.json", json!({"CorsConfiguration": {"AllowOrigins": ["*"]}})),
+        ("stages/$default.json", json!({"StageVariables": {"fn": "hello"}})),
+        ("routes/a.json", guarded("ANY /jwt", "JWT", Some("authorizers/idp"))),
+        ("routes/b.json", scoped),
+        ("routes/c.json", guarded("GET /lambda", "CUSTOM", Some("keys"))),
+        ("routes/d.json", guarded("GET /signed", "AWS_IAM", None)),
+        ("routes/e.json", route("GET /open", "live")),
+        ("integrations/up.json", lambda("${stageVariables.fn}")),
+        ("integrations/live.json", lambda("hello:live")),
+        (
+            "authorizers/idp.json",
+            json!({
+                "AuthorizerType": "JWT",
+                "IdentitySource": ["$request.header.Authorization"],
+                "JwtConfiguration": {"Issuer": "https://idp.test", "Audience": ["api"]},
+            }),
+        ),
+        (
+            "authorizers/keys.json",
+            json!({
+                "AuthorizerType": "REQUEST",
+                "AuthorizerUri": arn("check-key"),
+                "AuthorizerPayloadFormatVersion": "2.0",
+                "EnableSimpleResponses": true,
+            }),
+        ),
+    ]);
+    for name in ["hello", "check-key"] {
+        let function = json!({"InvokeUri": "http://127.0.0.1:9/"});
+        directory.write(&format!("functions/{name}.json"), &function.to_string());
+    }
+    directory.write("credentials.json", r#"{"Credentials": []}"#);
+    directory
+}
+
+#[test]
+fn routes_show_who_may_pass_and_which_function_answers() {
+    let ended = routes(&guarded_routes(), &[]);
+    assert_eq!((ended.code(), &ended.stderr), (0, &Vec::new()));
+    let rows: Vec<Vec<&str>> = ended.stdout[1..].iter().map(|row| row.split("  ").collect()).collect();
+    let mut cells: Vec<Vec<&str>> = Vec::new();
+    for row in rows {
+        let row = row.into_iter().map(str::trim).filter(|cell| !cell.is_empty());
+        cells.push(row.collect());
+    }
+    cells.sort_unstable();
+    let expected = [
+        ["$default", "ANY", "/jwt", "JWT idp", "function hello", "-"],
+        ["$default", "GET", "/lambda", "CUSTOM keys", "function hello", "-"],
+        ["$default", "GET", "/open", "-", "function hello:live", "-"],
+        ["$default", "GET", "/scoped", "JWT idp", "function hello", "-"],
+        ["$default", "GET", "/signed", "AWS_IAM", "function hello", "-"],
+    ];
+    assert_eq!(cells, expected);
+}
+
+#[test]
+fn a_match_tells_who_would_be_asked() {
+    let directory = guarded_routes();
+    for (request, told) in [
+        (
+            "GET /jwt",
+            &[
+                "JWT idp: a token of https://idp.test",
+                "function hello (integrations/up)",
+            ][..],
+        ),
+        (
+            "GET /scoped",
+            &["JWT idp: a token of https://idp.test with the scope pets/read or pets/write"],
+        ),
+        ("GET /lambda", &["CUSTOM keys: function check-key"]),
+        ("GET /signed", &["AWS_IAM: a signature of somebody in credentials.json"]),
+        (
+            "GET /open",
+            &["-: anybody may call it", "function hello:live (integrations/live)"],
+        ),
+        // R7.9: the authorizer comes first.
+        (
+            "OPTIONS /jwt",
+            &["JWT idp: a token of https://idp.test", "204 by the CORS configuration"],
+        ),
+    ] {
+        let ended = routes(&directory, &["--match", request]);
+        assert_eq!(ended.code(), 0, "{request}: {ended:?}");
+        let lines = ended.stdout.iter().filter_map(|line| line.split_once("  "));
+        let values: Vec<&str> = lines
+            .filter(|(name, _)| ["authorizer", "integration", "answer"].contains(&name.trim()))
+            .map(|(_, value)| value.trim())
+            .collect();
+        assert_eq!(&values[..told.len()], told, "{request}");
+    }
+}
+
+#[test]
+fn a_match_that_nothing_answers_is_a_failure() {
+    let directory = served_routes();
+    for (request, told) in [
+        ("GET /pets", "none: 404"),
+        ("POST /pets/7", "none: 404"),
+        ("TRACE /pets/7", "404: no route can have the method TRACE"),
+        ("GET /pets/%zz", "400: "),
+        ("GET /../x", "400: "),
+    ] {
+        let ended = routes(&directory, &["--match", request]);
+        assert_eq!((ended.code(), ended.stderr.len()), (1, 0), "{ended:?}");
+        assert!(ended.stdout.join("\n").contains(told), "{request}: {ended:?}");
+    }
+    for request in ["GET", "GET pets", "GET  /pets", "nonsense"] {
+        let ended = routes(&directory, &["--match", request]);
+        assert!(ended.refusal().contains("--match"), "{ended:?}");
+    }
+    directory.write("routes/one.json", "{");
+    assert!(
+        routes(&directory, &[])
+            .refusal()
+            .starts_with("routes/one.json#: error: not JSON")
+    );
+}
+
 // ---- serve ----
 
 #[test]
-fn stdout_has_a_line_a_listener_and_no_more() {
+fn stdout_has_a_line_a_listener_and_then_one_a_request() {
     let directory = small_api();
     let served = serve(&directory, &[]);
     assert!(served.address.ip().is_loopback() && served.address.port() != 0);
     assert_ne!(served.address, served.admin);
-    assert_eq!(get(served.address, "/x").status, 503);
+    let answer = get(served.address, "/x");
+    assert_eq!(answer.status, 503);
     assert_eq!(get(served.admin, "/healthz").status, 200);
     served.running.signal(Signal::TERM);
     let expected = [
@@ -890,7 +1161,204 @@ fn stdout_has_a_line_a_listener_and_no_more() {
     ];
     let ended = served.running.end();
     assert_eq!(ended.code(), 0);
-    assert_eq!(ended.stdout, expected);
+    assert_eq!(ended.stdout[..2], expected);
+    assert_eq!(ended.stdout.len(), 3, "{ended:?}");
+    let line: Value = serde_json::from_str(&ended.stdout[2]).unwrap();
+    assert_eq!(line["requestId"], answer.header("apigw-requestid").unwrap());
+    assert_eq!(
+        [
+            &line["ip"],
+            &line["httpMethod"],
+            &line["path"],
+            &line["routeKey"],
+            &line["status"],
+            &line["responseLength"]
+        ],
+        ["127.0.0.1", "GET", "/x", "ANY /{proxy+}", "503", "33"]
+    );
+    assert!(
+        line["integrationErrorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("no connection to"),
+        "{line}"
+    );
+}
+
+#[test]
+fn without_an_access_log_stdout_has_a_line_a_listener_and_no_more() {
+    let directory = small_api();
+    let served = serve(&directory, &["--access-log", "off"]);
+    assert_eq!(get(served.address, "/x").status, 503);
+    served.running.signal(Signal::TERM);
+    let ended = served.running.end();
+    assert_eq!(ended.stdout.len(), 2, "{ended:?}");
+}
+
+/// Waits until a file has that many lines.
+fn lines_of(path: &Path, count: usize) -> Vec<String> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if lines.len() >= count {
+            return lines;
+        }
+        assert!(Instant::now() < until, "{lines:?}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn the_access_log_goes_on_in_a_new_file_after_sigusr1() {
+    let directory = small_api();
+    let (log, moved) = (
+        directory.path().join("access.log"),
+        directory.path().join("access.log.1"),
+    );
+    std::fs::write(&log, "before\n").unwrap();
+    let mut served = serve(&directory, &["--access-log", log.to_str().unwrap()]);
+    get(served.address, "/one");
+    assert!(lines_of(&log, 2)[1].contains("\"/one\""));
+    std::fs::rename(&log, &moved).unwrap();
+    get(served.address, "/two");
+    assert!(lines_of(&moved, 3)[2].contains("\"/two\""));
+    served.running.signal(Signal::USR1);
+    served.running.complains("opened anew");
+    get(served.address, "/three");
+    assert!(lines_of(&log, 1)[0].contains("\"/three\""));
+    assert_eq!(lines_of(&moved, 3).len(), 3);
+    // A second one, after a stop that must lose nothing.
+    get(served.address, "/four");
+    served.running.signal(Signal::TERM);
+    served.running.end();
+    assert_eq!(lines_of(&log, 2).len(), 2);
+}
+
+#[test]
+fn a_log_that_is_a_pipe_is_written_and_one_that_nobody_reads_is_refused() {
+    let directory = small_api();
+    let pipe = directory.path().join("log");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (root, log) = (directory.path().to_str().unwrap(), pipe.to_str().unwrap());
+    let ended = run(&[
+        "serve",
+        "--root",
+        root,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+        "--access-log",
+        log,
+    ]);
+    assert!(ended.refusal().contains(log));
+    // A reader that also writes opens a pipe without waiting.
+    let reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let served = serve(&directory, &["--access-log", log]);
+    get(served.address, "/x");
+    let mut line = String::new();
+    BufReader::new(reader).read_line(&mut line).unwrap();
+    assert!(line.contains("\"/x\""), "{line}");
+}
+
+#[test]
+fn sigusr1_is_harmless_without_a_file() {
+    let directory = small_api();
+    let served = serve(&directory, &[]);
+    served.running.signal(Signal::USR1);
+    // A second request, so that a process which the signal kills has had the time to end.
+    get(served.admin, "/healthz");
+    assert_eq!(get(served.admin, "/healthz").status, 200);
+}
+
+#[test]
+fn a_reader_of_stdout_that_stops_reading_stalls_no_request() {
+    let directory = small_api();
+    let mut command = program();
+    command
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "off",
+            "--log-level",
+            "warn",
+            "--root",
+        ])
+        .arg(directory.path());
+    let mut child = command.spawn().unwrap();
+    // Its stdout is read to the first line only, and its stderr not at all.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let address = announced(line.trim_end(), "listening on http://");
+    let fill = "x".repeat(7000);
+    let mut client = Client::connect(address);
+    for _ in 0..200 {
+        client.send(format!("GET /{fill} HTTP/1.1\r\nHost: gw.test\r\n\r\n"));
+        assert_eq!(client.answer_to("GET").status, 503);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_log_is_json_where_nobody_watches_and_text_where_it_is_asked_for() {
+    let directory = small_api();
+    let mut served = serve(&directory, &[]);
+    let line: Value = serde_json::from_str(&served.running.complains("serving")).unwrap();
+    assert_eq!(line["level"], "info");
+    assert!(
+        line["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("serving an API without a name from ")
+    );
+    let mut served = serve(&directory, &["--log-format", "text"]);
+    assert!(served.running.complains("serving").starts_with("info: serving "));
+    let served = serve(&directory, &["--log-level", "error"]);
+    get(served.address, "/x");
+    served.running.signal(Signal::TERM);
+    assert_eq!(served.running.end().stderr, [""; 0]);
+    let mut served = serve(&directory, &["--log-level", "debug"]);
+    get(served.address, "/%zz");
+    served.running.complains("400");
+}
+
+#[test]
+fn failures_of_an_integration_do_not_flood_the_log() {
+    let directory = small_api();
+    let served = serve(&directory, &["--log-format", "text"]);
+    let mut client = Client::connect(served.address);
+    let began = Instant::now();
+    for _ in 0..100 {
+        client.send("GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n").answer_to("GET");
+    }
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    served.running.signal(Signal::TERM);
+    let ended = served.running.end();
+    let failures: Vec<&String> = ended
+        .stderr
+        .iter()
+        .filter(|line| line.contains("no connection to"))
+        .collect();
+    assert!((1..=seconds + 2).contains(&failures.len()), "{failures:?}");
+    assert!(failures[0].starts_with("warn: request ") && failures[0].contains("integrations/up.json"));
+}
+
+#[test]
+fn a_reload_tells_what_has_changed() {
+    let directory = small_api();
+    let mut served = serve(&directory, &["--log-format", "text"]);
+    directory.write("stages/$default.json", r#"{"Description": "another"}"#);
+    let line = served.running.complains("reloaded");
+    assert!(line.ends_with(": changed stages/$default.json"), "{line}");
+    served.running.signal(Signal::HUP);
+    get(served.address, "/x");
+    let line = served.running.complains("reloaded");
+    assert!(line.ends_with(": no file has changed"), "{line}");
 }
 
 #[test]
@@ -956,6 +1424,17 @@ fn health_is_ok_while_an_api_is_served() {
     assert_eq!(get(served.admin, "/nothing").status, 404);
     // The API's listener has none of these pages.
     assert_eq!(get(served.address, "/healthz").status, 503);
+}
+
+#[test]
+fn health_is_not_ok_once_a_stop_has_begun() {
+    let (served, mut client, _endpoint, release, _directory) = in_flight(&[]);
+    assert_eq!(get(served.admin, "/healthz").status, 200);
+    served.running.signal(Signal::TERM);
+    served.is_stopping();
+    assert_eq!(get(served.admin, "/healthz").status, 503);
+    release.send(()).unwrap();
+    assert_eq!(client.answer_to("GET").text(), "late");
 }
 
 #[test]

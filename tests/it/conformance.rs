@@ -24,5 +24,75 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 60);
+    run_theme("check", 1408);
+}
+
+#[test]
+fn parameter_mapping() {
+    run_theme("parameter_mapping", 724);
+}
+
+#[test]
+fn cors() {
+    run_theme("cors", 160);
+}
+
+#[test]
+fn vpc_link() {
+    run_theme("vpc_link", 67);
+}
+
+#[test]
+fn throttling() {
+    run_theme("throttling", 20);
+}
+
+#[test]
+fn access_log() {
+    run_theme("access_log", 40);
+}
+
+#[test]
+fn lambda_event_v2() {
+    run_theme("lambda_event_v2", 355);
+}
+
+#[test]
+fn lambda_event_v1() {
+    run_theme("lambda_event_v1", 109);
+}
+
+#[test]
+fn lambda_answer_v2() {
+    run_theme("lambda_answer_v2", 218);
+}
+
+#[test]
+fn lambda_answer_v1() {
+    run_theme("lambda_answer_v1", 186);
+}
+
+#[test]
+fn lambda_errors() {
+    run_theme("lambda_errors", 64);
+}
+
+#[test]
+fn authorizer_lambda() {
+    run_theme("authorizer_lambda", 328);
+}
+
+/// The cases do not depend on what listens to clients.
+#[cfg(feature = "tiny_http")]
+#[test]
+fn every_theme_on_tiny_http() {
+    use crate::support::case::run_theme_on;
+    use apigateway::server::FrontKind;
+    let themes = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    // All that fail, not the first.
+    let failed = std::fs::read_dir(themes).unwrap().filter(|theme| {
+        let theme = theme.as_ref().unwrap().file_name();
+        std::panic::catch_unwind(|| run_theme_on(FrontKind::TinyHttp, theme.to_str().unwrap(), 1)).is_err()
+    });
+    assert_eq!(failed.count(), 0, "themes that fail on tiny_http");
 }

@@ -948,6 +948,149 @@ fn a_connection_that_was_closed_meanwhile_is_not_used_again() {
     }
 }
 
+/// What an upstream sends between two requests is the answer to neither.
+#[test]
+fn bytes_that_nobody_asked_for_end_their_connection() {
+    const NOT_ASKED_FOR: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    let (sender, kept) = channel();
+    let sender = Mutex::new(sender);
+    let endpoint = Endpoint::start(move |stream, _| {
+        let _ = stream.write_all(OK.as_bytes());
+        sender.lock().unwrap().send(stream.try_clone().unwrap()).unwrap();
+        Next::KeepAlive
+    });
+    let gateway = serve(&endpoint, 15_000);
+    for connections in 1..=3 {
+        for method in ["GET", "POST"] {
+            let answer = Client::connect(gateway.address)
+                .send(request(method, "/ok"))
+                .answer_to(method);
+            check(&whole(200, "ok"), &answer).unwrap_or_else(|error| panic!("{method}: {error}"));
+            assert_eq!(endpoint.connections(), connections);
+            let mut stream: TcpStream = kept.recv_timeout(PATIENCE).unwrap();
+            if method == "POST" {
+                stream.write_all(NOT_ASKED_FOR.as_bytes()).unwrap();
+            }
+        }
+    }
+}
+
+/// An upstream that answers before it has the whole request: its answer counts, and the connection is not used again.
+#[test]
+fn an_answer_that_comes_while_the_request_is_sent() {
+    const REFUSAL: &str = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nno!";
+    const LENGTH: usize = 8 * MEGABYTE;
+    // What is done after the answer: nothing more is read, the connection is closed or reset, or all is read.
+    for then in ["stalls", "interim, then stalls", "closes", "resets", "reads on"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (done, is_done) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut seen = vec![0; 1000];
+                stream.read_exact(&mut seen).unwrap();
+                if seen.starts_with(b"GET /ok") {
+                    continue;
+                }
+                if then.starts_with("interim") {
+                    stream
+                        .write_all(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+                        .unwrap();
+                }
+                stream.write_all(REFUSAL.as_bytes()).unwrap();
+                let mut count = seen.len();
+                match then {
+                    "closes" => drop(stream.shutdown(std::net::Shutdown::Write)),
+                    "resets" => return crate::support::endpoint::reset(&stream),
+                    "reads on" => {
+                        let mut part = vec![0; 65536];
+                        while count < LENGTH {
+                            count += stream.read(&mut part).unwrap();
+                        }
+                    }
+                    _ => {}
+                }
+                done.send((stream, count)).unwrap();
+            }
+        });
+        let endpoint = Endpoint::ok();
+        let gateway = Gateway::serve(&files(&format!("http://{address}/fault"), 15_000, endpoint.address));
+        let start = Instant::now();
+        let mut client = Client::connect(gateway.address);
+        let body = vec![b'x'; LENGTH];
+        let head = format!("POST /fault HTTP/1.1\r\nHost: gw.test\r\nContent-Length: {LENGTH}\r\n\r\n");
+        client.send([head.as_bytes(), &body].concat());
+        let answer = client.answer_to("POST");
+        assert!(start.elapsed() < SOON, "{then}: {:?}", start.elapsed());
+        if then == "resets" {
+            // A reset may overtake the answer in the upstream's own machine.
+            assert!([413, 503].contains(&answer.status), "{answer:?}");
+        } else {
+            let expected = (413, "no!".to_owned());
+            assert_eq!((answer.status, answer.text()), expected, "{then}");
+            let (_stream, count) = is_done.recv_timeout(PATIENCE).unwrap();
+            if then == "reads on" {
+                assert!(count >= LENGTH, "{count} bytes came");
+            }
+        }
+        check_next(&gateway).unwrap();
+    }
+}
+
+/// An upstream that answers while it reads gets the whole request, and its answer passes whole.
+#[test]
+fn an_upstream_may_answer_while_it_reads() {
+    const LENGTH: usize = 10 * 1024 * 1024;
+    let body: Vec<u8> = (0..LENGTH).map(|at| b'a' + u8::try_from(at % 23).unwrap()).collect();
+    // What it sends: its input again as it comes, or a whole answer before it reads on.
+    for echoes in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (done, is_done) = channel();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut seen = Vec::new();
+            let mut part = vec![0; 65536];
+            let at = loop {
+                let count = stream.read(&mut part).unwrap();
+                seen.extend_from_slice(&part[..count]);
+                if let Some(at) = seen.windows(4).position(|window| window == b"\r\n\r\n") {
+                    break at + 4;
+                }
+            };
+            let length = if echoes { LENGTH } else { 8 };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+                .write_all(if echoes { &seen[at..] } else { b"accepted" })
+                .unwrap();
+            let mut came = seen.len() - at;
+            while came < LENGTH {
+                let count = stream.read(&mut part).unwrap();
+                assert!(count > 0, "{came} bytes came");
+                came += count;
+                if echoes {
+                    stream.write_all(&part[..count]).unwrap();
+                }
+            }
+            done.send(stream).unwrap();
+        });
+        let endpoint = Endpoint::ok();
+        let gateway = Gateway::serve(&files(&format!("http://{address}/fault"), 15_000, endpoint.address));
+        let head = format!("POST /fault HTTP/1.1\r\nHost: gw.test\r\nContent-Length: {LENGTH}\r\n\r\n");
+        let mut client = Client::connect(gateway.address);
+        client.send([head.as_bytes(), &body].concat());
+        let answer = client.answer_to("POST");
+        let expected = if echoes { &body[..] } else { b"accepted" };
+        assert!(
+            answer.complete && answer.status == 200 && answer.body == expected,
+            "echoes: {echoes}"
+        );
+        is_done.recv_timeout(PATIENCE).unwrap();
+    }
+}
+
 /// No retry but the one that the protocol's own race asks for.
 #[test]
 fn a_request_that_fails_is_not_sent_twice() {
@@ -957,7 +1100,7 @@ fn a_request_that_fails_is_not_sent_twice() {
         (Then::Close, "HTTP/1.1 200 OK\r\nX-"),
     ] {
         let endpoint = failing(sends.into(), then);
-        for (method, is_warm) in [("GET", false), ("POST", false), ("POST", true)] {
+        for (method, is_warm) in [("GET", false), ("POST", false), ("POST", true), ("DELETE", true)] {
             let gateway = serve(&endpoint, 15_000);
             if is_warm {
                 assert_eq!(gateway.get("/ok").text(), "ok");
@@ -974,13 +1117,13 @@ fn a_request_that_fails_is_not_sent_twice() {
 }
 
 /// Who signs, and what it says.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub pem: String,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -990,7 +1133,7 @@ impl Authority {
     }
 
     /// A server's settings with a certificate for that name, valid until the end of that year.
-    fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
+    pub fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(until, 12, 31);
         let key = KeyPair::generate().unwrap();
@@ -1008,13 +1151,13 @@ impl Authority {
 }
 
 /// A server over TLS: it sends an answer to each request, tells its line, and ends the connection if asked to.
-struct TlsServer {
-    address: SocketAddr,
+pub struct TlsServer {
+    pub address: SocketAddr,
     lines: Receiver<(usize, String)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum TlsEnd {
+pub enum TlsEnd {
     Open,
     /// With `close_notify`, which proves that nothing is missing.
     Notified,
@@ -1023,7 +1166,7 @@ enum TlsEnd {
 }
 
 impl TlsServer {
-    fn start(config: Arc<ServerConfig>, answer: impl Into<Vec<u8>>, end: TlsEnd) -> TlsServer {
+    pub fn start(config: Arc<ServerConfig>, answer: impl Into<Vec<u8>>, end: TlsEnd) -> TlsServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let answer = answer.into();
@@ -1129,6 +1272,76 @@ fn a_certificate_that_proves_nothing_is_refused() {
         }
         assert!(server.lines.try_recv().is_err(), "{what}: the request was sent");
     }
+}
+
+/// `TlsConfig.ServerNameToVerify`: the name in the greeting, and the one that the certificate must be for.
+#[test]
+fn a_server_name_to_verify_takes_the_place_of_the_host() {
+    let authority = Authority::new();
+    let endpoint = Endpoint::ok();
+    for (what, certificate, name, scheme, expect) in [
+        ("the name", "api.internal", "api.internal", "https", whole(200, "ok")),
+        ("the host's name", "localhost", "api.internal", "https", Refused(&[500])),
+        (
+            "another name",
+            "other.internal",
+            "api.internal",
+            "https",
+            Refused(&[500]),
+        ),
+        ("a plain URI", "api.internal", "api.internal", "http", whole(200, "ok")),
+        ("an address", "10.1.2.3", "10.1.2.3", "https", whole(200, "ok")),
+    ] {
+        let server = TlsServer::start(authority.server(certificate, 4000), OK, TlsEnd::Open);
+        let mut integration = http_proxy(format!("{scheme}://localhost:{}/fault", server.address.port()));
+        integration["TlsConfig"] = json!({"ServerNameToVerify": name});
+        for kind in ["INTERNET", "VPC_LINK"] {
+            integration["ConnectionType"] = json!(kind);
+            if kind == "VPC_LINK" {
+                integration["ConnectionId"] = json!("link");
+                integration["IntegrationUri"] = json!(format!("{scheme}://localhost:{}", server.address.port()));
+            }
+            let (gateway, _roots) = serve_integration_over_tls(&integration, endpoint.address, &authority);
+            for _ in 0..2 {
+                check(&expect, &gateway.get("/fault")).unwrap_or_else(|error| panic!("{what}, {kind}: {error}"));
+            }
+            check_next(&gateway).unwrap();
+        }
+    }
+}
+
+/// A connection that was verified for one name is not used for another, though the address is the same.
+#[test]
+fn a_kept_connection_is_one_of_its_server_name() {
+    let authority = Authority::new();
+    let endpoint = Endpoint::ok();
+    let server = TlsServer::start(authority.server("api.internal", 4000), OK, TlsEnd::Open);
+    let uri = format!("https://localhost:{}/fault", server.address.port());
+    let mut integration = http_proxy(&uri);
+    integration["TlsConfig"] = json!({"ServerNameToVerify": "api.internal"});
+    let (gateway, _roots) = serve_integration_over_tls(&integration, endpoint.address, &authority);
+    check(&whole(200, "ok"), &gateway.get("/fault")).unwrap();
+    for name in [None, Some("other.internal")] {
+        let mut integration = http_proxy(&uri);
+        if let Some(name) = name {
+            integration["TlsConfig"] = json!({"ServerNameToVerify": name});
+        }
+        gateway
+            .directory
+            .write("integrations/fault.json", &integration.to_string());
+        gateway.server.reload();
+        check(&Refused(&[500]), &gateway.get("/fault")).unwrap_or_else(|error| panic!("{name:?}: {error}"));
+    }
+}
+
+fn serve_integration_over_tls(integration: &Value, ok: SocketAddr, trusted: &Authority) -> (Gateway, Directory) {
+    let directory = Directory::of(&files("http://localhost", 15_000, ok));
+    directory.write("integrations/fault.json", &integration.to_string());
+    let roots = Directory::empty();
+    roots.write("roots.pem", &trusted.pem);
+    let mut options = options(&directory);
+    options.upstream_ca = Some(roots.path().join("roots.pem"));
+    (Gateway::start(directory, options), roots)
 }
 
 #[test]

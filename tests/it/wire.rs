@@ -393,7 +393,7 @@ fn pipelined_requests_are_answered_in_order() {
     let gateway = serve(&endpoint);
     let mut client = Client::connect(gateway.address);
     client.send(concat!(
-        "POST /1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 25\r\n\r\nGET /wrong HTTP/1.1\r\nx: y\n",
+        "POST /1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 26\r\n\r\nGET /wrong HTTP/1.1\r\nx: y\n",
         "GET /2 HTTP/1.1\r\nHost: gw.test\r\n\r\n",
     ));
     assert_eq!(client.answer_to("POST").text(), "/1");
@@ -800,8 +800,8 @@ fn head_of(length: usize, padding: &str) -> String {
         "spaces" => format!("{}a", " ".repeat(rest - 1)),
         _ => {
             let mut fields = String::from("a");
-            while fields.len() + 8 < rest {
-                fields += "\r\nX-N: b";
+            while fields.len() + 80 < rest {
+                fields += &format!("\r\nX-N: {}", "b".repeat(70));
             }
             let missing = rest - fields.len();
             fields + &"b".repeat(missing)

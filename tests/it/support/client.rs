@@ -105,7 +105,7 @@ impl Answer {
 }
 
 /// The first answer of the bytes, and how many it takes; none while it is not whole and the connection is open.
-fn parse(bytes: &[u8], method: &str, ended: bool) -> Option<(Answer, usize)> {
+pub fn parse(bytes: &[u8], method: &str, ended: bool) -> Option<(Answer, usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head: String = bytes[..end].iter().map(|byte| char::from(*byte)).collect();
     let mut lines = head.split("\r\n");

@@ -1,6 +1,7 @@
 //! A directory of files that is gone when the test is.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,11 +36,15 @@ impl Directory {
         &self.0
     }
 
-    /// Writes a file and the directories above it.
+    /// Writes a file and the directories above it; one that holds secrets is for its owner only.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        fs::write(&path, text).unwrap();
+        if path.ends_with("credentials.json") {
+            // As it should be: others cannot read it, or there is a warning.
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
     }
 
     pub fn remove(&self, path: &str) {

@@ -1,11 +1,14 @@
 //! An integration's server on raw sockets: it records the exact bytes that it gets and does what a script says.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
+
+use rustix::net::{AddressFamily, SocketType};
 
 use super::client::PATIENCE;
 
@@ -84,8 +87,11 @@ impl Endpoint {
     pub fn answering(answer: impl Into<Vec<u8>>) -> Endpoint {
         let answer = answer.into();
         Endpoint::start(move |stream, _| {
-            stream.write_all(&answer).unwrap();
-            Next::KeepAlive
+            // Who has read enough may close.
+            match stream.write_all(&answer) {
+                Ok(()) => Next::KeepAlive,
+                Err(_) => Next::Close,
+            }
         })
     }
 
@@ -120,9 +126,14 @@ impl Endpoint {
     }
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens: a port that is bound, so that nobody else gets it, and no more.
 pub fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static BOUND: LazyLock<OwnedFd> = LazyLock::new(|| {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        socket
+    });
+    rustix::net::getsockname(&*BOUND).unwrap().try_into().unwrap()
 }
 
 /// Ends a connection with RST instead of FIN.

@@ -4,8 +4,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::{Duration, UNIX_EPOCH};
 
+use apigateway::access_log::Destination;
 use apigateway::clock::Clock;
-use apigateway::server::{Options, Server};
+use apigateway::context::TrustedProxies;
+use apigateway::front::limits::Limits;
+use apigateway::gateway::Settings;
+use apigateway::server::{FrontKind, Options, Server};
 use serde_json::Value;
 
 use super::client::{self, Answer};
@@ -27,9 +31,19 @@ pub fn options(directory: &Directory) -> Options {
         listen: "127.0.0.1:0".to_owned(),
         admin: None,
         workers: NonZeroUsize::new(64).unwrap(),
+        limits: Limits::default(),
+        front: FrontKind::default(),
         upstream_ca: None,
+        access_log: Destination::Off,
         hang_up: None,
-        clock: Clock::fixed(UNIX_EPOCH + NOW),
+        settings: Settings {
+            clock: Clock::fixed(UNIX_EPOCH + NOW),
+            launcher: Some(env!("CARGO_BIN_EXE_apigateway").into()),
+            region: "us-east-1".into(),
+            account_id: "123456789012".into(),
+            trusted_proxies: TrustedProxies::default(),
+            lambda_endpoint: None,
+        },
     }
 }
 

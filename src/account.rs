@@ -1,0 +1,279 @@
+//! The account of a request that is over: its line in the access log, and its counters.
+//!
+//! An answer whose content is still on its way is over when its content is, so it takes its account along.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::access_log::AccessLog;
+use crate::access_log::line::Line;
+use crate::context::{Answered, Caller, ContextValues, IntegrationOutcome, RequestContext};
+use crate::deployment::Deployment;
+use crate::deployment::routes::Route;
+use crate::deployment::stage::Stage;
+use crate::deployment::tally::{Tallies, Tally};
+use crate::error::GatewayError;
+use crate::message::{Body, Headers, Request, Response, Stream};
+use crate::notation::context_variable::ContextVariable as Variable;
+use crate::notation::log_format::LogFormat;
+
+/// What was found out of a request while it was answered.
+#[derive(Debug, Default)]
+pub struct Found<'d> {
+    /// Its stage, if it has one.
+    pub stage: Option<&'d Stage>,
+    /// Its route, if it has one.
+    pub route: Option<Arc<Route>>,
+    /// Who asks.
+    pub caller: Caller,
+    /// What the integration answered, if it did.
+    pub integration: Option<Arrived>,
+}
+
+/// What is kept of an integration's answer.
+#[derive(Debug)]
+pub struct Arrived {
+    /// Its status.
+    pub status: u16,
+    /// That of a function's invocation; else the same.
+    pub service_status: u16,
+    /// How long it was waited for.
+    pub latency: Duration,
+    /// See [`Books::request_ids`].
+    pub headers: Headers,
+}
+
+/// A request that has its answer.
+#[derive(Debug)]
+pub struct Over<'a> {
+    /// What was known from the beginning.
+    pub context: &'a RequestContext,
+    /// The request as it came.
+    pub request: &'a Request,
+    /// What was found out.
+    pub found: &'a Found<'a>,
+    /// Why the gateway answered itself, if it did.
+    pub error: Option<&'a GatewayError>,
+    /// Bytes of the request's content.
+    pub received: u64,
+}
+
+/// Where requests are entered when they are over.
+#[derive(Debug)]
+pub struct Books {
+    /// Where a line goes for each.
+    pub access_log: AccessLog,
+    /// Where each is counted.
+    pub tallies: Tallies,
+    /// Where those count that belong to no stage.
+    tally: Arc<Tally>,
+    account_id: String,
+    /// The format of lines of what belongs to no stage, if there is no default stage either.
+    log_format: LogFormat,
+}
+
+impl Books {
+    /// Empty books; `account_id` is the one of AWS.
+    pub fn new(access_log: AccessLog, account_id: String) -> Books {
+        Books {
+            access_log,
+            tallies: Tallies::default(),
+            tally: Tally::of_none(),
+            account_id,
+            log_format: LogFormat::default(),
+        }
+    }
+
+    /// The tally of each route and stage, and of requests that belong to none.
+    pub fn all(&self) -> Vec<Arc<Tally>> {
+        let mut tallies = self.tallies.all();
+        tallies.push(Arc::clone(&self.tally));
+        tallies
+    }
+
+    /// The fields by which AWS's services name a request; nothing where nobody asks for them later.
+    pub fn request_ids(&self, headers: &Headers) -> Headers {
+        if !self.access_log.is_on() {
+            return Headers::new();
+        }
+        let mut ids = Headers::new();
+        for name in [
+            "x-amzn-requestid",
+            "x-amzn-request-id",
+            "x-amz-request-id",
+            "x-amz-id-2",
+        ] {
+            if let Some(id) = headers.get(name) {
+                // What one message may have, another may.
+                let _ = ids.append(name, id);
+            }
+        }
+        ids
+    }
+
+    /// Logs and counts a request that has its answer: at once, or when the answer's content has ended.
+    pub fn close(&self, deployment: &Deployment, over: &Over<'_>, response: Response) -> Response {
+        let found = over.found;
+        let of_route = found.route.as_ref().and_then(|route| route.tally.get());
+        let of_stage = || found.stage.and_then(|stage| stage.tally.get());
+        let tally = of_route.or_else(of_stage).unwrap_or(&self.tally);
+        if let Some(error) = over.error {
+            report(&over.context.request_id, error, tally);
+        }
+        let line = self.access_log.is_on().then(|| self.line(deployment, over, &response));
+        let account = Account {
+            tally: Arc::clone(tally),
+            line: line.map(|line| (self.access_log.clone(), line)),
+            status: response.status,
+            began: over.context.began,
+            integration_latency: found.integration.as_ref().map(|arrived| arrived.latency),
+            received: over.received,
+        };
+        account.of(response, over.is_head())
+    }
+
+    fn line(&self, deployment: &Deployment, over: &Over<'_>, response: &Response) -> Line {
+        let found = over.found;
+        let values = ContextValues {
+            context: over.context,
+            request: over.request,
+            account_id: &self.account_id,
+            api_id: deployment.api_id(),
+            stage: found.stage.map_or("", |stage| &stage.name),
+            route_key: found.route.as_ref().map_or("", |route| &route.key_text),
+            caller: &found.caller,
+            integration: found.integration.as_ref().map(|arrived| IntegrationOutcome {
+                status: arrived.status,
+                service_status: arrived.service_status,
+                service_headers: &arrived.headers,
+                latency: arrived.latency,
+                length: None,
+            }),
+            answer: Some(Answered {
+                status: response.status,
+                error: over.error,
+                received: over.received,
+                length: if over.is_head() {
+                    Some(0)
+                } else {
+                    response.body.whole_length()
+                },
+            }),
+        };
+        // What belongs to no stage is logged as the default stage says.
+        let stage = found.stage.or(deployment.default_stage());
+        Line::begin(stage.map_or(&self.log_format, |stage| &stage.log_format), &values)
+    }
+}
+
+impl Over<'_> {
+    /// Whether its answer has no content.
+    fn is_head(&self) -> bool {
+        self.request.method == "HEAD"
+    }
+}
+
+/// Logs why the gateway answered itself. Failures of one route are logged once a second at most.
+fn report(request_id: &str, error: &GatewayError, tally: &Tally) {
+    let (status, cause) = (error.status(), error.cause().unwrap_or_default());
+    match error {
+        GatewayError::InternalServerError(_) | GatewayError::ServiceUnavailable(_) => {
+            let Some(left_out) = tally.failures.may_tell() else {
+                return;
+            };
+            let others = match left_out {
+                0 => String::new(),
+                count => format!(
+                    " ({count} more of {} in stage {} are left out)",
+                    tally.route_key, tally.stage
+                ),
+            };
+            log::warn!("request {request_id}: {status} {cause}{others}");
+        }
+        _ => log::debug!("request {request_id}: {status} {cause}"),
+    }
+}
+
+/// What is to be told of a request when it is over.
+#[derive(Debug)]
+struct Account {
+    tally: Arc<Tally>,
+    line: Option<(AccessLog, Line)>,
+    status: u16,
+    began: Instant,
+    integration_latency: Option<Duration>,
+    received: u64,
+}
+
+impl Account {
+    /// Closes it, now or when the content has ended; `head_only` sends none of it.
+    fn of(self, mut response: Response, head_only: bool) -> Response {
+        response.body = match response.body {
+            Body::Stream(Stream { length, reader }) => {
+                let counted = Counted {
+                    reader,
+                    sent: 0,
+                    failure: None,
+                    account: Some(self),
+                };
+                Body::Stream(Stream {
+                    length,
+                    reader: Box::new(counted),
+                })
+            }
+            whole => {
+                let sent = if head_only {
+                    0
+                } else {
+                    whole.length().unwrap_or_default()
+                };
+                self.close(sent, None);
+                whole
+            }
+        };
+        response
+    }
+
+    fn close(self, sent: u64, failure: Option<&str>) {
+        let latency = self.began.elapsed();
+        let processed = self.received + sent;
+        let metrics = &self.tally.metrics;
+        metrics.count(self.status, latency, self.integration_latency, processed);
+        if let Some((log, line)) = self.line {
+            log.write(line.finish(|variable| match variable {
+                Variable::ResponseLength => Some(sent.to_string()),
+                Variable::DataProcessed => Some(processed.to_string()),
+                Variable::ResponseLatency => Some(latency.as_millis().to_string()),
+                Variable::IntegrationErrorMessage => failure.map(str::to_owned),
+                _ => None,
+            }));
+        }
+    }
+}
+
+/// Content that is counted as it is sent. Where the client goes away, it is dropped before its end.
+struct Counted {
+    reader: Box<dyn Read + Send>,
+    sent: u64,
+    failure: Option<String>,
+    account: Option<Account>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer).inspect_err(|error| {
+            self.failure.get_or_insert_with(|| error.to_string());
+        })?;
+        self.sent += count as u64;
+        Ok(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(account) = self.account.take() {
+            account.close(self.sent, self.failure.as_deref());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! AWS_PROXY integrations with Lambda functions (spec §5.1).
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use crate::deployment::function::{Function, Functions};
+use crate::notation::arn::FunctionArn;
+use crate::problem::Problems;
+use crate::resource::integration::Integration as Resource;
+
+/// What an AWS_PROXY integration invokes.
+#[derive(Debug)]
+pub struct LambdaProxy {
+    /// The function's ARN, with this stage's variables in it.
+    pub arn: FunctionArn,
+    /// Where its events go.
+    pub function: Function,
+    /// What events and answers look like.
+    pub payload_format: PayloadFormat,
+}
+
+/// `PayloadFormatVersion`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadFormat {
+    /// `"1.0"`: the one of REST APIs, nearly.
+    V1,
+    /// `"2.0"`.
+    V2,
+}
+
+/// The fields that do not depend on a stage.
+#[derive(Debug)]
+pub(super) struct Draft {
+    payload_format: PayloadFormat,
+}
+
+impl Draft {
+    /// Checks the fields.
+    pub(super) fn check(resource: &Resource, problems: &mut Problems) -> Draft {
+        let file = resource.file.as_str();
+        if let Some(method) = resource
+            .integration_method
+            .as_deref()
+            .filter(|method| *method != "POST")
+        {
+            // R5.2: it says how Lambda is called; the client's method does not matter.
+            let text = format!("{method:?} is not \"POST\", by which every function is invoked");
+            problems.error(file, "/IntegrationMethod", text);
+        }
+        let is_vpc_link = resource.connection_type.as_deref() == Some("VPC_LINK");
+        if is_vpc_link || resource.connection_id.is_some() {
+            let pointer = if is_vpc_link {
+                "/ConnectionType"
+            } else {
+                "/ConnectionId"
+            };
+            problems.error(file, pointer, "a function is not reached by a VPC link");
+        }
+        if resource.tls_config.is_some() {
+            problems.error(file, "/TlsConfig", "a function has no server name to verify");
+        }
+        let payload_format = match resource.payload_format_version.as_deref() {
+            Some("1.0") => PayloadFormat::V1,
+            Some("2.0") => PayloadFormat::V2,
+            Some(other) => {
+                let text = format!("{other:?} is neither \"1.0\" nor \"2.0\"");
+                problems.error(file, "/PayloadFormatVersion", text);
+                PayloadFormat::V2
+            }
+            None => {
+                let text = "the field is missing: \"1.0\" or \"2.0\"";
+                problems.error_unless_known(file, "/PayloadFormatVersion", text);
+                PayloadFormat::V2
+            }
+        };
+        Draft { payload_format }
+    }
+
+    /// What is invoked; none where the function's file is wrong.
+    pub(super) fn with_arn(&self, arn: FunctionArn, functions: &Functions) -> Option<LambdaProxy> {
+        Some(LambdaProxy {
+            function: functions.get(arn.name())?,
+            arn,
+            payload_format: self.payload_format,
+        })
+    }
+}

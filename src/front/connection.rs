@@ -1,0 +1,490 @@
+//! One client's connection: what was read of it, what is to be written, and what it waits for.
+
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::error::GatewayError;
+use crate::front::body::{BodyError, Decoder};
+use crate::front::budget::{Budget, Class, Share};
+use crate::front::framing::Framing;
+use crate::front::head::{self, Head, Scanner};
+use crate::front::limits::{
+    BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, MAX_EMPTY_LINES,
+    RATED_FROM, TURN_LENGTH,
+};
+use crate::front::pace::Pace;
+use crate::front::parking::Seat;
+use crate::front::pieces::Pieces;
+use crate::front::socket::{Patience, Received, Socket};
+use crate::message::{Body, Headers, MAX_BODY_LENGTH};
+use crate::metrics::FrontMetrics;
+
+/// Leave to send the content.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: Socket,
+    pub(super) peer: SocketAddr,
+    /// The address that the client reached.
+    local: SocketAddr,
+    pub(super) state: State,
+    /// When the state began.
+    since: Instant,
+    /// Bytes that were read and belong to nothing yet.
+    input: Vec<u8>,
+    /// Requests that were answered.
+    pub(super) requests: u32,
+    /// Empty lines since the last request.
+    empty_lines: u32,
+    /// The client has ended its side, or the connection has failed. What was sent before may not have been read.
+    pub(super) has_ended: bool,
+    /// Where it is watched; none before it first waits.
+    pub(super) seat: Option<Seat>,
+    _open: Open,
+}
+
+/// What a connection waits for.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The first byte of a request.
+    Idle,
+    /// The rest of a head.
+    Head(Scanner),
+    /// The rest of a body.
+    Body(Box<Receiving>),
+    /// That the client takes its answer.
+    Writing(Unsent),
+    /// That the client has read its last answer, and ends its side; so many bytes of what it still sends are discarded.
+    Lingering(usize),
+}
+
+/// A request whose content is on its way.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    head: Head,
+    decoder: Decoder,
+    content: Vec<u8>,
+    share: Share,
+    pace: Pace,
+}
+
+/// The end of an answer that the client has not taken yet.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    pieces: Pieces,
+    then: Then,
+    /// What it takes of the budget.
+    share: Share,
+    pace: Pace,
+}
+
+impl Unsent {
+    pub(super) fn new(pieces: Pieces, then: Then, share: Share) -> Unsent {
+        Unsent {
+            pieces,
+            then,
+            share,
+            pace: Pace::begin(),
+        }
+    }
+}
+
+/// How far the rest of an answer got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// All of it is sent.
+    All(Then),
+    /// As much as one client gets before the others have their turn; it would take more.
+    Turn,
+    /// What the client took, which may be nothing.
+    Part(usize),
+}
+
+/// What becomes of a connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It takes the next request.
+    Keep,
+    /// It is closed once the client has read the answer, whether the client or we asked for it: there may always be
+    /// bytes that we have not read, and they would cost the end of the answer.
+    Linger,
+}
+
+/// A request that is here whole.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) head: Head,
+    /// What its content takes of the budget.
+    pub(super) share: Option<Share>,
+}
+
+/// A request that gets no further.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) error: GatewayError,
+    /// The request was HEAD.
+    pub(super) head_only: bool,
+    /// The request's fields, where its head came so far: a browser wants to read the answer too.
+    pub(super) fields: Option<Headers>,
+}
+
+/// What is to be done with a connection.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Wait; nothing more is here.
+    Wait,
+    /// Come back after the others; there may be more here already.
+    Yield,
+    /// Answer.
+    Answer(Whole),
+    /// Refuse, and close.
+    Refuse(Refusal),
+    /// Close without a word.
+    Close,
+}
+
+/// Counts a connection for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Open(Arc<AtomicUsize>, Arc<FrontMetrics>);
+
+impl Open {
+    pub(super) fn count(counter: &Arc<AtomicUsize>, metrics: &Arc<FrontMetrics>) -> Open {
+        counter.fetch_add(1, Ordering::SeqCst);
+        if let Some(connections) = &metrics.connections {
+            connections.accepted.add_one();
+            connections.open.rise();
+        }
+        Open(Arc::clone(counter), Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        if let Some(connections) = &self.1.connections {
+            connections.open.fall();
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(socket: Socket, peer: SocketAddr, local: SocketAddr, open: Open) -> Connection {
+        Connection {
+            socket,
+            peer,
+            local,
+            state: State::Idle,
+            since: Instant::now(),
+            input: Vec::new(),
+            requests: 0,
+            empty_lines: 0,
+            has_ended: false,
+            seat: None,
+            _open: open,
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: State) {
+        self.state = state;
+        self.since = Instant::now();
+    }
+
+    /// When the wait has lasted too long, or is to be looked at.
+    pub(super) fn deadline(&self, limits: &Limits) -> Instant {
+        let end = self.since
+            + match self.state {
+                State::Idle => limits.idle_timeout,
+                State::Head(_) => limits.head_timeout,
+                State::Body(_) => limits.body_timeout,
+                State::Writing(_) => limits.write_timeout,
+                State::Lingering(_) => LINGER_TIME,
+            };
+        self.rated().map_or(end, |(pace, _)| end.min(pace.next_look()))
+    }
+
+    /// The pace of a client for which so much memory is held that it must go on while there is little, and what that
+    /// is held for.
+    fn rated(&self) -> Option<(&Pace, Class)> {
+        let (share, pace, class) = match &self.state {
+            State::Body(receiving) => (&receiving.share, &receiving.pace, Class::Body),
+            State::Writing(unsent) => (&unsent.share, &unsent.pace, Class::Answer),
+            _ => return None,
+        };
+        (share.held() >= RATED_FROM).then_some((pace, class))
+    }
+
+    /// Whether it must not wait any longer, once its deadline has passed.
+    pub(super) fn is_late(&self, limits: &Limits, budget: &Budget) -> bool {
+        let is_too_slow = |(pace, class): (&Pace, Class)| pace.is_slow() && budget.is_scarce(class);
+        let time = match self.state {
+            State::Body(_) => limits.body_timeout,
+            State::Writing(_) => limits.write_timeout,
+            _ => return true,
+        };
+        self.since.elapsed() >= time || self.rated().is_some_and(is_too_slow)
+    }
+
+    /// Whether nothing of a request has come, and nothing of an answer is left.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether it ends whatever its client does.
+    pub(super) fn is_lingering(&self) -> bool {
+        matches!(self.state, State::Lingering(_))
+    }
+
+    /// Whether the client has sent bytes behind the last request, read or not.
+    pub(super) fn has_more(&mut self) -> bool {
+        if self.input.is_empty() {
+            self.socket.receive(&mut self.input, HEAD_READ_LENGTH, Patience::None);
+        }
+        !self.input.is_empty()
+    }
+
+    /// Whether there may be more to read, be it the end.
+    pub(super) fn may_have_more(&self) -> bool {
+        !self.input.is_empty() || self.has_ended || !self.socket.is_drained()
+    }
+
+    /// Gives back memory that is not needed while it waits.
+    pub(super) fn shrink(&mut self) {
+        if self.input.capacity() > FIRST_READ_LENGTH {
+            self.input.shrink_to(FIRST_READ_LENGTH);
+        }
+    }
+
+    /// Reads on, until a request is whole or nothing more is here.
+    pub(super) fn read_request(&mut self, budget: &Arc<Budget>, mut patience: Patience) -> Next {
+        let mut count = 0;
+        loop {
+            match self.take_input(budget) {
+                Ok(Some(whole)) => return Next::Answer(whole),
+                Ok(None) => {}
+                Err(refusal) => return Next::Refuse(refusal),
+            }
+            if count >= TURN_LENGTH {
+                return Next::Yield;
+            }
+            let length = match self.state {
+                State::Body(_) => BODY_READ_LENGTH,
+                _ if self.input.is_empty() => FIRST_READ_LENGTH,
+                _ => HEAD_READ_LENGTH,
+            };
+            match self
+                .socket
+                .receive(&mut self.input, length, mem::replace(&mut patience, Patience::None))
+            {
+                Received::Bytes(more) => count += more,
+                Received::Nothing => return Next::Wait,
+                Received::End => return self.ended(),
+            }
+        }
+    }
+
+    /// What an end of the client's bytes means. A client that only ended its own side can still read a refusal.
+    fn ended(&self) -> Next {
+        match self.state {
+            State::Idle => Next::Close,
+            _ => Next::Refuse(self.refusal(GatewayError::BadRequest("the request ends early".to_owned()))),
+        }
+    }
+
+    /// Goes on with the request by what has been read.
+    fn take_input(&mut self, budget: &Arc<Budget>) -> Result<Option<Whole>, Refusal> {
+        if let State::Body(_) = &self.state {
+            return self.take_body();
+        }
+        if self.input.is_empty() {
+            return Ok(None);
+        }
+        let mut scanner = match self.state {
+            State::Head(scanner) => scanner,
+            _ => Scanner::default(),
+        };
+        let found = scanner.find_end(&self.input).map_err(|error| self.refusal(error))?;
+        let Some(end) = found else {
+            match self.state {
+                State::Head(_) => self.state = State::Head(scanner),
+                _ => self.enter(State::Head(scanner)),
+            }
+            return Ok(None);
+        };
+        if end == 2 && self.empty_lines < MAX_EMPTY_LINES {
+            self.empty_lines += 1;
+            self.input.drain(..end);
+            self.state = State::Idle;
+            return self.take_input(budget);
+        }
+        let bytes = self.input.get(..end).unwrap_or_default();
+        let head = head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
+        self.input.drain(..end);
+        self.empty_lines = 0;
+        self.begin_body(head, budget)
+    }
+
+    fn begin_body(&mut self, head: Head, budget: &Arc<Budget>) -> Result<Option<Whole>, Refusal> {
+        if head.framing == Framing::Length(0) {
+            self.state = State::Idle;
+            return Ok(Some(Whole { head, share: None }));
+        }
+        let decoder = Decoder::new(head.framing).map_err(|error| Refusal::of(error_of(error), &head))?;
+        if head.expects_continue() && self.input.is_empty() {
+            self.tell_to_continue();
+        }
+        self.enter(State::Body(Box::new(Receiving {
+            head,
+            decoder,
+            content: Vec::new(),
+            share: budget.share(Class::Body),
+            pace: Pace::begin(),
+        })));
+        self.take_body()
+    }
+
+    fn tell_to_continue(&self) {
+        // A client that does not get this sends its content after a while all the same; one that gets a part of it
+        // cannot read what follows.
+        let sent = self.socket.send_now(CONTINUE).unwrap_or_default();
+        if sent > 0 && sent < CONTINUE.len() {
+            self.socket.half_close();
+        }
+    }
+
+    fn take_body(&mut self) -> Result<Option<Whole>, Refusal> {
+        let State::Body(receiving) = &mut self.state else {
+            return Ok(None);
+        };
+        let Receiving {
+            head,
+            decoder,
+            content,
+            share,
+            pace,
+        } = &mut **receiving;
+        let most = match head.framing {
+            Framing::Length(length) => length,
+            Framing::Chunked => MAX_BODY_LENGTH,
+        };
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let more = self.input.len().min(most.saturating_sub(content.len()));
+        if !share.make_room(content, more, most) {
+            let error = GatewayError::Overloaded("the memory for messages is spent");
+            return Err(Refusal::of(error, head));
+        }
+        let taken = decoder
+            .decode(&self.input, content)
+            .map_err(|error| Refusal::of(error_of(error), head))?;
+        self.input.drain(..taken);
+        pace.note(taken);
+        if !decoder.is_done() {
+            return Ok(None);
+        }
+        let State::Body(receiving) = mem::replace(&mut self.state, State::Idle) else {
+            return Ok(None);
+        };
+        let Receiving {
+            mut head,
+            content,
+            share,
+            ..
+        } = *receiving;
+        if !content.is_empty() {
+            head.request.body = Body::Bytes(content);
+        }
+        Ok(Some(Whole {
+            head,
+            share: Some(share),
+        }))
+    }
+
+    /// A refusal of the request that is being read.
+    pub(super) fn refusal(&self, error: GatewayError) -> Refusal {
+        match &self.state {
+            State::Body(receiving) => Refusal::of(error, &receiving.head),
+            _ => Refusal {
+                error,
+                head_only: self.input.starts_with(b"HEAD "),
+                fields: None,
+            },
+        }
+    }
+
+    /// Sends what is left of the answer.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub(super) fn write_on(&mut self) -> std::io::Result<Written> {
+        let State::Writing(unsent) = &mut self.state else {
+            return Ok(Written::All(Then::Keep));
+        };
+        let count = unsent.pieces.send(TURN_LENGTH, |bytes| self.socket.send_now(bytes))?;
+        // Less than before is always had.
+        let _ = unsent.share.resize(unsent.pieces.held().min(unsent.share.held()));
+        if count > 0 {
+            self.since = Instant::now();
+            unsent.pace.note(count);
+        }
+        Ok(if unsent.pieces.is_empty() {
+            Written::All(unsent.then)
+        } else if count == TURN_LENGTH {
+            Written::Turn
+        } else {
+            Written::Part(count)
+        })
+    }
+
+    /// Ends our side, and from now on only waits for the client to end its own.
+    pub(super) fn linger(&mut self) {
+        self.socket.half_close();
+        self.enter(State::Lingering(LINGER_LENGTH));
+    }
+
+    /// Discards what the client still sends.
+    pub(super) fn discard(&mut self) -> Next {
+        let State::Lingering(mut left) = self.state else {
+            return Next::Close;
+        };
+        let mut count = 0;
+        while count < TURN_LENGTH && left > 0 {
+            self.input.clear();
+            match self.socket.receive(&mut self.input, BODY_READ_LENGTH, Patience::None) {
+                Received::Bytes(more) => {
+                    count += more;
+                    left = left.saturating_sub(more);
+                }
+                Received::Nothing => {
+                    self.input = Vec::new();
+                    self.state = State::Lingering(left);
+                    return Next::Wait;
+                }
+                Received::End => return Next::Close,
+            }
+        }
+        self.state = State::Lingering(left);
+        if left == 0 { Next::Close } else { Next::Yield }
+    }
+}
+
+impl Refusal {
+    /// A refusal of the request with that head.
+    pub(super) fn of(error: GatewayError, head: &Head) -> Refusal {
+        Refusal {
+            error,
+            head_only: head.request.method == "HEAD",
+            fields: Some(head.request.headers.clone()),
+        }
+    }
+}
+
+fn error_of(error: BodyError) -> GatewayError {
+    match error {
+        BodyError::Malformed(reason) => GatewayError::BadRequest(reason.to_owned()),
+        BodyError::TooLarge => GatewayError::PayloadTooLarge,
+    }
+}

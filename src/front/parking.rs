@@ -1,0 +1,436 @@
+//! Connections that wait, each with its deadline. One thread watches all of them.
+//!
+//! A connection is watched from the first time that it waits until it is closed, also while a worker has it: to begin and
+//! to end the watching would cost two system calls for every request. Readiness is edge-triggered. What happens while a
+//! connection is away is noted at its seat, and whoever parks it again gets it back to look at it first. So a connection
+//! that is parked must have been read, or written, until the socket had no more, or be watched afresh.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+
+use crate::front::connection::{Connection, State};
+
+/// The token of the waker, which is no place.
+const WAKER: Token = Token(usize::MAX);
+
+/// Connections that are looked at in one round.
+const ROUND: usize = 1024;
+
+/// Longer than anything that is waited for.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// The place where connections wait. Any thread may put one in; only the watching thread takes them out.
+pub(super) struct Parking(Arc<Shared>);
+
+struct Shared {
+    registry: Registry,
+    waker: Waker,
+    lot: Mutex<Lot>,
+}
+
+/// Where a connection is watched. It is given back when the connection is closed, which also ends the watching.
+#[derive(Debug)]
+pub(super) struct Seat {
+    place: usize,
+    interest: Interest,
+    parking: Weak<Shared>,
+}
+
+/// What the watching thread waits with.
+pub(super) struct Watch {
+    poll: Poll,
+    events: Events,
+}
+
+/// A connection that has something to do.
+pub(super) struct Woken {
+    pub(super) connection: Box<Connection>,
+    /// Its deadline has passed.
+    pub(super) is_expired: bool,
+}
+
+#[derive(Debug, Default)]
+struct Lot {
+    places: Vec<Place>,
+    free: Vec<usize>,
+    /// When places are looked at. A place has one entry at most, which may be too early: to move it with every request
+    /// would cost more than to look in vain now and then.
+    schedule: BTreeSet<(Instant, usize)>,
+    /// Until when the watching thread sleeps, if it does.
+    asleep_until: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    /// None while the connection is away.
+    parked: Option<Parked>,
+    /// Something has happened while it was away.
+    is_ready: bool,
+    scheduled: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Parked {
+    connection: Box<Connection>,
+    deadline: Instant,
+}
+
+impl Parking {
+    /// An empty one, and what to watch it with.
+    ///
+    /// # Errors
+    /// The system refuses what it needs.
+    pub(super) fn new() -> io::Result<(Parking, Watch)> {
+        let poll = Poll::new()?;
+        let parking = Parking(Arc::new(Shared {
+            registry: poll.registry().try_clone()?,
+            waker: Waker::new(poll.registry(), WAKER)?,
+            lot: Mutex::default(),
+        }));
+        let events = Events::with_capacity(ROUND);
+        Ok((parking, Watch { poll, events }))
+    }
+
+    /// Parks a connection until the deadline; `is_afresh` where it was not read to the end of what is here. It comes back
+    /// if something has happened since it was woken.
+    ///
+    /// # Errors
+    /// The system does not watch another descriptor; the connection is closed then.
+    pub(super) fn put(
+        &self,
+        mut connection: Box<Connection>,
+        deadline: Instant,
+        is_afresh: bool,
+    ) -> io::Result<Option<Box<Connection>>> {
+        let descriptor = connection.socket.descriptor();
+        let interest = interest(&connection);
+        let registry = &self.0.registry;
+        // Watched under the lock, so that the connection is in its place when it wakes.
+        let mut lot = self.0.lot();
+        let place = match &mut connection.seat {
+            Some(seat) => {
+                if lot.take_note(seat.place) {
+                    return Ok(Some(connection));
+                }
+                if is_afresh || seat.interest != interest {
+                    registry.reregister(&mut SourceFd(&descriptor), Token(seat.place), interest)?;
+                    seat.interest = interest;
+                }
+                seat.place
+            }
+            None => {
+                let place = lot.reserve();
+                if let Err(error) = registry.register(&mut SourceFd(&descriptor), Token(place), interest) {
+                    lot.free.push(place);
+                    return Err(error);
+                }
+                connection.seat = Some(Seat {
+                    place,
+                    interest,
+                    parking: Arc::downgrade(&self.0),
+                });
+                place
+            }
+        };
+        lot.fill(place, connection, deadline);
+        if lot.asleep_until.is_some_and(|until| deadline < until) {
+            let _ = self.0.waker.wake();
+        }
+        Ok(None)
+    }
+
+    /// Ends the watching of a connection that goes on to be used.
+    pub(super) fn leave(&self, connection: &mut Connection) {
+        if connection.seat.take().is_some() {
+            let descriptor = connection.socket.descriptor();
+            let _ = self.0.registry.deregister(&mut SourceFd(&descriptor));
+        }
+    }
+
+    /// Makes the watching thread look up.
+    pub(super) fn wake(&self) {
+        let _ = self.0.waker.wake();
+    }
+
+    /// Waits until a connection has something to do, or a while; the connections are taken out.
+    pub(super) fn wait(&self, watch: &mut Watch, at_most: Duration, woken: &mut Vec<Woken>) {
+        let now = Instant::now();
+        let until = {
+            let mut lot = self.0.lot();
+            let first = lot.schedule.first().map(|(deadline, _)| *deadline);
+            let until = (now + at_most.min(FAR)).min(first.unwrap_or(now + FAR));
+            lot.asleep_until = Some(until);
+            until
+        };
+        // A signal or a failure means to look again; the events are then none.
+        if watch
+            .poll
+            .poll(&mut watch.events, Some(until.saturating_duration_since(now)))
+            .is_err()
+        {
+            watch.events.clear();
+        }
+        let mut lot = self.0.lot();
+        lot.asleep_until = None;
+        for event in &watch.events {
+            if let Some(mut connection) = lot.take(event.token().0) {
+                // The end of what the client sends is told once, perhaps with bytes before it.
+                connection.has_ended |= event.is_read_closed() || event.is_error();
+                woken.push(Woken {
+                    connection,
+                    is_expired: false,
+                });
+            }
+        }
+        let now = Instant::now();
+        while woken.len() < 2 * ROUND
+            && let Some(connection) = lot.next_expired(now)
+        {
+            woken.push(Woken {
+                connection,
+                is_expired: true,
+            });
+        }
+    }
+
+    /// Lets idle connections wait no longer than that.
+    pub(super) fn hasten_idle(&self, latest: Instant) {
+        let mut lot = self.0.lot();
+        for place in 0..lot.places.len() {
+            let parked = lot.places.get_mut(place).and_then(|place| place.parked.as_mut());
+            if let Some(parked) = parked
+                && parked.deadline > latest
+                && parked.connection.is_idle()
+            {
+                parked.deadline = latest;
+                lot.look_at(place, latest);
+            }
+        }
+    }
+
+    /// How many connections here satisfy that.
+    pub(super) fn count(&self, is_counted: impl Fn(&Connection) -> bool) -> usize {
+        let lot = self.0.lot();
+        let parked = lot.places.iter().filter_map(|place| place.parked.as_ref());
+        parked.filter(|parked| is_counted(&parked.connection)).count()
+    }
+}
+
+impl Shared {
+    fn lot(&self) -> MutexGuard<'_, Lot> {
+        self.lot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(parking) = self.parking.upgrade() {
+            parking.lot().vacate(self.place);
+        }
+    }
+}
+
+/// No connection is dropped in here, since that would want the lot for its seat.
+impl Lot {
+    fn reserve(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            self.places.len() - 1
+        })
+    }
+
+    fn fill(&mut self, place: usize, connection: Box<Connection>, deadline: Instant) {
+        if let Some(place) = self.places.get_mut(place) {
+            place.parked = Some(Parked { connection, deadline });
+        }
+        self.look_at(place, deadline);
+    }
+
+    /// Sees to it that a place is looked at by that time.
+    fn look_at(&mut self, place: usize, deadline: Instant) {
+        let Some(Place { scheduled, .. }) = self.places.get_mut(place) else {
+            return;
+        };
+        if scheduled.is_none_or(|at| at > deadline) {
+            if let Some(at) = scheduled.replace(deadline) {
+                self.schedule.remove(&(at, place));
+            }
+            self.schedule.insert((deadline, place));
+        }
+    }
+
+    /// Takes out the connection of a place where something has happened; where it is away, that is noted.
+    fn take(&mut self, place: usize) -> Option<Box<Connection>> {
+        let place = self.places.get_mut(place)?;
+        match place.parked.take() {
+            Some(parked) => Some(parked.connection),
+            None => {
+                place.is_ready = true;
+                None
+            }
+        }
+    }
+
+    /// Whether something has happened while the connection was away; it is forgotten.
+    fn take_note(&mut self, place: usize) -> bool {
+        let place = self.places.get_mut(place);
+        place.is_some_and(|place| std::mem::take(&mut place.is_ready))
+    }
+
+    /// Takes out a connection whose deadline has passed.
+    fn next_expired(&mut self, now: Instant) -> Option<Box<Connection>> {
+        while let Some((_, number)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
+            self.schedule.pop_first();
+            let Some(place) = self.places.get_mut(number) else {
+                continue;
+            };
+            place.scheduled = None;
+            match place.parked.take() {
+                Some(parked) if parked.deadline <= now => return Some(parked.connection),
+                Some(parked) => {
+                    let deadline = parked.deadline;
+                    place.parked = Some(parked);
+                    self.look_at(number, deadline);
+                }
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Frees the place of a connection that is away, for good.
+    fn vacate(&mut self, place: usize) {
+        if let Some(Place {
+            scheduled, is_ready, ..
+        }) = self.places.get_mut(place)
+        {
+            *is_ready = false;
+            if let Some(at) = scheduled.take() {
+                self.schedule.remove(&(at, place));
+            }
+            self.free.push(place);
+        }
+    }
+}
+
+fn interest(connection: &Connection) -> Interest {
+    match connection.state {
+        State::Writing(_) => Interest::WRITABLE,
+        _ => Interest::READABLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::front::connection::Open;
+    use crate::front::socket::Socket;
+    use crate::metrics::FrontMetrics;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A connection whose client has sent nothing yet, and the client.
+    fn connection() -> (Box<Connection>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = listener.accept().unwrap();
+        let open = Open::count(&Arc::default(), &Arc::new(FrontMetrics::default()));
+        let connection = Connection::new(Socket::of(stream), peer, listener.local_addr().unwrap(), open);
+        (Box::new(connection), client)
+    }
+
+    fn wait(parking: &Parking, watch: &mut Watch, at_most: Duration) -> Vec<Woken> {
+        let mut woken = Vec::new();
+        parking.wait(watch, at_most, &mut woken);
+        woken
+    }
+
+    /// The one connection that has something to do.
+    fn one(parking: &Parking, watch: &mut Watch) -> Woken {
+        let [woken] = <[Woken; 1]>::try_from(wait(parking, watch, PATIENCE)).ok().unwrap();
+        woken
+    }
+
+    fn later() -> Instant {
+        Instant::now() + FAR
+    }
+
+    #[test]
+    fn what_happens_while_a_connection_is_away_is_not_lost() {
+        let (parking, mut watch) = Parking::new().unwrap();
+        let (connection, mut client) = connection();
+        assert!(parking.put(connection, later(), false).unwrap().is_none());
+        client.write_all(b"a").unwrap();
+        let Woken { connection, is_expired } = one(&parking, &mut watch);
+        assert!(!is_expired && !connection.has_ended);
+        // Nothing of it has been read, so without this the next byte would be the first that is noticed.
+        client.write_all(b"b").unwrap();
+        assert!(wait(&parking, &mut watch, PATIENCE).is_empty());
+        let connection = parking.put(connection, later(), false).unwrap().expect("it is ready");
+        assert!(parking.put(connection, later(), false).unwrap().is_none());
+        drop(client);
+        assert!(one(&parking, &mut watch).connection.has_ended);
+    }
+
+    #[test]
+    fn what_is_left_unread_is_told_again_to_who_asks_for_it() {
+        let (parking, mut watch) = Parking::new().unwrap();
+        let (connection, mut client) = connection();
+        client.write_all(b"a").unwrap();
+        assert!(parking.put(connection, later(), false).unwrap().is_none());
+        let Woken { connection, .. } = one(&parking, &mut watch);
+        assert!(parking.put(connection, later(), true).unwrap().is_none());
+        let Woken { mut connection, .. } = one(&parking, &mut watch);
+        // And to who comes anew.
+        parking.leave(&mut connection);
+        assert!(connection.seat.is_none());
+        assert!(parking.put(connection, later(), false).unwrap().is_none());
+        assert!(!one(&parking, &mut watch).is_expired);
+    }
+
+    #[test]
+    fn a_deadline_that_moves_away_is_kept() {
+        let (parking, mut watch) = Parking::new().unwrap();
+        let (connection, mut client) = connection();
+        let soon = Instant::now() + Duration::from_millis(1);
+        assert!(parking.put(connection, soon, false).unwrap().is_none());
+        client.write_all(b"a").unwrap();
+        let connection = wait(&parking, &mut watch, Duration::ZERO)
+            .pop()
+            .map(|woken| woken.connection);
+        let Some(connection) = connection else {
+            // Too slow a machine to tell the one from the other.
+            return;
+        };
+        let until = Instant::now() + Duration::from_millis(30);
+        assert!(parking.put(connection, until, false).unwrap().is_none());
+        // Its entry of before comes first, and means nothing any more.
+        let mut woken = Vec::new();
+        while woken.is_empty() {
+            parking.wait(&mut watch, PATIENCE, &mut woken);
+        }
+        assert!(woken[0].is_expired && Instant::now() >= until);
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let (parking, mut watch) = Parking::new().unwrap();
+        for _ in 0..3 {
+            let (first, second) = (connection(), connection());
+            assert!(parking.put(first.0, Instant::now(), false).unwrap().is_none());
+            assert!(parking.put(second.0, later(), false).unwrap().is_none());
+            assert!(one(&parking, &mut watch).is_expired);
+            parking.hasten_idle(Instant::now());
+            assert!(one(&parking, &mut watch).is_expired);
+            let lot = parking.0.lot();
+            assert_eq!((lot.places.len(), lot.free.len(), lot.schedule.len()), (2, 2, 0));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Bytes that are to be sent, in pieces: none is moved when more come, and each is given back once it is sent.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+
+/// Bytes of a piece that is filled part by part.
+pub const PIECE_LENGTH: usize = 64 * 1024;
+
+/// A part gets a new piece where the last one has less room than this, which is what is read of an integration at once
+/// in the worst case.
+const LEAST_ROOM: usize = 16 * 1024;
+
+/// Bytes that are to be sent.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    /// Those that nothing is added to; none is empty.
+    full: VecDeque<Vec<u8>>,
+    /// Where more is added; kept when it is sent.
+    last: Vec<u8>,
+    /// How much of the first one is sent.
+    sent: usize,
+    /// Bytes of memory that they take.
+    held: usize,
+}
+
+impl Pieces {
+    /// One piece with those bytes.
+    pub fn of(bytes: Vec<u8>) -> Pieces {
+        Pieces {
+            held: bytes.capacity(),
+            last: bytes,
+            ..Pieces::default()
+        }
+    }
+
+    /// Whether everything is sent.
+    pub fn is_empty(&self) -> bool {
+        self.full.is_empty() && self.last.is_empty()
+    }
+
+    /// Bytes of memory that they take.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Bytes of memory that they will take once [`Pieces::room`] was asked for.
+    pub fn held_with_room(&self) -> usize {
+        if self.has_room() {
+            self.held
+        } else if self.last.is_empty() {
+            self.held - self.last.capacity() + PIECE_LENGTH
+        } else {
+            self.held + PIECE_LENGTH
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.last.capacity() - self.last.len() >= LEAST_ROOM
+    }
+
+    /// Where more can be added, behind what is there; no more than there is capacity for.
+    pub fn room(&mut self) -> &mut Vec<u8> {
+        if !self.has_room() {
+            self.held = self.held_with_room();
+            let last = mem::replace(&mut self.last, Vec::with_capacity(PIECE_LENGTH));
+            if !last.is_empty() {
+                self.full.push_back(last);
+            }
+        }
+        &mut self.last
+    }
+
+    /// Sends through that function until it takes less than it is given, or `most` bytes are sent; tells how many were.
+    ///
+    /// # Errors
+    /// Those of the function.
+    pub fn send(&mut self, most: usize, mut send: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<usize> {
+        let mut total = 0;
+        loop {
+            let first = self.full.front().unwrap_or(&self.last);
+            let rest = first.get(self.sent..).unwrap_or_default();
+            let rest = rest.get(..most - total).unwrap_or(rest);
+            if rest.is_empty() {
+                return Ok(total);
+            }
+            let count = send(rest)?;
+            let is_taken = count == rest.len();
+            let is_sent = self.sent + count == first.len();
+            total += count;
+            self.sent += count;
+            if is_sent {
+                self.end_first();
+            }
+            if !is_taken {
+                return Ok(total);
+            }
+        }
+    }
+
+    fn end_first(&mut self) {
+        self.sent = 0;
+        match self.full.pop_front() {
+            Some(first) => self.held -= first.capacity(),
+            None => self.last.clear(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes that many bytes at each call and keeps them.
+    fn take(pieces: &mut Pieces, most: usize, at_once: usize, taken: &mut Vec<u8>) -> usize {
+        let send = |bytes: &[u8]| {
+            let count = bytes.len().min(at_once);
+            taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        };
+        pieces.send(most, send).unwrap()
+    }
+
+    #[test]
+    fn what_is_added_is_sent_in_order_and_given_back() {
+        let mut pieces = Pieces::of(b"head".to_vec());
+        let mut expected = b"head".to_vec();
+        for number in 0..40_u8 {
+            let part = vec![number; 10_000];
+            let held = pieces.held_with_room();
+            let room = pieces.room();
+            let capacity = room.capacity();
+            room.extend_from_slice(&part);
+            assert_eq!(room.capacity(), capacity, "it had room");
+            expected.extend_from_slice(&part);
+            assert_eq!(pieces.held(), held);
+        }
+        assert!(pieces.held() < 400_000 + 3 * PIECE_LENGTH, "{}", pieces.held());
+        let mut taken = Vec::new();
+        assert_eq!(take(&mut pieces, usize::MAX, 3, &mut taken), 3);
+        assert_eq!(take(&mut pieces, 5, 100, &mut taken), 5);
+        assert_eq!(take(&mut pieces, 100_000, usize::MAX, &mut taken), 100_000);
+        assert!(pieces.held() < 300_000 + 3 * PIECE_LENGTH, "{}", pieces.held());
+        assert!(!pieces.is_empty());
+        take(&mut pieces, usize::MAX, usize::MAX, &mut taken);
+        assert!(taken == expected && pieces.is_empty());
+        assert_eq!((pieces.held(), pieces.held_with_room()), (PIECE_LENGTH, PIECE_LENGTH));
+        assert_eq!(take(&mut pieces, usize::MAX, 9, &mut taken), 0);
+    }
+}

@@ -1,0 +1,475 @@
+//! One listener's service: what brings connections, the thread that waits for them and the workers together.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::error::GatewayError;
+use crate::front::Handler;
+use crate::front::budget::{Budget, Class};
+use crate::front::connection::{Connection, Next, Open, Refusal, State, Then, Unsent, Whole, Written};
+use crate::front::exchange;
+use crate::front::limits::{LEAST_MOVING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers};
+use crate::front::parking::{Parking, Watch, Woken};
+use crate::front::passing::{self, Passing};
+use crate::front::pieces::Pieces;
+use crate::front::reply::{Incomplete, Reply};
+use crate::front::socket::{Patience, Socket};
+use crate::front::turns::{Asked, Most, Turn, Turns};
+use crate::front::workers::{Full, Workers};
+use crate::message::Version;
+use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
+use crate::operational_log::Sparing;
+
+/// How often a stopping service looks whether it has ended.
+const STOP_TICK: Duration = Duration::from_millis(20);
+
+/// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
+const FEW_CONNECTIONS: usize = 64;
+
+/// Longer than anything that is waited for.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// How long answers take turns. Workers are left for ordinary requests.
+fn turns(most_workers: usize) -> Turns<Passing> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let turns = (most_workers - most_workers.div_ceil(4)).max(1);
+    Turns::new(Most {
+        moving: processors.saturating_mul(2).max(LEAST_MOVING).min(turns),
+        turns,
+        waiting: most_waiting_answers(most_workers),
+        step_time: STEP_TIME,
+    })
+}
+
+/// What all threads of a listener share.
+pub(super) struct Service {
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) limits: Limits,
+    pub(super) budget: Arc<Budget>,
+    pub(super) workers: Workers,
+    parking: Parking,
+    /// Who may move the bytes of long answers.
+    turns: Turns<Passing>,
+    /// Open connections.
+    open: Arc<AtomicUsize>,
+    /// Requests and connections that were refused for want of room.
+    overloads: AtomicUsize,
+    /// How often it is logged that an answer is cut, and that a connection is not watched.
+    cut_by_clients: Sparing,
+    cut_by_integrations: Sparing,
+    unwatched: Sparing,
+    /// What is counted for whoever looks on.
+    pub(super) metrics: Arc<FrontMetrics>,
+    /// Answers that are being streamed, and how many may be.
+    pub(super) streams: Arc<AtomicUsize>,
+    pub(super) most_streams: usize,
+    stopping: AtomicBool,
+    /// What has not been accepted yet is not waited for.
+    given_up: AtomicBool,
+    /// The last connection has been accepted.
+    accepted_all: AtomicBool,
+}
+
+impl Service {
+    /// A service without connections, and what its thread watches them with.
+    ///
+    /// # Errors
+    /// The system refuses what it needs.
+    pub(super) fn new(
+        name: &'static str,
+        most_workers: NonZeroUsize,
+        limits: Limits,
+        handler: Arc<dyn Handler>,
+    ) -> io::Result<(Arc<Service>, Watch)> {
+        let (parking, watch) = Parking::new()?;
+        let service = Service {
+            handler,
+            limits,
+            budget: Budget::of(limits.memory),
+            workers: Workers::new(name, most_workers)?,
+            parking,
+            turns: turns(most_workers.get()),
+            open: Arc::default(),
+            overloads: AtomicUsize::new(0),
+            cut_by_clients: Sparing::default(),
+            cut_by_integrations: Sparing::default(),
+            unwatched: Sparing::default(),
+            metrics: Arc::new(FrontMetrics {
+                connections: Some(ConnectionMetrics::default()),
+                ..FrontMetrics::default()
+            }),
+            streams: Arc::default(),
+            most_streams: most_workers.get().div_ceil(2),
+            stopping: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            accepted_all: AtomicBool::new(false),
+        };
+        Ok((Arc::new(service), watch))
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// From now on every answer is the last on its connection.
+    pub(super) fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.parking.wake();
+    }
+
+    /// Whether the time in which connections are still accepted is over.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::SeqCst)
+    }
+
+    /// From now on connections that cannot be accepted are not waited for.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+    }
+
+    /// No connection will come any more.
+    pub(super) fn end_accepting(&self) {
+        self.accepted_all.store(true, Ordering::SeqCst);
+    }
+
+    /// Open connections.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Connections with a request that has no whole answer yet, or that may still send one.
+    pub(super) fn unfinished(&self) -> usize {
+        let lingering = self.parking.count(Connection::is_lingering);
+        self.open().saturating_sub(lingering)
+    }
+
+    /// As [`Service::unfinished`], but without connections on which nothing was asked.
+    pub(super) fn in_flight(&self) -> usize {
+        self.unfinished()
+            .saturating_sub(self.parking.count(Connection::is_idle))
+    }
+
+    /// Whether the last connection has been accepted.
+    pub(super) fn has_accepted_all(&self) -> bool {
+        self.accepted_all.load(Ordering::SeqCst)
+    }
+
+    /// Takes a new connection.
+    pub(super) fn admit(self: &Arc<Service>, stream: TcpStream, peer: SocketAddr, listener: SocketAddr) {
+        let socket = Socket::of(stream);
+        // Where the listener takes any address, the socket knows at which one it was reached.
+        let local = if listener.ip().is_unspecified() {
+            socket.local_addr().unwrap_or(listener)
+        } else {
+            listener
+        };
+        let connection = Box::new(Connection::new(
+            socket,
+            peer,
+            local,
+            Open::count(&self.open, &self.metrics),
+        ));
+        let open = self.open();
+        let most = self.limits.max_connections.get();
+        if open <= most {
+            self.park(connection);
+            return;
+        }
+        if let Some(connections) = &self.metrics.connections {
+            connections.refused.add_one();
+        }
+        let refusal = Refusal {
+            error: GatewayError::Overloaded("there are too many connections"),
+            head_only: false,
+            fields: None,
+        };
+        if open <= most + self.limits.lingering_over_limit {
+            self.refuse(connection, refusal);
+        } else {
+            let bytes = self.refusal_bytes(refusal);
+            let _ = connection.socket.send_now(&bytes);
+        }
+    }
+
+    /// Lets a connection wait, unless something has happened to it already.
+    pub(super) fn park(self: &Arc<Service>, connection: Box<Connection>) {
+        if let Some(connection) = self.put(connection, false) {
+            self.look_at(connection, false);
+        }
+    }
+
+    /// Lets a connection wait, or gives it back if there is something to look at; `is_afresh` where it was not read to
+    /// the end of what is here.
+    pub(super) fn put(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
+        connection.shrink();
+        let deadline = self.deadline(&connection);
+        self.parking
+            .put(connection, deadline, is_afresh)
+            .unwrap_or_else(|error| {
+                if self.unwatched.may_tell().is_some() {
+                    log::error!("a connection is closed, since the system does not watch it: {error}");
+                }
+                None
+            })
+    }
+
+    /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
+    /// another thread, and is done while there are so few connections that a worker has nothing better to do.
+    pub(super) fn waits_itself(&self, connection: &mut Connection) -> bool {
+        let is_of_use = self.open() <= FEW_CONNECTIONS && !self.workers.has_waiting();
+        if is_of_use {
+            self.parking.leave(connection);
+        }
+        is_of_use
+    }
+
+    fn deadline(&self, connection: &Connection) -> Instant {
+        let deadline = connection.deadline(&self.limits);
+        if self.is_stopping() && connection.is_idle() {
+            deadline.min(Instant::now() + STOP_PATIENCE)
+        } else {
+            deadline
+        }
+    }
+
+    /// Waits for all connections, until the service has stopped.
+    pub(super) fn watch(self: &Arc<Service>, mut watch: Watch) {
+        let mut woken = Vec::new();
+        loop {
+            let is_stopping = self.is_stopping();
+            if is_stopping {
+                self.parking.hasten_idle(Instant::now() + STOP_PATIENCE);
+                if self.has_accepted_all() && self.open() == 0 {
+                    return;
+                }
+            }
+            // Turns come free also by themselves.
+            let at_most = match (self.begin_turns(), is_stopping) {
+                (true, _) => STEP_TIME,
+                (false, true) => STOP_TICK,
+                (false, false) => FAR,
+            };
+            self.parking.wait(&mut watch, at_most, &mut woken);
+            for Woken { connection, is_expired } in woken.drain(..) {
+                // A panic is a defect of ours, and must not cost the other connections.
+                let _ = catch_unwind(AssertUnwindSafe(|| self.look_at(connection, is_expired)));
+            }
+        }
+    }
+
+    /// Goes on with a connection that may have something to do.
+    fn look_at(self: &Arc<Service>, mut connection: Box<Connection>, mut is_expired: bool) {
+        loop {
+            let next = match connection.state {
+                State::Idle | State::Head(_) | State::Body(_) => connection.read_request(&self.budget, Patience::None),
+                State::Lingering(_) => connection.discard(),
+                State::Writing(_) => match connection.write_on() {
+                    Ok(Written::All(then)) => return self.finish(connection, then),
+                    Ok(Written::Part(0)) => Next::Wait,
+                    // Who takes a little has its time anew.
+                    Ok(written) => {
+                        is_expired = false;
+                        match written {
+                            Written::Turn => Next::Yield,
+                            _ => Next::Wait,
+                        }
+                    }
+                    Err(error) => {
+                        self.note_cut(connection.peer, &Incomplete::Client(error));
+                        Next::Close
+                    }
+                },
+            };
+            let is_afresh = match next {
+                Next::Wait | Next::Yield if is_expired && connection.is_late(&self.limits, &self.budget) => {
+                    return self.expire(connection);
+                }
+                Next::Wait => false,
+                Next::Yield => true,
+                next => return self.follow(connection, next),
+            };
+            let Some(again) = self.put(connection, is_afresh) else {
+                return;
+            };
+            (connection, is_expired) = (again, false);
+        }
+    }
+
+    /// Ends a connection that has waited too long.
+    fn expire(self: &Arc<Service>, connection: Box<Connection>) {
+        match connection.state {
+            // The last answer may still be on its way.
+            State::Idle if connection.requests > 0 => self.linger(connection),
+            State::Head(_) | State::Body(_) => {
+                let refusal = connection.refusal(GatewayError::RequestTimeout);
+                self.refuse(connection, refusal);
+            }
+            State::Writing(_) => {
+                let nothing = Incomplete::Client(io::ErrorKind::TimedOut.into());
+                self.note_cut(connection.peer, &nothing);
+                connection.socket.reset();
+            }
+            State::Idle | State::Lingering(_) => {}
+        }
+    }
+
+    /// Does what is next with a connection that is watched by nobody.
+    pub(super) fn follow(self: &Arc<Service>, connection: Box<Connection>, next: Next) {
+        match next {
+            Next::Wait => self.park(connection),
+            Next::Yield => {
+                if let Some(connection) = self.put(connection, true) {
+                    self.look_at(connection, false);
+                }
+            }
+            Next::Answer(whole) => self.hand_over(connection, whole),
+            Next::Refuse(refusal) => self.refuse(connection, refusal),
+            Next::Close => {}
+        }
+    }
+
+    /// Goes on after an answer that has been sent.
+    pub(super) fn finish(self: &Arc<Service>, mut connection: Box<Connection>, then: Then) {
+        match then {
+            Then::Keep => {
+                connection.enter(State::Idle);
+                let next = connection.read_request(&self.budget, Patience::None);
+                self.follow(connection, next);
+            }
+            Then::Linger => self.linger(connection),
+        }
+    }
+
+    /// Ends our side of a connection, and the connection when the client has ended its own. Closed at once, it would be
+    /// reset by what the client still sends, and the end of the answer lost (RFC 9112 §9.6).
+    pub(super) fn linger(self: &Arc<Service>, mut connection: Box<Connection>) {
+        connection.linger();
+        if !matches!(connection.discard(), Next::Close) {
+            self.park(connection);
+        }
+    }
+
+    fn hand_over(self: &Arc<Service>, connection: Box<Connection>, whole: Whole) {
+        let service = Arc::clone(self);
+        self.metrics.queue_depth.rise();
+        let job = move |(connection, whole), waited| {
+            service.metrics.queue_depth.fall();
+            let _busy = Raised::by_one(&service.metrics.workers_busy);
+            if let Some((connection, whole)) = service.still_wanted(connection, whole, waited) {
+                exchange::serve(&service, connection, whole);
+            }
+        };
+        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), job) {
+            self.metrics.queue_depth.fall();
+            let error = GatewayError::Overloaded("the queue is full");
+            self.refuse(connection, Refusal::of(error, &whole.head));
+        }
+    }
+
+    /// A request that has waited for a worker, if it is still to be carried out.
+    fn still_wanted(
+        self: &Arc<Service>,
+        connection: Box<Connection>,
+        whole: Whole,
+        waited: Duration,
+    ) -> Option<(Box<Connection>, Whole)> {
+        if waited < WORTH_A_LOOK {
+            return Some((connection, whole));
+        }
+        // Nobody would get the answer. Who has only ended its own side still reads it.
+        if connection.socket.is_reset() {
+            return None;
+        }
+        if waited >= self.limits.queue_timeout {
+            let error = GatewayError::Overloaded("it has waited too long for a worker");
+            self.refuse(connection, Refusal::of(error, &whole.head));
+            return None;
+        }
+        Some((connection, whole))
+    }
+
+    /// A turn for a long answer; none if it waits for one now.
+    pub(super) fn ask_for_turn(&self, passing: Passing) -> Option<(Passing, Turn)> {
+        match self.turns.ask(passing) {
+            Asked::Has(passing, turn) => Some((passing, turn)),
+            Asked::Waits => {
+                self.parking.wake();
+                None
+            }
+        }
+    }
+
+    /// Lets long answers that wait have the turns that are free; tells whether some wait still.
+    pub(super) fn begin_turns(self: &Arc<Service>) -> bool {
+        while let Some((passing, turn)) = self.turns.next() {
+            let service = Arc::clone(self);
+            self.workers.submit_first(move || {
+                let _busy = Raised::by_one(&service.metrics.workers_busy);
+                passing::go_on(&service, passing, turn);
+            });
+        }
+        self.turns.has_waiting()
+    }
+
+    /// Whether others wait for a worker, or for one that moves bytes.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.workers.has_waiting() || self.turns.has_waiting()
+    }
+
+    /// Answers a request that gets no further, and ends the connection in a way in which the client can read it.
+    pub(super) fn refuse(self: &Arc<Service>, mut connection: Box<Connection>, refusal: Refusal) {
+        let bytes = self.refusal_bytes(refusal);
+        let share = self.budget.share(Class::Answer);
+        connection.enter(State::Writing(Unsent::new(Pieces::of(bytes), Then::Linger, share)));
+        match connection.write_on() {
+            Ok(Written::All(_)) => self.linger(connection),
+            Ok(Written::Turn | Written::Part(_)) => self.park(connection),
+            Err(_) => {}
+        }
+    }
+
+    /// Logs that an answer is cut. What clients do and what integrations do is told apart, so that neither hides the
+    /// other.
+    pub(super) fn note_cut(&self, peer: SocketAddr, incomplete: &Incomplete) {
+        let lines = match incomplete {
+            Incomplete::Client(_) => &self.cut_by_clients,
+            Incomplete::Integration(_) => &self.cut_by_integrations,
+        };
+        if let Some(left_out) = lines.may_tell() {
+            let others = match left_out {
+                0 => String::new(),
+                count => format!(" ({count} more such answers are left out)"),
+            };
+            log::warn!("the answer to {peer} is cut: {incomplete}{others}");
+        }
+    }
+
+    /// Counts a refusal for want of room. Few are logged, since the log must not add to the load.
+    pub(super) fn note_overload(&self, reason: &str) {
+        self.metrics.requests_refused.add_one();
+        let count = self.overloads.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            log::warn!("{reason}: 503; refused so far for want of room: {count}");
+        }
+    }
+
+    fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
+        if let GatewayError::Overloaded(reason) = refusal.error {
+            self.note_overload(reason);
+        }
+        let response = self.handler.refuse(refusal.error, refusal.fields.as_ref());
+        let reply = Reply {
+            head_only: refusal.head_only,
+            version: Version::Http11,
+            close: true,
+            date: SystemTime::now(),
+        };
+        reply.answer(response).bytes
+    }
+}

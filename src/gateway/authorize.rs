@@ -1,0 +1,273 @@
+//! Whether a request may pass. Everything that is not a yes is a no.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::authorizer::answers::Key;
+use crate::authorizer::jwt::{self, Description, Expectations};
+use crate::authorizer::lambda::{self, Answer};
+use crate::authorizer::sigv4::{self, SignedRequest};
+use crate::context::{Caller, ContextValues, IamIdentity, RequestContext};
+use crate::deployment::authorizer::{Authorization, IdentitySource, JwtAuthorizer, LambdaAuthorizer};
+use crate::deployment::lambda_proxy::PayloadFormat;
+use crate::error::GatewayError;
+use crate::gateway::integrate::whole;
+use crate::gateway::{Gateway, Selected};
+use crate::integration::lambda_proxy;
+use crate::lambda::invocation::InvocationError;
+use crate::lambda::{MAX_EVENT_LENGTH, payload_v1, payload_v2};
+use crate::message::{Body, Request};
+use crate::notation::mapping_value::Source;
+use crate::notation::path::decode_again;
+use crate::notation::query;
+
+/// Most bytes of a route's ARN, where callers are asked who they are (`R8.42`).
+const MAX_ROUTE_ARN_LENGTH: usize = 1_600;
+
+/// How long a Lambda authorizer may take (`R8.29`).
+const AUTHORIZER_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Gateway {
+    /// Who asks, if the route lets them pass.
+    ///
+    /// # Errors
+    /// It does not, or it cannot be told.
+    pub(super) fn authorize(
+        &self,
+        context: &RequestContext,
+        request: &mut Request,
+        selected: &Selected<'_>,
+    ) -> Result<Caller, GatewayError> {
+        let authorization = &selected.route.route.authorization;
+        if matches!(authorization, Authorization::None) {
+            return Ok(Caller::Anybody);
+        }
+        if matches!(authorization, Authorization::Iam) {
+            // A signature covers the whole body.
+            let body = std::mem::replace(&mut request.body, Body::Empty);
+            request.body = Body::Bytes(whole(body)?);
+        }
+        let (nobody, request) = (Caller::Anybody, &*request);
+        let values = self.values(context, request, selected, &nobody);
+        let route_arn = self.route_arn(&values, selected);
+        if route_arn.len() > MAX_ROUTE_ARN_LENGTH {
+            return Err(GatewayError::UriTooLong);
+        }
+        match authorization {
+            Authorization::None => Ok(Caller::Anybody),
+            Authorization::Lambda(authorizer) => self.ask(authorizer, &values, &route_arn, selected),
+            Authorization::Iam => self.verify_signature(&values, selected),
+            Authorization::Jwt { authorizer, scopes } => self.verify_token(authorizer, scopes, &values, selected),
+        }
+    }
+
+    /// The ARN of what is asked for. ASSUMED: with the path of the request, not of the route key (`R8.25`). It is decoded
+    /// as for the choice of the route, or another spelling would pass by a policy.
+    fn route_arn(&self, values: &ContextValues<'_>, selected: &Selected<'_>) -> String {
+        self.route_arn_of(values, selected.path.decoded())
+    }
+
+    fn route_arn_of(&self, values: &ContextValues<'_>, path: &str) -> String {
+        format!(
+            "arn:aws:execute-api:{}:{}:{}/{}/{}{}",
+            self.settings.region, values.account_id, values.api_id, values.stage, values.request.method, path
+        )
+    }
+
+    /// Verifies the token of a request (`R8.1`–`R8.19`).
+    fn verify_token(
+        &self,
+        authorizer: &JwtAuthorizer,
+        scopes: &[String],
+        values: &ContextValues<'_>,
+        selected: &Selected<'_>,
+    ) -> Result<Caller, GatewayError> {
+        let value = identity(&authorizer.identity_source, values, selected);
+        let value = match value.as_deref().map(str::from_utf8) {
+            None => Ok(None),
+            Some(Ok(text)) => Ok(Some(text)),
+            Some(Err(_)) => Err(jwt::Refusal::Invalid(Description::HeaderEncoding)),
+        };
+        let expectations = Expectations {
+            issuer: &authorizer.issuer,
+            audience: &authorizer.audience,
+            scopes,
+        };
+        let context = values.context;
+        let time = values.request_time_epoch() / 1000;
+        let verified = value.and_then(|value| {
+            self.tokens
+                .authorize(value, &expectations, &self.upstream, time, context.began)
+        });
+        let verified = verified.map_err(|refusal| {
+            // R8.13: to the letter, since it is `$context.authorizer.error`.
+            let cause = refusal.log_text();
+            match refusal {
+                jwt::Refusal::Scopes => GatewayError::Forbidden {
+                    error_type: None,
+                    cause,
+                },
+                jwt::Refusal::Missing | jwt::Refusal::Invalid(_) => GatewayError::Unauthorized {
+                    challenge: refusal.challenge(scopes),
+                    cause,
+                },
+            }
+        })?;
+        Ok(Caller::Jwt(verified))
+    }
+
+    /// Verifies the signature of a request (`R8.38`–`R8.40`).
+    fn verify_signature(&self, values: &ContextValues<'_>, selected: &Selected<'_>) -> Result<Caller, GatewayError> {
+        let request = values.request;
+        let body = match &request.body {
+            Body::Bytes(body) => body.as_slice(),
+            Body::Empty | Body::Stream(_) => &[],
+        };
+        let signed = SignedRequest {
+            method: &request.method,
+            path: &request.path,
+            query: request.query.as_deref(),
+            headers: &request.headers,
+            body,
+        };
+        let verified = sigv4::verify(
+            &signed,
+            selected.credentials,
+            &self.settings.region,
+            values.context.time,
+        );
+        let caller = verified.map_err(|refusal| GatewayError::Forbidden {
+            error_type: refusal.error_type(),
+            cause: refusal.to_string(),
+        })?;
+        Ok(Caller::Iam(Box::new(IamIdentity {
+            access_key: caller.credential.access_key_id.clone(),
+            account_id: caller.account_id.to_owned(),
+            user_id: caller.credential.user_id.clone(),
+            user_arn: caller.credential.user_arn.as_str().to_owned(),
+        })))
+    }
+
+    /// Asks a Lambda authorizer, or remembers what it said (`R8.20`–`R8.35`).
+    fn ask(
+        &self,
+        authorizer: &LambdaAuthorizer,
+        values: &ContextValues<'_>,
+        route_arn: &str,
+        selected: &Selected<'_>,
+    ) -> Result<Caller, GatewayError> {
+        let unauthorized = |cause: String| GatewayError::Unauthorized {
+            // R8.37.
+            challenge: None,
+            cause: format!("{}: {cause}", authorizer.file),
+        };
+        let mut identities = Vec::new();
+        for source in &authorizer.identity_sources {
+            let identity = identity(source, values, selected);
+            identities.push(identity.ok_or_else(|| unauthorized("an identity source is missing".to_owned()))?);
+        }
+        let key = Key {
+            generation: selected.generation,
+            stage: values.stage.to_owned(),
+            authorizer: authorizer.id.clone(),
+            identities,
+        };
+        let now = Instant::now();
+        // R8.22: without a source there is nothing to tell two callers apart by.
+        let may_remember = !authorizer.result_ttl.is_zero() && !key.identities.is_empty();
+        let remembered = may_remember.then(|| self.answers.get(&key, now)).flatten();
+        let answer = match remembered {
+            Some(answer) => answer,
+            None => {
+                let (answer, length) = self.answer_of(authorizer, values, route_arn, &key.identities, selected)?;
+                let answer = Arc::new(answer);
+                if may_remember {
+                    let until = now + authorizer.result_ttl;
+                    self.answers.put(key, Arc::clone(&answer), length, until);
+                }
+                answer
+            }
+        };
+        // What a route captures is decoded once more on its way to the integration (R1.32), so a policy must allow both.
+        let again = decode_again(selected.path.decoded()).unwrap_or_default();
+        let spelled_again = self.route_arn_of(values, &again);
+        let caller = answer.caller(&spelled_again).and_then(|_| answer.caller(route_arn));
+        caller.ok_or_else(|| GatewayError::Forbidden {
+            error_type: None,
+            cause: format!("{}: {} says no", authorizer.file, authorizer.arn),
+        })
+    }
+
+    /// Invokes the authorizer's function; its answer, and how long it is.
+    fn answer_of(
+        &self,
+        authorizer: &LambdaAuthorizer,
+        values: &ContextValues<'_>,
+        route_arn: &str,
+        identities: &[Vec<u8>],
+        selected: &Selected<'_>,
+    ) -> Result<(Answer, usize), GatewayError> {
+        let failed = |cause: String| {
+            GatewayError::InternalServerError(format!("{}: {}: {cause}", authorizer.file, authorizer.arn))
+        };
+        let unauthorized = || GatewayError::Unauthorized {
+            challenge: None,
+            cause: format!("{}: {} says Unauthorized", authorizer.file, authorizer.arn),
+        };
+        let length = values.request.body.length().unwrap_or_default();
+        let parts = lambda_proxy::parts(
+            values.context,
+            values.request,
+            usize::try_from(length).unwrap_or_default(),
+        );
+        let source = selected.event_source(values, &parts, &[]);
+        let event = match authorizer.payload_format {
+            PayloadFormat::V1 => payload_v1::authorizer_event(&source, route_arn, identities),
+            PayloadFormat::V2 => payload_v2::authorizer_event(&source, route_arn, identities),
+        };
+        let event = event.map_err(|error| failed(error.to_string()))?;
+        if event.len() > MAX_EVENT_LENGTH {
+            return Err(GatewayError::PayloadTooLarge);
+        }
+        let trace_id = parts.headers.get("x-amzn-trace-id").unwrap_or_default();
+        let invoked = self.invoke(
+            &authorizer.function,
+            &authorizer.arn,
+            event,
+            trace_id,
+            AUTHORIZER_TIMEOUT,
+        );
+        let payload = invoked.map(|invoked| invoked.payload).map_err(|error| match &error {
+            // R8.30: the function's way to say that it knows nobody.
+            InvocationError::Function(failure, _) if lambda::is_unauthorized(failure) => unauthorized(),
+            _ => failed(error.to_string()),
+        })?;
+        if lambda::is_unauthorized(&payload) {
+            return Err(unauthorized());
+        }
+        let answer = Answer::read(&payload, authorizer.simple_responses).map_err(|error| failed(error.0))?;
+        Ok((answer, payload.len()))
+    }
+}
+
+/// The value of an identity source; an empty one is none (`R8.21`).
+fn identity(source: &IdentitySource, values: &ContextValues<'_>, selected: &Selected<'_>) -> Option<Vec<u8>> {
+    let IdentitySource(source) = source;
+    let request = values.request;
+    let value = match source {
+        Source::Header(name) => {
+            let all: Vec<&[u8]> = request.headers.get_all(name).collect();
+            Some(all.join(&b","[..])).filter(|_| all.iter().any(|value| !value.is_empty()))
+        }
+        Source::Querystring(name) => query::value(request.query.as_deref()?, name),
+        Source::Context(variable) => values.get(variable).map(std::borrow::Cow::into_owned),
+        Source::StageVariable(name) => selected
+            .stage
+            .variables
+            .get(name)
+            .map(|value| value.clone().into_bytes()),
+        Source::Body | Source::BodyValue(_) | Source::Path | Source::PathParameter(_) => None,
+    };
+    // Several that are empty are joined with commas.
+    value.filter(|value| value.iter().any(|byte| !matches!(byte, b',' | b' ' | b'\t')))
+}

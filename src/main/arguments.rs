@@ -1,0 +1,309 @@
+//! What the command line and the environment say: commands, options, and what their values may be.
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use apigateway::access_log::Destination;
+use apigateway::deployment::function::InvokeUri;
+use apigateway::front::limits::Limits;
+use apigateway::notation::arn;
+use apigateway::operational_log;
+use apigateway::server::FrontKind;
+use argh::FromArgs;
+
+/// What the names of environment variables begin with.
+const ENVIRONMENT_PREFIX: &str = "APIGATEWAY_";
+
+/// Serves an Amazon API Gateway HTTP API from the JSON files in a directory.
+///
+/// Without a command it serves. Each option of a command can also come from the environment: --listen as
+/// APIGATEWAY_LISTEN.
+#[derive(FromArgs)]
+pub(crate) struct Arguments {
+    /// print the version
+    #[argh(switch)]
+    pub(crate) version: bool,
+
+    #[argh(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one value in the program's life")]
+pub(crate) enum Command {
+    Serve(ServeArguments),
+    Check(CheckArguments),
+    Routes(RoutesArguments),
+}
+
+/// Serve the API found under the root.
+#[derive(FromArgs, Default)]
+#[argh(subcommand, name = "serve")]
+pub(crate) struct ServeArguments {
+    /// directory that holds stages/, routes/ and integrations/; default: .
+    #[argh(option, arg_name = "dir")]
+    pub(crate) root: Option<String>,
+
+    /// HOST:PORT of the API, port 0 picks a free one; default: 127.0.0.1:8000
+    #[argh(option, arg_name = "address")]
+    pub(crate) listen: Option<String>,
+
+    /// HOST:PORT of the management pages, or off; default: 127.0.0.1:8001
+    #[argh(option, arg_name = "address")]
+    pub(crate) admin: Option<String>,
+
+    /// most requests handled at once; default: 512
+    #[argh(option, arg_name = "n")]
+    pub(crate) workers: Option<String>,
+
+    /// open client connections; one more is answered 503 and closed; default: 10000
+    #[argh(option, arg_name = "n")]
+    pub(crate) max_connections: Option<String>,
+
+    /// file that gets a line for each request, - for stdout, or off; default: -
+    #[argh(option, arg_name = "file")]
+    pub(crate) access_log: Option<String>,
+
+    /// PEM file of roots that are trusted for upstream TLS besides the built-in ones
+    #[argh(option, arg_name = "file")]
+    pub(crate) upstream_ca: Option<String>,
+
+    /// URL of what invokes functions without a file in functions/
+    #[argh(option, arg_name = "url")]
+    pub(crate) lambda_endpoint: Option<String>,
+
+    /// proxy whose X-Forwarded-For or Forwarded names the client, as 10.0.0.0/8 or one address; may be repeated
+    #[argh(option, arg_name = "cidr")]
+    pub(crate) trusted_proxy: Vec<String>,
+
+    /// AWS region in ARNs and signatures; default: us-east-1
+    #[argh(option, arg_name = "name")]
+    pub(crate) region: Option<String>,
+
+    /// AWS account that $context.accountId names; default: 123456789012
+    #[argh(option, arg_name = "id")]
+    pub(crate) account_id: Option<String>,
+    /// seconds from a request's first byte until its head is whole; else 408 and close; default: 10
+    #[argh(option, arg_name = "seconds")]
+    pub(crate) head_timeout: Option<String>,
+
+    /// seconds from a request's head until its body is whole; else 408 and close; default: 30
+    #[argh(option, arg_name = "seconds")]
+    pub(crate) body_timeout: Option<String>,
+
+    /// seconds that a connection may stay open between requests; default: 75
+    #[argh(option, arg_name = "seconds")]
+    pub(crate) idle_timeout: Option<String>,
+
+    /// seconds that a client may take nothing of an answer before its connection is cut; default: 30
+    #[argh(option, arg_name = "seconds")]
+    pub(crate) write_timeout: Option<String>,
+
+    /// what listens to clients, own or tiny-http; default: own
+    #[cfg(feature = "tiny_http")]
+    #[argh(option, arg_name = "name")]
+    pub(crate) front: Option<String>,
+
+    /// what is logged on stderr: error, warn, info or debug; default: info
+    #[argh(option, arg_name = "level")]
+    pub(crate) log_level: Option<String>,
+
+    /// how that is written: text or json; default: text on a terminal, else json
+    #[argh(option, arg_name = "format")]
+    pub(crate) log_format: Option<String>,
+
+    /// seconds that a stop waits for requests in flight; default: 25
+    #[argh(option, arg_name = "seconds")]
+    pub(crate) grace: Option<String>,
+}
+
+/// Read and compile the same files, print every problem, serve nothing.
+#[derive(FromArgs, Default)]
+#[argh(subcommand, name = "check")]
+pub(crate) struct CheckArguments {
+    /// directory that holds stages/, routes/ and integrations/; default: .
+    #[argh(option, arg_name = "dir")]
+    pub(crate) root: Option<String>,
+
+    /// how problems are printed: text or json; default: text
+    #[argh(option, arg_name = "format")]
+    pub(crate) format: Option<String>,
+}
+
+/// Show what is served, or which route would answer a request.
+#[derive(FromArgs, Default)]
+#[argh(subcommand, name = "routes")]
+pub(crate) struct RoutesArguments {
+    /// directory that holds stages/, routes/ and integrations/; default: .
+    #[argh(option, arg_name = "dir")]
+    pub(crate) root: Option<String>,
+
+    /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7"
+    #[argh(option, long = "match", arg_name = "request")]
+    pub(crate) request: Option<String>,
+}
+
+/// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Result<Arguments, argh::EarlyExit>, String> {
+    let mut texts = Vec::new();
+    for argument in arguments.skip(1) {
+        let text = argument.into_string();
+        texts.push(text.map_err(|argument| format!("the argument {} is not UTF-8", argument.display()))?);
+    }
+    let first = texts.first().map(String::as_str).unwrap_or_default();
+    if first.starts_with("--") && !["--version", "--help"].contains(&first) {
+        texts.insert(0, "serve".to_owned());
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Ok(Arguments::from_args(&["apigateway"], &texts))
+}
+
+/// The value of an option: the flag's, else the environment's, else the default.
+pub(crate) fn option<T: FromStr>(name: &str, flag: Option<String>, default: T, wanted: &str) -> Result<T, String> {
+    let variable = format!(
+        "{ENVIRONMENT_PREFIX}{}",
+        name.trim_start_matches('-').replace('-', "_").to_uppercase()
+    );
+    let (source, text) = match flag {
+        Some(text) => (name, text),
+        None => match std::env::var_os(&variable) {
+            Some(value) => match value.into_string() {
+                Ok(text) => (variable.as_str(), text),
+                Err(value) => return Err(format!("{variable}: {} is not UTF-8", value.display())),
+            },
+            None => return Ok(default),
+        },
+    };
+    text.parse().map_err(|_| format!("{source}: {text:?} is not {wanted}"))
+}
+
+pub(crate) fn root(flag: Option<String>) -> Result<String, String> {
+    option("--root", flag, ".".to_owned(), "a directory")
+}
+
+/// A URL below which functions are invoked.
+pub(crate) struct Endpoint(pub(crate) Option<InvokeUri>);
+
+impl FromStr for Endpoint {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Endpoint, ()> {
+        let uri = InvokeUri::parse(text).map_err(|_| ())?;
+        if uri.query.is_some() {
+            Err(())
+        } else {
+            Ok(Endpoint(Some(uri)))
+        }
+    }
+}
+
+/// An AWS region, as it stands in ARNs.
+pub(crate) struct Region(pub(crate) String);
+
+impl FromStr for Region {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Region, ()> {
+        arn::is_region(text).then(|| Region(text.to_owned())).ok_or(())
+    }
+}
+
+/// An AWS account, whose id is twelve digits in every ARN.
+pub(crate) struct AccountId(pub(crate) String);
+
+impl FromStr for AccountId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<AccountId, ()> {
+        let is_id = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_id.then(|| AccountId(text.to_owned())).ok_or(())
+    }
+}
+
+/// Down to which level is logged.
+pub(crate) struct LogLevel(pub(crate) log::LevelFilter);
+
+impl FromStr for LogLevel {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<LogLevel, ()> {
+        Ok(LogLevel(match text {
+            "error" => log::LevelFilter::Error,
+            "warn" => log::LevelFilter::Warn,
+            "info" => log::LevelFilter::Info,
+            "debug" => log::LevelFilter::Debug,
+            _ => return Err(()),
+        }))
+    }
+}
+
+/// What a line of the log looks like.
+pub(crate) struct LogFormat(pub(crate) operational_log::Format);
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<LogFormat, ()> {
+        match text {
+            "text" => Ok(LogFormat(operational_log::Format::Text)),
+            "json" => Ok(LogFormat(operational_log::Format::Json)),
+            _ => Err(()),
+        }
+    }
+}
+
+pub(crate) fn access_log(flag: Option<String>) -> Result<Destination, String> {
+    let text = option("--access-log", flag, "-".to_owned(), "a file")?;
+    match text.as_str() {
+        "" => Err("--access-log: \"\" is not a file".to_owned()),
+        "-" => Ok(Destination::Stdout),
+        "off" => Ok(Destination::Off),
+        file => Ok(Destination::File(file.into())),
+    }
+}
+
+/// Seconds above 0.
+fn seconds(name: &str, flag: Option<String>, default: Duration) -> Result<Duration, String> {
+    let default = u32::try_from(default.as_secs()).ok().and_then(NonZeroU32::new);
+    let seconds = option(
+        name,
+        flag,
+        default.unwrap_or(NonZeroU32::MIN),
+        "a whole number of seconds above 0",
+    )?;
+    Ok(Duration::from_secs(seconds.get().into()))
+}
+
+pub(crate) fn limits(arguments: &mut ServeArguments) -> Result<Limits, String> {
+    let default = Limits::default();
+    Ok(Limits {
+        max_connections: option(
+            "--max-connections",
+            arguments.max_connections.take(),
+            default.max_connections,
+            "a whole number above 0",
+        )?,
+        head_timeout: seconds("--head-timeout", arguments.head_timeout.take(), default.head_timeout)?,
+        body_timeout: seconds("--body-timeout", arguments.body_timeout.take(), default.body_timeout)?,
+        idle_timeout: seconds("--idle-timeout", arguments.idle_timeout.take(), default.idle_timeout)?,
+        write_timeout: seconds("--write-timeout", arguments.write_timeout.take(), default.write_timeout)?,
+        ..default
+    })
+}
+
+#[cfg(not(feature = "tiny_http"))]
+pub(crate) fn front(_: &mut ServeArguments) -> Result<FrontKind, String> {
+    Ok(FrontKind::Own)
+}
+
+#[cfg(feature = "tiny_http")]
+pub(crate) fn front(arguments: &mut ServeArguments) -> Result<FrontKind, String> {
+    match option("--front", arguments.front.take(), "own".to_owned(), "a front")?.as_str() {
+        "own" => Ok(FrontKind::Own),
+        "tiny-http" => Ok(FrontKind::TinyHttp),
+        other => Err(format!("--front: {other:?} is neither own nor tiny-http")),
+    }
+}

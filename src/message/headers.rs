@@ -1,0 +1,271 @@
+//! Header fields: their order is kept, and none of them can end its line.
+
+use std::fmt;
+
+/// Header fields in the order in which they came, names in lower case.
+///
+/// One buffer holds all the text, so that a message costs two allocations however many fields it has.
+#[derive(Clone, Default)]
+pub struct Headers {
+    text: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Copy)]
+struct Field {
+    name: usize,
+    value: usize,
+    end: usize,
+}
+
+/// A field that may not stand in a message: a name that is no token, or a value with a control byte.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidField;
+
+impl Headers {
+    /// No fields.
+    pub fn new() -> Headers {
+        Headers::default()
+    }
+
+    /// No fields, and room for a head of that many bytes.
+    pub fn with_capacity(bytes: usize) -> Headers {
+        Headers {
+            text: Vec::with_capacity(bytes),
+            fields: Vec::with_capacity(16),
+        }
+    }
+
+    /// Adds a field after all others.
+    ///
+    /// # Errors
+    /// The name is not a token or the value holds a byte that could end the line (RFC 9110 §5.5).
+    pub fn append(&mut self, name: &str, value: &[u8]) -> Result<(), InvalidField> {
+        if !is_token(name.as_bytes()) || !value.iter().copied().all(is_field_byte) {
+            return Err(InvalidField);
+        }
+        self.add(name, value);
+        Ok(())
+    }
+
+    /// Replaces every field of that name by one that the gateway made itself.
+    ///
+    /// A byte that may not stand in a value is left out, so that no value can begin a new line.
+    pub fn put(&mut self, name: &'static str, value: &str) {
+        self.remove(name);
+        if value.bytes().all(is_field_byte) {
+            self.add(name, value.as_bytes());
+        } else {
+            let value: Vec<u8> = value.bytes().filter(|byte| is_field_byte(*byte)).collect();
+            self.add(name, &value);
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &[u8]) {
+        let start = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        let middle = self.text.len();
+        if let Some(name) = self.text.get_mut(start..) {
+            name.make_ascii_lowercase();
+        }
+        self.text.extend_from_slice(value);
+        self.fields.push(Field {
+            name: start,
+            value: middle,
+            end: self.text.len(),
+        });
+    }
+
+    /// A copy of the fields whose names are wanted, with room for so many bytes more.
+    pub fn filtered(&self, more: usize, wanted: impl Fn(&str) -> bool) -> Headers {
+        let mut copy = Headers::with_capacity(self.text.len() + more);
+        for field in &self.fields {
+            let (name, value) = field.parts(&self.text);
+            if wanted(name) {
+                copy.add(name, value);
+            }
+        }
+        copy
+    }
+
+    /// Bytes of all fields with what stands between and after them in a message.
+    pub fn length(&self) -> usize {
+        const SEPARATORS: usize = ": \r\n".len();
+        self.iter()
+            .map(|(name, value)| name.len() + value.len() + SEPARATORS)
+            .sum()
+    }
+
+    /// Drops every field of that name.
+    pub fn remove(&mut self, name: &str) {
+        let text = &self.text;
+        self.fields.retain(|field| !field.is_named(name, text));
+    }
+
+    /// Keeps the fields for which `keep(name, value)` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
+        let text = &self.text;
+        self.fields.retain(|field| {
+            let (name, value) = field.parts(text);
+            keep(name, value)
+        });
+    }
+
+    /// All fields, name and value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| field.parts(&self.text))
+    }
+
+    /// The values of every field of that name, in order.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let fields = self.fields.iter().filter(|field| field.is_named(name, &self.text));
+        fields.map(|field| field.value(&self.text))
+    }
+
+    /// The value of the first field of that name.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let field = self.fields.iter().find(|field| field.is_named(name, &self.text));
+        field.map(|field| field.value(&self.text))
+    }
+
+    /// The members of a comma-separated list that may be spread over several fields, trimmed, without empty ones.
+    pub fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.get_all(name)
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .map(|member| member.trim_ascii())
+            .filter(|member| !member.is_empty())
+    }
+
+    /// Whether the content is server-sent events, each of which must reach the client when it comes.
+    pub fn announce_event_stream(&self) -> bool {
+        let essence = self
+            .get("content-type")
+            .and_then(|value| value.split(|byte| *byte == b';').next());
+        essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+    }
+
+    /// Whether a list of tokens such as `Connection` has that member, in any case.
+    pub fn has_token(&self, name: &str, token: &str) -> bool {
+        self.list(name)
+            .any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+    }
+}
+
+impl Field {
+    fn parts(self, text: &[u8]) -> (&str, &[u8]) {
+        let name = text.get(self.name..self.value).unwrap_or_default();
+        (str::from_utf8(name).unwrap_or_default(), self.value(text))
+    }
+
+    fn value(self, text: &[u8]) -> &[u8] {
+        text.get(self.value..self.end).unwrap_or_default()
+    }
+
+    /// Compares lengths first, which is all that it takes with most fields.
+    fn is_named(self, name: &str, text: &[u8]) -> bool {
+        self.value - self.name == name.len()
+            && text
+                .get(self.name..self.value)
+                .is_some_and(|field| field.eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))))
+            .finish()
+    }
+}
+
+/// Whether the text is a token (RFC 9110 §5.6.2), as a method or a field name must be.
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|byte| IS_TOKEN_BYTE.get(usize::from(*byte)) == Some(&true))
+}
+
+/// Which bytes a token may have, to be looked up for every byte of every name.
+const IS_TOKEN_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::indexing_slicing,
+            reason = "it is below the length, 256"
+        )]
+        {
+            table[byte] = matches!(
+                byte as u8,
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+            );
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// Whether a byte may stand in a field value: tab, visible, or obs-text (RFC 9110 §5.5).
+fn is_field_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+#[cfg(test)]
+impl Headers {
+    /// Fields for a test.
+    pub(crate) fn of(fields: &[(&str, &str)]) -> Headers {
+        let mut headers = Headers::new();
+        for (name, value) in fields {
+            assert_eq!(headers.append(name, value.as_bytes()), Ok(()), "{name}: {value}");
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_keep_their_order_and_their_duplicates() {
+        let mut headers = Headers::new();
+        headers.append("X-B", b"1").unwrap();
+        headers.append("x-a", b"caf\xe9").unwrap();
+        headers.append("X-b", b"2, 3").unwrap();
+        let all: Vec<_> = headers.iter().collect();
+        assert_eq!(all, [("x-b", &b"1"[..]), ("x-a", b"caf\xe9"), ("x-b", b"2, 3")]);
+        assert_eq!(headers.list("X-B").collect::<Vec<_>>(), [b"1", b"2", b"3"]);
+        headers.put("x-b", "4");
+        assert_eq!(headers.get_all("x-b").collect::<Vec<_>>(), [b"4"]);
+    }
+
+    #[test]
+    fn tokens_are_made_of_the_characters_of_the_rfc() {
+        for byte in 0..=255 {
+            let is_allowed = u8::is_ascii_alphanumeric(&byte) || b"!#$%&'*+-.^_`|~".contains(&byte);
+            assert_eq!(is_token(&[b'a', byte]), is_allowed, "{byte}");
+        }
+        assert!(!is_token(b""));
+    }
+
+    #[test]
+    fn nothing_can_begin_a_new_line() {
+        let mut headers = Headers::new();
+        for (name, value) in [
+            ("x", &b"a\r\nb: c"[..]),
+            ("x", b"a\nb"),
+            ("x", b"\0"),
+            ("x", b"\x7f"),
+            ("x y", b"a"),
+            ("", b"a"),
+            ("x:", b"a"),
+            ("x\r\ny", b"a"),
+        ] {
+            assert_eq!(headers.append(name, value), Err(InvalidField), "{name:?}: {value:?}");
+        }
+        headers.put("x", "a\r\nb: c");
+        assert_eq!(headers.get("x"), Some(&b"ab: c"[..]));
+    }
+}

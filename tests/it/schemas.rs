@@ -1,0 +1,288 @@
+//! The JSON Schemas of `schemas/`, which editors use: they say what the code says, of fields and of values.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Each kind of file: its schema, the source that reads it, and where such files are.
+const KINDS: [(&str, &str, &str); 7] = [
+    ("api", "src/resource/api.rs", "api.json"),
+    ("stage", "src/resource/stage.rs", "stages/"),
+    ("route", "src/resource/route.rs", "routes/"),
+    ("integration", "src/resource/integration.rs", "integrations/"),
+    ("authorizer", "src/resource/authorizer.rs", "authorizers/"),
+    ("function", "src/resource/function.rs", "functions/"),
+    ("credentials", "src/resource/credentials.rs", "credentials.json"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn json(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn schema(kind: &str) -> Value {
+    json(&root().join(format!("schemas/{kind}.json")))
+}
+
+/// The schema of a file of an API.
+fn schema_of(file: &str) -> Option<Value> {
+    let kind = KINDS.iter().find(|(_, _, place)| file.starts_with(place))?;
+    Some(schema(kind.0))
+}
+
+/// Every text in quotes of a source, but for its comments and its tests.
+fn literals(source: &str) -> BTreeSet<String> {
+    let source = source.split("#[cfg(test)]").next().unwrap();
+    let code: String = source.lines().filter(|line| !line.trim().starts_with("//")).collect();
+    code.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Names of fields, and values that a field may have, wherever they stand in a schema.
+fn collect(schema: &Value, fields: &mut BTreeSet<String>, values: &mut BTreeSet<String>) {
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        fields.insert(name.clone());
+        collect(inner, fields, values);
+    }
+    collect_if_object(&schema["additionalProperties"], fields, values);
+    collect_if_object(&schema["items"], fields, values);
+    let strings = schema["enum"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    values.extend(strings.map(str::to_owned));
+}
+
+fn collect_if_object(schema: &Value, fields: &mut BTreeSet<String>, values: &mut BTreeSet<String>) {
+    if schema.is_object() {
+        collect(schema, fields, values);
+    }
+}
+
+#[test]
+fn fields_and_values_are_those_of_the_code() {
+    for (kind, source, _) in KINDS {
+        let literals = literals(&fs::read_to_string(root().join(source)).unwrap());
+        let is_field = |text: &&String| {
+            text.starts_with(|c: char| c.is_ascii_uppercase())
+                && text.chars().all(|c| c.is_ascii_alphanumeric())
+                && text.contains(|c: char| c.is_ascii_lowercase())
+        };
+        let in_code: BTreeSet<&String> = literals.iter().filter(is_field).collect();
+        let (mut fields, mut values) = (BTreeSet::new(), BTreeSet::new());
+        collect(&schema(kind), &mut fields, &mut values);
+        fields.remove("$schema");
+        assert_eq!(
+            fields.iter().collect::<BTreeSet<_>>(),
+            in_code,
+            "the fields of schemas/{kind}.json, and of {source}"
+        );
+        let is_value = |text: &&String| {
+            let is_shouted = !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+            is_shouted || values.contains(*text)
+        };
+        let in_code: BTreeSet<&String> = literals.iter().filter(is_value).collect();
+        assert_eq!(
+            values.iter().collect::<BTreeSet<_>>(),
+            in_code,
+            "the values of schemas/{kind}.json, and of {source}"
+        );
+    }
+}
+
+/// What a value violates; as much of JSON Schema as the schemas use.
+fn violations(schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for keyword in schema.as_object().unwrap().keys() {
+        let known = [
+            "$schema",
+            "title",
+            "description",
+            "type",
+            "enum",
+            "properties",
+            "additionalProperties",
+            "required",
+            "items",
+            "pattern",
+            "minimum",
+            "maximum",
+            "maxLength",
+        ];
+        assert!(known.contains(&keyword.as_str()), "{keyword} is not looked at");
+    }
+    let types = match &schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        Value::Array(many) => many.iter().map(|one| one.as_str().unwrap()).collect(),
+        _ => Vec::new(),
+    };
+    let is_of = |kind: &&str| match *kind {
+        "null" => value.is_null(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("{other}"),
+    };
+    if !types.is_empty() && !types.iter().any(is_of) {
+        found.push(format!("{at}: {value} is not {types:?}"));
+        return found;
+    }
+    if let Some(choices) = schema["enum"].as_array().filter(|choices| !choices.contains(value)) {
+        found.push(format!("{at}: {value} is not one of {choices:?}"));
+    }
+    let number = value.as_f64();
+    let is_below = number
+        .zip(schema["minimum"].as_f64())
+        .is_some_and(|(number, least)| number < least);
+    let is_above = number
+        .zip(schema["maximum"].as_f64())
+        .is_some_and(|(number, most)| number > most);
+    if is_below || is_above {
+        found.push(format!("{at}: {value} is out of range"));
+    }
+    if let (Some(text), Some(pattern)) = (value.as_str(), schema["pattern"].as_str())
+        && !follows(pattern, text)
+    {
+        found.push(format!("{at}: {text:?} is not {pattern}"));
+    }
+    if let (Some(text), Some(most)) = (value.as_str(), schema["maxLength"].as_u64())
+        && text.chars().count() as u64 > most
+    {
+        found.push(format!("{at}: it is too long"));
+    }
+    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+        if schema["items"].is_object() {
+            found.extend(violations(&schema["items"], item, &format!("{at}/{number}")));
+        }
+    }
+    let Some(members) = value.as_object() else { return found };
+    for name in schema["required"].as_array().into_iter().flatten() {
+        if !members.contains_key(name.as_str().unwrap()) {
+            found.push(format!("{at}: {name} is missing"));
+        }
+    }
+    for (name, member) in members {
+        let at = format!("{at}/{name}");
+        match (schema["properties"].get(name), &schema["additionalProperties"]) {
+            (Some(inner), _) => found.extend(violations(inner, member, &at)),
+            (None, Value::Bool(false)) => found.push(format!("{at} is unknown")),
+            (None, inner) if inner.is_object() => found.extend(violations(inner, member, &at)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The patterns that the schemas have.
+fn follows(pattern: &str, text: &str) -> bool {
+    match pattern {
+        "^routes/" => text.starts_with("routes/"),
+        "^[12]\\.0$" => ["1.0", "2.0"].contains(&text),
+        "^integrations/" => text.starts_with("integrations/"),
+        "^(\\$default|(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /.*)$" => {
+            let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
+            text == "$default"
+                || text
+                    .split_once(" /")
+                    .is_some_and(|(method, _)| methods.contains(&method))
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn json_files(directory: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(directory)).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.sort();
+    paths
+}
+
+#[test]
+fn the_shipped_files_name_their_schema_and_follow_it() {
+    let mut paths: Vec<PathBuf> = ["stages", "routes", "integrations", "functions"]
+        .iter()
+        .flat_map(|name| json_files(name))
+        .collect();
+    paths.push(root().join("api.json"));
+    for path in paths {
+        let file = json(&path);
+        let named = file["$schema"].as_str().unwrap_or_else(|| panic!("{}", path.display()));
+        let schema = json(&path.parent().unwrap().join(named));
+        let expected = schema_of(path.strip_prefix(root()).unwrap().to_str().unwrap());
+        assert_eq!(Some(&schema), expected.as_ref(), "{}", path.display());
+        assert_eq!(violations(&schema, &file, ""), [""; 0], "{}", path.display());
+    }
+}
+
+/// `{ab*3}` as it stands in the cases is left: lengths are not the business of this test.
+fn cases() -> Vec<(String, Value, Value)> {
+    let mut cases = Vec::new();
+    for path in json_files("tests/cases/check") {
+        let file = json(&path);
+        for case in file["cases"].as_array().unwrap() {
+            let name = format!("{}: {}", path.file_name().unwrap().display(), case["name"]);
+            let mut files = case
+                .get("files")
+                .or_else(|| file.get("files"))
+                .cloned()
+                .unwrap_or(Value::Null);
+            for (path, fields) in case["change"].as_object().into_iter().flatten() {
+                for (field, value) in fields.as_object().unwrap() {
+                    files[path][field] = value.clone();
+                }
+            }
+            cases.push((name, files, case["expect"]["problems"].clone()));
+        }
+    }
+    cases
+}
+
+#[test]
+fn what_check_has_no_problem_with_follows_the_schemas_and_what_it_refuses_does_not() {
+    let (mut followed, mut refused) = (0, 0);
+    for (name, files, problems) in cases() {
+        let Some(problems) = problems.as_array() else { continue };
+        let line = |problem: &Value| problem["starts"].as_str().or(problem.as_str()).unwrap().to_owned();
+        let problems: Vec<String> = problems.iter().map(line).collect();
+        for (path, file) in files
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(_, file)| file.is_object())
+        {
+            let Some(schema) = schema_of(path) else { continue };
+            let own = problems.iter().filter(|line| line.starts_with(&format!("{path}#")));
+            let own: Vec<&String> = own.collect();
+            let found = violations(&schema, file, path);
+            let marks = [
+                "unknown field",
+                "must be a string, not",
+                "must be an object, not",
+                "must be a list of strings, not",
+                "must be a number, not",
+                "must be a whole number, not",
+                "must be true or false, not",
+                "is not one of",
+            ];
+            let is_of_shape = |line: &&String| marks.iter().any(|mark| line.contains(mark));
+            if problems.is_empty() {
+                assert_eq!(found, [""; 0], "{name}");
+                followed += 1;
+            } else if own.iter().any(is_of_shape) {
+                assert_ne!(found, [""; 0], "{name}: {own:?}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(followed > 200 && refused > 40, "{followed} followed, {refused} refused");
+}
