@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::GatewayError;
-use crate::front::body::{BodyError, Decoder};
 use crate::front::budget::{Budget, Class, Share};
 use crate::front::framing::Framing;
 use crate::front::head::{self, Head, Scanner};
@@ -18,8 +17,8 @@ use crate::front::limits::{
 use crate::front::pace::Pace;
 use crate::front::parking::Seat;
 use crate::front::pieces::Pieces;
+use crate::front::receiving::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Received, Socket};
-use crate::message::{Body, Headers, MAX_BODY_LENGTH};
 use crate::metrics::FrontMetrics;
 
 /// Leave to send the content.
@@ -63,16 +62,6 @@ pub(super) enum State {
     Lingering(usize),
 }
 
-/// A request whose content is on its way.
-#[derive(Debug)]
-pub(super) struct Receiving {
-    head: Head,
-    decoder: Decoder,
-    content: Vec<u8>,
-    share: Share,
-    pace: Pace,
-}
-
 /// The end of an answer that the client has not taken yet.
 #[derive(Debug)]
 pub(super) struct Unsent {
@@ -113,24 +102,6 @@ pub(super) enum Then {
     /// It is closed once the client has read the answer, whether the client or we asked for it: there may always be
     /// bytes that we have not read, and they would cost the end of the answer.
     Linger,
-}
-
-/// A request that is here whole.
-#[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) head: Head,
-    /// What its content takes of the budget.
-    pub(super) share: Option<Share>,
-}
-
-/// A request that gets no further.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) error: GatewayError,
-    /// The request was HEAD.
-    pub(super) head_only: bool,
-    /// The request's fields, where its head came so far: a browser wants to read the answer too.
-    pub(super) fields: Option<Headers>,
 }
 
 /// What is to be done with a connection.
@@ -210,12 +181,12 @@ impl Connection {
     /// The pace of a client for which so much memory is held that it must go on while there is little, and what that
     /// is held for.
     fn rated(&self) -> Option<(&Pace, Class)> {
-        let (share, pace, class) = match &self.state {
-            State::Body(receiving) => (&receiving.share, &receiving.pace, Class::Body),
-            State::Writing(unsent) => (&unsent.share, &unsent.pace, Class::Answer),
+        let (held, pace, class) = match &self.state {
+            State::Body(receiving) => (receiving.held(), receiving.pace(), Class::Body),
+            State::Writing(unsent) => (unsent.share.held(), &unsent.pace, Class::Answer),
             _ => return None,
         };
-        (share.held() >= RATED_FROM).then_some((pace, class))
+        (held >= RATED_FROM).then_some((pace, class))
     }
 
     /// Whether it must not wait any longer, once its deadline has passed.
@@ -333,17 +304,12 @@ impl Connection {
             self.state = State::Idle;
             return Ok(Some(Whole { head, share: None }));
         }
-        let decoder = Decoder::new(head.framing).map_err(|error| Refusal::of(error_of(error), &head))?;
-        if head.expects_continue() && self.input.is_empty() {
+        let expects_continue = head.expects_continue();
+        let receiving = Receiving::begin(head, budget)?;
+        if expects_continue && self.input.is_empty() {
             self.tell_to_continue();
         }
-        self.enter(State::Body(Box::new(Receiving {
-            head,
-            decoder,
-            content: Vec::new(),
-            share: budget.share(Class::Body),
-            pace: Pace::begin(),
-        })));
+        self.enter(State::Body(Box::new(receiving)));
         self.take_body()
     }
 
@@ -360,53 +326,19 @@ impl Connection {
         let State::Body(receiving) = &mut self.state else {
             return Ok(None);
         };
-        let Receiving {
-            head,
-            decoder,
-            content,
-            share,
-            pace,
-        } = &mut **receiving;
-        let most = match head.framing {
-            Framing::Length(length) => length,
-            Framing::Chunked => MAX_BODY_LENGTH,
-        };
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let more = self.input.len().min(most.saturating_sub(content.len()));
-        if !share.make_room(content, more, most) {
-            let error = GatewayError::Overloaded("the memory for messages is spent");
-            return Err(Refusal::of(error, head));
-        }
-        let taken = decoder
-            .decode(&self.input, content)
-            .map_err(|error| Refusal::of(error_of(error), head))?;
-        self.input.drain(..taken);
-        pace.note(taken);
-        if !decoder.is_done() {
+        if !receiving.take(&mut self.input)? {
             return Ok(None);
         }
-        let State::Body(receiving) = mem::replace(&mut self.state, State::Idle) else {
-            return Ok(None);
-        };
-        let Receiving {
-            mut head,
-            content,
-            share,
-            ..
-        } = *receiving;
-        if !content.is_empty() {
-            head.request.body = Body::Bytes(content);
-        }
-        Ok(Some(Whole {
-            head,
-            share: Some(share),
-        }))
+        Ok(match mem::replace(&mut self.state, State::Idle) {
+            State::Body(receiving) => Some(receiving.into_whole()),
+            _ => None,
+        })
     }
 
     /// A refusal of the request that is being read.
     pub(super) fn refusal(&self, error: GatewayError) -> Refusal {
         match &self.state {
-            State::Body(receiving) => Refusal::of(error, &receiving.head),
+            State::Body(receiving) => receiving.refusal(error),
             _ => Refusal {
                 error,
                 head_only: self.input.starts_with(b"HEAD "),
@@ -468,23 +400,5 @@ impl Connection {
         }
         self.state = State::Lingering(left);
         if left == 0 { Next::Close } else { Next::Yield }
-    }
-}
-
-impl Refusal {
-    /// A refusal of the request with that head.
-    pub(super) fn of(error: GatewayError, head: &Head) -> Refusal {
-        Refusal {
-            error,
-            head_only: head.request.method == "HEAD",
-            fields: Some(head.request.headers.clone()),
-        }
-    }
-}
-
-fn error_of(error: BodyError) -> GatewayError {
-    match error {
-        BodyError::Malformed(reason) => GatewayError::BadRequest(reason.to_owned()),
-        BodyError::TooLarge => GatewayError::PayloadTooLarge,
     }
 }

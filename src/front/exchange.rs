@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use crate::error::GatewayError;
 use crate::front::budget::Class;
-use crate::front::connection::{Connection, Next, State, Then, Unsent, Whole};
+use crate::front::connection::{Connection, Next, State, Then, Unsent};
 use crate::front::passing::{self, Passing};
 use crate::front::pieces::Pieces;
+use crate::front::receiving::Whole;
 use crate::front::reply::{Incomplete, Reply};
 use crate::front::service::Service;
 use crate::front::socket::Patience;
@@ -125,7 +126,7 @@ pub(super) fn end(
 
 /// Ends a connection whose answer is not whole, so that the client sees it.
 fn cut(service: &Arc<Service>, connection: Box<Connection>, version: Version, incomplete: &Incomplete) {
-    service.note_cut(connection.peer, incomplete);
+    service.notices.cut(connection.peer, incomplete);
     // For HTTP/1.0 an end of the connection may be the end of the content. Otherwise a plain end lets the client read
     // what was sent.
     if version == Version::Http10 || matches!(incomplete, Incomplete::Client(_)) {

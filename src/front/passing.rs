@@ -107,7 +107,7 @@ fn refuse(service: &Arc<Service>, passing: Passing) -> Option<Box<Connection>> {
     } = passing;
     drop(rest);
     let reason = "too many answers are being streamed";
-    service.note_overload(reason);
+    service.notices.overload(reason);
     let response = service.handler.refuse(GatewayError::Overloaded(reason), None);
     let answer = Reply { close: true, ..reply }.answer(response);
     let sent = exchange::send(service, &mut connection, answer.bytes, Then::Linger);

@@ -12,19 +12,20 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::GatewayError;
 use crate::front::Handler;
 use crate::front::budget::{Budget, Class};
-use crate::front::connection::{Connection, Next, Open, Refusal, State, Then, Unsent, Whole, Written};
+use crate::front::connection::{Connection, Next, Open, State, Then, Unsent, Written};
 use crate::front::exchange;
 use crate::front::limits::{LEAST_MOVING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers};
+use crate::front::notices::Notices;
 use crate::front::parking::{Parking, Watch, Woken};
 use crate::front::passing::{self, Passing};
 use crate::front::pieces::Pieces;
+use crate::front::receiving::{Refusal, Whole};
 use crate::front::reply::{Incomplete, Reply};
 use crate::front::socket::{Patience, Socket};
 use crate::front::turns::{Asked, Most, Turn, Turns};
 use crate::front::workers::{Full, Workers};
 use crate::message::Version;
 use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
-use crate::operational_log::Sparing;
 
 /// How often a stopping service looks whether it has ended.
 const STOP_TICK: Duration = Duration::from_millis(20);
@@ -58,12 +59,8 @@ pub(super) struct Service {
     turns: Turns<Passing>,
     /// Open connections.
     open: Arc<AtomicUsize>,
-    /// Requests and connections that were refused for want of room.
-    overloads: AtomicUsize,
-    /// How often it is logged that an answer is cut, and that a connection is not watched.
-    cut_by_clients: Sparing,
-    cut_by_integrations: Sparing,
-    unwatched: Sparing,
+    /// What is told of connections and answers that fail.
+    pub(super) notices: Notices,
     /// What is counted for whoever looks on.
     pub(super) metrics: Arc<FrontMetrics>,
     /// Answers that are being streamed, and how many may be.
@@ -88,6 +85,10 @@ impl Service {
         handler: Arc<dyn Handler>,
     ) -> io::Result<(Arc<Service>, Watch)> {
         let (parking, watch) = Parking::new()?;
+        let metrics = Arc::new(FrontMetrics {
+            connections: Some(ConnectionMetrics::default()),
+            ..FrontMetrics::default()
+        });
         let service = Service {
             handler,
             limits,
@@ -96,14 +97,8 @@ impl Service {
             parking,
             turns: turns(most_workers.get()),
             open: Arc::default(),
-            overloads: AtomicUsize::new(0),
-            cut_by_clients: Sparing::default(),
-            cut_by_integrations: Sparing::default(),
-            unwatched: Sparing::default(),
-            metrics: Arc::new(FrontMetrics {
-                connections: Some(ConnectionMetrics::default()),
-                ..FrontMetrics::default()
-            }),
+            notices: Notices::new(&metrics),
+            metrics,
             streams: Arc::default(),
             most_streams: most_workers.get().div_ceil(2),
             stopping: AtomicBool::new(false),
@@ -184,11 +179,7 @@ impl Service {
         if let Some(connections) = &self.metrics.connections {
             connections.refused.add_one();
         }
-        let refusal = Refusal {
-            error: GatewayError::Overloaded("there are too many connections"),
-            head_only: false,
-            fields: None,
-        };
+        let refusal = Refusal::unread(GatewayError::Overloaded("there are too many connections"));
         if open <= most + self.limits.lingering_over_limit {
             self.refuse(connection, refusal);
         } else {
@@ -212,9 +203,7 @@ impl Service {
         self.parking
             .put(connection, deadline, is_afresh)
             .unwrap_or_else(|error| {
-                if self.unwatched.may_tell().is_some() {
-                    log::error!("a connection is closed, since the system does not watch it: {error}");
-                }
+                self.notices.unwatched(&error);
                 None
             })
     }
@@ -281,7 +270,7 @@ impl Service {
                         }
                     }
                     Err(error) => {
-                        self.note_cut(connection.peer, &Incomplete::Client(error));
+                        self.notices.cut(connection.peer, &Incomplete::Client(error));
                         Next::Close
                     }
                 },
@@ -312,7 +301,7 @@ impl Service {
             }
             State::Writing(_) => {
                 let nothing = Incomplete::Client(io::ErrorKind::TimedOut.into());
-                self.note_cut(connection.peer, &nothing);
+                self.notices.cut(connection.peer, &nothing);
                 connection.socket.reset();
             }
             State::Idle | State::Lingering(_) => {}
@@ -434,34 +423,9 @@ impl Service {
         }
     }
 
-    /// Logs that an answer is cut. What clients do and what integrations do is told apart, so that neither hides the
-    /// other.
-    pub(super) fn note_cut(&self, peer: SocketAddr, incomplete: &Incomplete) {
-        let lines = match incomplete {
-            Incomplete::Client(_) => &self.cut_by_clients,
-            Incomplete::Integration(_) => &self.cut_by_integrations,
-        };
-        if let Some(left_out) = lines.may_tell() {
-            let others = match left_out {
-                0 => String::new(),
-                count => format!(" ({count} more such answers are left out)"),
-            };
-            log::warn!("the answer to {peer} is cut: {incomplete}{others}");
-        }
-    }
-
-    /// Counts a refusal for want of room. Few are logged, since the log must not add to the load.
-    pub(super) fn note_overload(&self, reason: &str) {
-        self.metrics.requests_refused.add_one();
-        let count = self.overloads.fetch_add(1, Ordering::Relaxed) + 1;
-        if count.is_power_of_two() {
-            log::warn!("{reason}: 503; refused so far for want of room: {count}");
-        }
-    }
-
     fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
         if let GatewayError::Overloaded(reason) = refusal.error {
-            self.note_overload(reason);
+            self.notices.overload(reason);
         }
         let response = self.handler.refuse(refusal.error, refusal.fields.as_ref());
         let reply = Reply {
