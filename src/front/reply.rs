@@ -161,12 +161,8 @@ impl Reply {
         let mut head = Vec::with_capacity(response.headers.length() + OWN_LENGTH + content);
         // Writing to a Vec cannot fail.
         let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", response.status);
-        let mut is_dated = false;
-        for (name, value) in response.headers.iter().filter(|(name, _)| *name != "content-length") {
-            is_dated |= name == "date";
-            field(&mut head, name, value);
-        }
-        if !is_dated {
+        response.headers.write_to(&mut head, |name| name == b"content-length");
+        if response.headers.get("date").is_none() {
             append_date(&mut head, self.date);
         }
         let connection = if self.close { "close" } else { "keep-alive" };

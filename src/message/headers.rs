@@ -91,9 +91,20 @@ impl Headers {
     /// Bytes of all fields with what stands between and after them in a message.
     pub fn length(&self) -> usize {
         const SEPARATORS: usize = ": \r\n".len();
-        self.iter()
-            .map(|(name, value)| name.len() + value.len() + SEPARATORS)
-            .sum()
+        let lengths = self.fields.iter().map(|field| field.end - field.name + SEPARATORS);
+        lengths.sum()
+    }
+
+    /// Appends all fields as they stand in a message, but those whose names are left out.
+    pub fn write_to(&self, message: &mut Vec<u8>, is_left_out: impl Fn(&[u8]) -> bool) {
+        for field in &self.fields {
+            let name = field.name(&self.text);
+            if !is_left_out(name) {
+                for part in [name, b": ", field.value(&self.text), b"\r\n"] {
+                    message.extend_from_slice(part);
+                }
+            }
+        }
     }
 
     /// Drops every field of that name.
@@ -153,8 +164,11 @@ impl Headers {
 
 impl Field {
     fn parts(self, text: &[u8]) -> (&str, &[u8]) {
-        let name = text.get(self.name..self.value).unwrap_or_default();
-        (str::from_utf8(name).unwrap_or_default(), self.value(text))
+        (str::from_utf8(self.name(text)).unwrap_or_default(), self.value(text))
+    }
+
+    fn name(self, text: &[u8]) -> &[u8] {
+        text.get(self.name..self.value).unwrap_or_default()
     }
 
     fn value(self, text: &[u8]) -> &[u8] {
@@ -163,10 +177,7 @@ impl Field {
 
     /// Compares lengths first, which is all that it takes with most fields.
     fn is_named(self, name: &str, text: &[u8]) -> bool {
-        self.value - self.name == name.len()
-            && text
-                .get(self.name..self.value)
-                .is_some_and(|field| field.eq_ignore_ascii_case(name.as_bytes()))
+        self.value - self.name == name.len() && self.name(text).eq_ignore_ascii_case(name.as_bytes())
     }
 }
 

@@ -4,7 +4,7 @@
 //! the answer has any. The head that is sent is made here, and put in the place of ureq's by the transport. So fields are
 //! sent as they stand, in their order, and are not copied into other types and back.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
@@ -70,19 +70,19 @@ impl Outgoing {
         }
         let target = PathAndQuery::try_from(target).map_err(|error| UpstreamError::Unsendable(error.to_string()))?;
         let mut head = Vec::with_capacity(parts.headers.length() + target.as_str().len() + 64);
-        let mut push = |parts: &[&[u8]]| parts.iter().for_each(|part| head.extend_from_slice(part));
-        push(&[
+        for part in [
             self.method.as_str().as_bytes(),
             b" ",
             target.as_str().as_bytes(),
             b" HTTP/1.1\r\n",
-        ]);
-        for (name, value) in parts.headers.iter() {
-            push(&[name.as_bytes(), b": ", value, b"\r\n"]);
+        ] {
+            head.extend_from_slice(part);
         }
+        parts.headers.write_to(&mut head, |_| false);
         match self.length {
-            Some(length) => push(&[b"content-length: ", length.to_string().as_bytes(), b"\r\n\r\n"]),
-            None => push(&[b"transfer-encoding: chunked\r\n\r\n"]),
+            // Writing to a Vec cannot fail.
+            Some(length) => drop(write!(head, "content-length: {length}\r\n\r\n")),
+            None => head.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
         }
         Ok(head)
     }
