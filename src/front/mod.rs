@@ -32,7 +32,7 @@ use std::io::{self, PipeWriter};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::admin::Admin;
@@ -83,6 +83,8 @@ pub struct Front {
     service: Arc<Service>,
     /// Closed to stop the accept loop.
     accepting: Mutex<Option<PipeWriter>>,
+    /// The thread that accepts; none is waited for twice.
+    accepter: Option<JoinHandle<()>>,
 }
 
 impl Front {
@@ -103,10 +105,11 @@ impl Front {
         let watching = Arc::clone(&service);
         let watcher = thread::Builder::new().name(format!("{name}-wait"));
         watcher.spawn(move || watching.watch(watch))?;
-        let front = Front {
+        let mut front = Front {
             local,
             service: Arc::clone(&service),
             accepting: Mutex::new(Some(accepting)),
+            accepter: None,
         };
         let accepter = thread::Builder::new().name(format!("{name}-accept"));
         let spawned = accepter.spawn({
@@ -123,9 +126,12 @@ impl Front {
                 service.end_accepting();
             }
         });
-        if let Err(error) = spawned {
-            service.end_accepting();
-            return Err(error);
+        match spawned {
+            Ok(accepter) => front.accepter = Some(accepter),
+            Err(error) => {
+                service.end_accepting();
+                return Err(error);
+            }
         }
         Ok(front)
     }
@@ -171,6 +177,10 @@ impl Drop for Front {
     fn drop(&mut self) {
         self.stop();
         self.service.give_up();
+        // The port is free when the front is gone. The thread waits for nobody once it is given up.
+        if let Some(accepter) = self.accepter.take() {
+            let _ = accepter.join();
+        }
     }
 }
 
