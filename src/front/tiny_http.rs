@@ -136,7 +136,7 @@ impl Shared {
     fn hand_over(self: &Arc<Shared>, request: tiny_http::Request, workers: &Workers) {
         let exchange = Exchange::new(request, Arc::clone(self));
         self.metrics.queue_depth.rise();
-        if let Err(Full(exchange)) = workers.submit(exchange, Exchange::serve) {
+        if let Err(Full(exchange)) = workers.submit(exchange, |exchange, _| exchange.serve()) {
             let response = self.handler.refuse(GatewayError::Overloaded("the queue is full"), None);
             // Everybody else waits for this thread, so it must not wait for this client.
             exchange.refuse(response, Duration::ZERO);
