@@ -260,8 +260,6 @@ impl<'a> ContextValues<'a> {
             Variable::DomainName => self.domain_name().map(Cow::Borrowed),
             Variable::DomainPrefix => self.domain_prefix().map(Cow::Borrowed),
             Variable::UserAgent => self.user_agent().map(Cow::Borrowed),
-            // What was no request has nobody who sent it.
-            Variable::SourceIp if context.source_ip.is_unspecified() => None,
             Variable::SourceIp => {
                 let mut address = Vec::with_capacity(16);
                 forwarded::push_address(&mut address, context.source_ip);

@@ -19,6 +19,7 @@ use crate::front::parking::Seat;
 use crate::front::pieces::Pieces;
 use crate::front::receiving::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Received, Socket};
+use crate::message::Request;
 use crate::metrics::FrontMetrics;
 
 /// Leave to send the content.
@@ -106,6 +107,7 @@ pub(super) enum Then {
 
 /// What is to be done with a connection.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would cost each request an allocation")]
 pub(super) enum Next {
     /// Wait; nothing more is here.
     Wait,
@@ -335,6 +337,11 @@ impl Connection {
         })
     }
 
+    /// What stands for a request of which nothing is known but who sent it.
+    pub(super) fn unread_request(&self) -> Request {
+        Request::unread(self.peer, self.local)
+    }
+
     /// A refusal of the request that is being read.
     pub(super) fn refusal(&self, error: GatewayError) -> Refusal {
         match &self.state {
@@ -342,7 +349,7 @@ impl Connection {
             _ => Refusal {
                 error,
                 head_only: self.input.starts_with(b"HEAD "),
-                fields: None,
+                request: Box::new(self.unread_request()),
             },
         }
     }

@@ -69,7 +69,7 @@ fn answer(service: &Arc<Service>, mut connection: Box<Connection>, whole: Whole)
     let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request))).unwrap_or_else(|_| {
         handler.refuse(
             GatewayError::InternalServerError("a panic in the gateway".to_owned()),
-            None,
+            &connection.unread_request(),
         )
     });
     drop(share);

@@ -40,7 +40,7 @@ use crate::error::GatewayError;
 use crate::front::limits::{Limits, STOP_PATIENCE};
 use crate::front::service::Service;
 use crate::gateway::Gateway;
-use crate::message::{Headers, Request, Response};
+use crate::message::{Request, Response};
 use crate::metrics::FrontMetrics;
 
 /// What answers the requests of a listener: the API, or the management pages.
@@ -50,8 +50,8 @@ pub trait Handler: Send + Sync {
 
     /// The answer to what the front could not make a request of.
     ///
-    /// `fields` are those of the request, where they are known.
-    fn refuse(&self, error: GatewayError, fields: Option<&Headers>) -> Response;
+    /// `request` is what is known of it, without content.
+    fn refuse(&self, error: GatewayError, request: &Request) -> Response;
 }
 
 impl Handler for Gateway {
@@ -59,8 +59,8 @@ impl Handler for Gateway {
         Gateway::handle(self, request)
     }
 
-    fn refuse(&self, error: GatewayError, fields: Option<&Headers>) -> Response {
-        Gateway::refuse(self, error, fields)
+    fn refuse(&self, error: GatewayError, request: &Request) -> Response {
+        Gateway::refuse(self, error, request)
     }
 }
 
@@ -69,7 +69,7 @@ impl Handler for Admin {
         Admin::handle(self, request)
     }
 
-    fn refuse(&self, error: GatewayError, _: Option<&Headers>) -> Response {
+    fn refuse(&self, error: GatewayError, _: &Request) -> Response {
         error.response()
     }
 }
@@ -187,7 +187,7 @@ impl Drop for Front {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Response};
+    use crate::message::{Body, Headers, Response};
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
@@ -206,7 +206,7 @@ mod tests {
             }
         }
 
-        fn refuse(&self, error: GatewayError, _: Option<&Headers>) -> Response {
+        fn refuse(&self, error: GatewayError, _: &Request) -> Response {
             match error {
                 GatewayError::InternalServerError(_) => error.response(),
                 _ => panic!("on purpose: {error:?}"),

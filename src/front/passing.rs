@@ -108,7 +108,9 @@ fn refuse(service: &Arc<Service>, passing: Passing) -> Option<Box<Connection>> {
     drop(rest);
     let reason = "too many answers are being streamed";
     service.notices.overload(reason);
-    let response = service.handler.refuse(GatewayError::Overloaded(reason), None);
+    let response = service
+        .handler
+        .refuse(GatewayError::Overloaded(reason), &connection.unread_request());
     let answer = Reply { close: true, ..reply }.answer(response);
     let sent = exchange::send(service, &mut connection, answer.bytes, Then::Linger);
     exchange::end(service, connection, sent, Then::Linger, reply.version)

@@ -8,7 +8,7 @@ use crate::front::budget::{Budget, Class, Share};
 use crate::front::framing::Framing;
 use crate::front::head::Head;
 use crate::front::pace::Pace;
-use crate::message::{Body, Headers, MAX_BODY_LENGTH};
+use crate::message::{Body, MAX_BODY_LENGTH, Request};
 
 /// A request of which the head is here.
 #[derive(Debug)]
@@ -37,8 +37,9 @@ pub struct Refusal {
     pub error: GatewayError,
     /// The request was HEAD.
     pub head_only: bool,
-    /// The request's fields, where its head came so far: a browser wants to read the answer too.
-    pub fields: Option<Headers>,
+    /// What is known of the request: its head, where that came so far, for the log and for browsers, which want to read
+    /// the answer too.
+    pub request: Box<Request>,
 }
 
 impl Receiving {
@@ -114,16 +115,7 @@ impl Refusal {
         Refusal {
             error,
             head_only: head.request.method == "HEAD",
-            fields: Some(head.request.headers.clone()),
-        }
-    }
-
-    /// A refusal of a connection, of which nothing was read.
-    pub fn unread(error: GatewayError) -> Refusal {
-        Refusal {
-            error,
-            head_only: false,
-            fields: None,
+            request: Box::new(head.request.without_content()),
         }
     }
 }

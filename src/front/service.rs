@@ -179,7 +179,7 @@ impl Service {
         if let Some(connections) = &self.metrics.connections {
             connections.refused.add_one();
         }
-        let refusal = Refusal::unread(GatewayError::Overloaded("there are too many connections"));
+        let refusal = connection.refusal(GatewayError::Overloaded("there are too many connections"));
         if open <= most + self.limits.lingering_over_limit {
             self.refuse(connection, refusal);
         } else {
@@ -427,7 +427,7 @@ impl Service {
         if let GatewayError::Overloaded(reason) = refusal.error {
             self.notices.overload(reason);
         }
-        let response = self.handler.refuse(refusal.error, refusal.fields.as_ref());
+        let response = self.handler.refuse(refusal.error, &refusal.request);
         let reply = Reply {
             head_only: refusal.head_only,
             version: Version::Http11,

@@ -137,7 +137,10 @@ impl Shared {
         let exchange = Exchange::new(request, Arc::clone(self));
         self.metrics.queue_depth.rise();
         if let Err(Full(exchange)) = workers.submit(exchange, |exchange, _| exchange.serve()) {
-            let response = self.handler.refuse(GatewayError::Overloaded("the queue is full"), None);
+            let response = self.handler.refuse(
+                GatewayError::Overloaded("the queue is full"),
+                &exchange.unread_request(),
+            );
             // Everybody else waits for this thread, so it must not wait for this client.
             exchange.refuse(response, Duration::ZERO);
         }
@@ -230,18 +233,19 @@ impl Exchange {
         let shared = Arc::clone(&self.turn.shared);
         shared.metrics.queue_depth.fall();
         let _busy = Raised::by_one(&shared.metrics.workers_busy);
-        match self.head() {
-            Err(reason) => {
-                self.refuse(
-                    shared.handler.refuse(GatewayError::BadRequest(reason.to_owned()), None),
-                    LINGER,
-                );
+        let (error, request) = match self.head() {
+            Err(reason) => (GatewayError::BadRequest(reason.to_owned()), self.unread_request()),
+            Ok((request, Framing::Length(length))) if length > MAX_BODY_LENGTH => {
+                (GatewayError::PayloadTooLarge, request)
             }
-            Ok((_, Framing::Length(length))) if length > MAX_BODY_LENGTH => {
-                self.refuse(shared.handler.refuse(GatewayError::PayloadTooLarge, None), LINGER);
-            }
-            Ok((head, framing)) => self.answer(head, framing, &*shared.handler),
-        }
+            Ok((request, framing)) => return self.answer(request, framing, &*shared.handler),
+        };
+        self.refuse(shared.handler.refuse(error, &request), LINGER);
+    }
+
+    /// What stands for a request of which nothing is known but who sent it.
+    fn unread_request(&self) -> Request {
+        Request::unread(self.turn.peer, self.turn.shared.local)
     }
 
     /// The request but for its content, and how that is framed.

@@ -23,7 +23,7 @@ use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
 use crate::error::GatewayError;
 use crate::function::{self, Functions};
-use crate::message::{Headers, MAX_BODY_LENGTH, Method, Request, Response};
+use crate::message::{MAX_BODY_LENGTH, Method, Request, Response};
 use crate::metrics::{CacheMetrics, GatewayMetrics, Raised};
 use crate::notation::path::RequestPath;
 use crate::reload::ReloadGate;
@@ -165,15 +165,11 @@ impl Gateway {
         self.finish(&deployment, &context, &request, &found, outcome, received)
     }
 
-    /// The answer to what is no request that could be handled; `fields` are what is known of it.
-    pub fn refuse(&self, error: GatewayError, fields: Option<&Headers>) -> Response {
-        let request = Request {
-            headers: fields.cloned().unwrap_or_default(),
-            ..Request::none()
-        };
-        let context = RequestContext::begin(&self.settings.clock, &TrustedProxies::default(), &request);
+    /// The answer to what is no request that could be handled; `request` is what is known of it.
+    pub fn refuse(&self, error: GatewayError, request: &Request) -> Response {
+        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
         let deployment = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
-        self.finish(&deployment, &context, &request, &Found::default(), Err(error), 0)
+        self.finish(&deployment, &context, request, &Found::default(), Err(error), 0)
     }
 
     /// Makes the answer of an outcome, and accounts for the request.

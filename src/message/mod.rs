@@ -107,9 +107,8 @@ pub struct RequestParts {
 }
 
 impl Request {
-    /// What stands for a request that could not be read: it says nothing, and nobody sent it.
-    pub fn none() -> Request {
-        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+    /// What stands for a request that could not be read: it says nothing, but somebody sent it.
+    pub fn unread(peer: SocketAddr, local: SocketAddr) -> Request {
         Request {
             method: String::new(),
             path: String::new(),
@@ -118,8 +117,23 @@ impl Request {
             headers: Headers::new(),
             body: Body::Empty,
             head_length: 0,
-            peer: nobody,
-            local: nobody,
+            peer,
+            local,
+        }
+    }
+
+    /// The same request, without its content.
+    pub fn without_content(&self) -> Request {
+        Request {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            query: self.query.clone(),
+            version: self.version,
+            headers: self.headers.clone(),
+            body: Body::Empty,
+            head_length: self.head_length,
+            peer: self.peer,
+            local: self.local,
         }
     }
 }
