@@ -176,7 +176,8 @@ impl Over<'_> {
 
 /// Logs why the gateway answered itself. Failures of one route are logged once a second at most.
 fn report(request_id: &str, error: &GatewayError, tally: &Tally) {
-    let (status, cause) = (error.status(), error.cause().unwrap_or_default());
+    // Where there is nothing to add, the status in words.
+    let (status, cause) = (error.status(), error.cause().unwrap_or(error.message()));
     match error {
         GatewayError::InternalServerError(_) | GatewayError::ServiceUnavailable(_) => {
             let Some(left_out) = tally.failures.may_tell() else {

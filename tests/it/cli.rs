@@ -1324,7 +1324,11 @@ fn the_log_is_json_where_nobody_watches_and_text_where_it_is_asked_for() {
     assert_eq!(served.running.end().stderr, [""; 0]);
     let mut served = serve(&directory, &["--log-level", "debug"]);
     get(served.address, "/%zz");
-    served.running.complains("400");
+    served
+        .running
+        .complains(": 400 the path has a '%' without two hex digits");
+    Client::connect(served.address).send("TRACE / HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+    served.running.complains(": 404 Not Found");
 }
 
 #[test]
