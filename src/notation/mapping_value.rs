@@ -19,9 +19,10 @@
 use std::fmt;
 
 use crate::message::is_token;
-use crate::notation::context_variable::ContextVariable;
+use crate::notation::context_variable::{self, ContextVariable};
 use crate::notation::json_path::{InvalidJsonPath, JsonPath};
 use crate::notation::mapping_key::{Side, is_reserved};
+use crate::suggestion::did_you_mean;
 
 /// Most characters of a value (`R4.7`).
 pub const MAX_LENGTH: usize = 512;
@@ -102,7 +103,11 @@ impl fmt::Display for InvalidValue {
                 write!(f, "{text:?} must be the whole value; within text it is written ${{…}}")
             }
             InvalidValue::Reserved(name) => write!(f, "the header {name:?} is reserved and cannot be read"),
-            InvalidValue::Context(name) => write!(f, "there is no context variable {name:?}"),
+            InvalidValue::Context(name) => write!(
+                f,
+                "there is no context variable {name:?}{}",
+                did_you_mean(name, context_variable::NAMES)
+            ),
             InvalidValue::JsonPath(error) => error.fmt(f),
         }
     }
@@ -394,6 +399,7 @@ mod tests {
             ("$response.body[?(@.a)]", Side::Response, "a filter"),
             ("$response.path", Side::Response, "not a source"),
             ("$context.nope", Side::Request, "no context variable \"nope\""),
+            ("$context.requestid", Side::Request, "did you mean \"requestId\"?"),
             ("$context", Side::Request, "not a source"),
             ("$stageVariables.a-b", Side::Request, "not a source"),
             ("${stageVariables}", Side::Request, "not a source"),

@@ -15,6 +15,7 @@
 use std::fmt;
 
 use crate::message::Method;
+use crate::suggestion::did_you_mean;
 
 /// Most characters of a route key: a path that is longer has no room in the head of a request.
 pub const MAX_LENGTH: usize = 2048;
@@ -99,10 +100,12 @@ impl fmt::Display for InvalidRouteKey {
             InvalidRouteKey::Format => f.write_str(
                 "the route key is not formatted properly: it should be \"<HTTP METHOD> /<RESOURCE PATH>\" or \"$default\"",
             ),
-            InvalidRouteKey::Method(method) => write!(
-                f,
-                "{method:?} is not a method of a route key (GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, ANY)"
-            ),
+            InvalidRouteKey::Method(method) => {
+                let known: Vec<&str> = Method::ALL.iter().map(|method| method.as_str()).chain(["ANY"]).collect();
+                let list = known.join(", ");
+                let hint = did_you_mean(method, known);
+                write!(f, "{method:?} is not a method of a route key ({list}){hint}")
+            }
             InvalidRouteKey::Segment(segment, why) => write!(f, "the segment {segment:?} {why}"),
             InvalidRouteKey::TrailingSlash => f.write_str("the path must not end in '/'"),
             InvalidRouteKey::GreedyNotLast(segment) => write!(
@@ -275,6 +278,7 @@ mod tests {
             ("GET\t/pets", "not formatted properly"),
             ("$Default", "not formatted properly"),
             ("get /pets", "\"get\" is not a method"),
+            ("GTE /pets", "did you mean \"GET\"?"),
             ("TRACE /pets", "\"TRACE\" is not a method"),
             ("* /pets", "\"*\" is not a method"),
             (" /pets", "\"\" is not a method"),
