@@ -252,7 +252,11 @@ impl Connection {
                 .receive(&mut self.input, length, mem::replace(&mut patience, Patience::None))
             {
                 Received::Bytes(more) => count += more,
-                Received::Nothing => return Next::Wait,
+                Received::Nothing => {
+                    // An end that was told would have been seen; it was told of who had the place before.
+                    self.has_ended = false;
+                    return Next::Wait;
+                }
                 Received::End => return self.ended(),
             }
         }
