@@ -48,11 +48,16 @@ impl Receiving {
     /// The content is too long by what the head says of it.
     pub fn begin(head: Head, budget: &Arc<Budget>) -> Result<Receiving, Refusal> {
         let decoder = Decoder::new(head.framing).map_err(|error| Refusal::of(error_of(error), &head))?;
+        let mut share = budget.share(Class::Body);
+        // A small body may take its time, and its head takes more memory than it meanwhile.
+        if !share.set_apart(head.memory()) {
+            return Err(Refusal::of(no_memory(), &head));
+        }
         Ok(Receiving {
             head,
             decoder,
             content: Vec::new(),
-            share: budget.share(Class::Body),
+            share,
             pace: Pace::begin(),
         })
     }
@@ -69,7 +74,7 @@ impl Receiving {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let more = input.len().min(most.saturating_sub(self.content.len()));
         if !self.share.make_room(&mut self.content, more, most) {
-            return Err(self.refusal(GatewayError::Overloaded("the memory for messages is spent")));
+            return Err(self.refusal(no_memory()));
         }
         let taken = self
             .decoder
@@ -126,6 +131,10 @@ impl Refusal {
             fields: None,
         }
     }
+}
+
+fn no_memory() -> GatewayError {
+    GatewayError::Overloaded("the memory for messages is spent")
 }
 
 fn error_of(error: BodyError) -> GatewayError {

@@ -344,7 +344,9 @@ impl Service {
         }
     }
 
-    fn hand_over(self: &Arc<Service>, connection: Box<Connection>, whole: Whole) {
+    fn hand_over(self: &Arc<Service>, mut connection: Box<Connection>, whole: Whole) {
+        // Thousands may wait for a worker.
+        connection.shrink();
         let service = Arc::clone(self);
         self.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {

@@ -612,6 +612,32 @@ fn bodies_beyond_the_memory_are_refused_and_the_rest_goes_on() {
 }
 
 #[test]
+fn heads_whose_bodies_are_awaited_take_memory_too() {
+    let endpoint = Endpoint::telling_the_target();
+    let gateway = serve_with(&endpoint, |options| options.limits.memory = 100_000);
+    let field = "y".repeat(9_000);
+    let head = format!("POST /one HTTP/1.1\r\nHost: h\r\nX: {field}\r\nContent-Length: 2\r\n\r\n");
+    let mut first = Client::connect(gateway.address);
+    first.send(&head);
+    let mut others: Vec<Client> = Vec::new();
+    wait_until("spent", || {
+        let mut client = Client::connect(gateway.address);
+        client.send(&head);
+        let wait = Duration::from_millis(100);
+        client.stream.set_read_timeout(Some(wait)).unwrap();
+        let is_refused = client.stream.peek(&mut [0]).is_ok();
+        client.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        others.push(client);
+        is_refused
+    });
+    assert_eq!(others.pop().unwrap().answer_to("POST").status, 503);
+    assert!((3..6).contains(&others.len()), "{}", others.len());
+    for client in others.iter_mut().chain([&mut first]) {
+        assert_one(&client.send("ok").answer_to("POST"));
+    }
+}
+
+#[test]
 fn large_bodies_leave_memory_for_small_ones_and_give_way_when_they_stop() {
     let endpoint = Endpoint::telling_the_target();
     let gateway = serve_with(&endpoint, |options| options.limits.memory = 8_000_000);
