@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::front::limits::{RATE_TIME, WORTH_A_LOOK};
+use apigateway::front::limits::{NEXT_REQUEST_PATIENCE, RATE_TIME, WORTH_A_LOOK};
 use rustix::net::sockopt::set_socket_linger;
 
 use crate::operations::metrics_at;
@@ -575,6 +575,23 @@ fn a_burst_is_answered_whole_and_at_the_same_time() {
     }
     // One after the other, by the four threads that are there at first, it would take 15 s.
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_worker_waits_for_no_client_while_another_may_want_it() {
+    let endpoint = Endpoint::telling_the_target();
+    let gateway = serve_with(&endpoint, |options| options.workers = number(1));
+    let mut clients: Vec<Client> = (0..2).map(|_| Client::connect(gateway.address)).collect();
+    let turn = |client: &mut Client| {
+        let start = Instant::now();
+        assert_one(&client.send(GET).answer_to("GET"));
+        start.elapsed()
+    };
+    // The worker has just answered the other one, and would wait for its next request.
+    let mut turns: Vec<Duration> = (0..200).map(|round| turn(&mut clients[round % 2])).collect();
+    turns.sort();
+    // Most, on a machine that has much else to do.
+    assert!(turns[50] < NEXT_REQUEST_PATIENCE / 2, "{turns:?}");
 }
 
 #[test]
