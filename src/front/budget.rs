@@ -41,7 +41,10 @@ struct Pool {
 pub struct Share {
     budget: Arc<Budget>,
     class: Class,
+    /// Bytes that it has, for whatever they are.
     held: usize,
+    /// How many of them are not for a buffer, see [`Share::set_apart`].
+    apart: usize,
 }
 
 impl Pool {
@@ -90,6 +93,7 @@ impl Budget {
             budget: Arc::clone(self),
             class,
             held: 0,
+            apart: 0,
         }
     }
 
@@ -117,6 +121,14 @@ impl Share {
         self.held
     }
 
+    /// Takes so many bytes that are not a buffer's, before all others; tells whether the budget has them.
+    #[must_use]
+    pub fn set_apart(&mut self, bytes: usize) -> bool {
+        let is_had = self.resize(bytes);
+        self.apart = self.held;
+        is_had
+    }
+
     /// Makes room for `more` bytes behind those that are in the buffer, which grows by doubling, but not past `most`
     /// without need, and by as little as it may when the budget is nearly spent. Tells whether the budget has them; if
     /// not, nothing has changed.
@@ -125,10 +137,10 @@ impl Share {
         let needed = buffer.len() + more;
         if needed > buffer.capacity() {
             let doubled = needed.max((buffer.capacity() * 2).min(most));
-            if !self.resize(doubled) && !self.resize(needed) {
+            if !self.resize(self.apart + doubled) && !self.resize(self.apart + needed) {
                 return false;
             }
-            buffer.reserve_exact(self.held - buffer.len());
+            buffer.reserve_exact(self.held - self.apart - buffer.len());
         }
         true
     }
@@ -221,6 +233,22 @@ mod tests {
         assert!(answer.resize(2 * M));
         assert!(!budget.is_scarce(Class::Answer));
         drop((answer, small));
+        assert_eq!(held(&budget), [0; 4]);
+    }
+
+    #[test]
+    fn what_is_set_apart_is_no_room_for_a_buffer() {
+        let budget = Budget::of(1_000);
+        let mut share = budget.share(Class::Body);
+        assert!(!share.set_apart(1_001));
+        assert!(share.set_apart(900));
+        let mut buffer = Vec::new();
+        assert!(share.make_room(&mut buffer, 40, 300));
+        buffer.resize(40, 0);
+        assert!(!share.make_room(&mut buffer, 61, 300));
+        assert!(share.make_room(&mut buffer, 60, 300));
+        assert_eq!((buffer.capacity(), share.held), (100, 1_000));
+        drop(share);
         assert_eq!(held(&budget), [0; 4]);
     }
 

@@ -195,9 +195,11 @@ impl Connection {
     pub(super) fn is_late(&self, limits: &Limits, budget: &Budget) -> bool {
         let is_too_slow = |(pace, class): (&Pace, Class)| pace.is_slow() && budget.is_scarce(class);
         let time = match self.state {
+            // It may have begun only now that it was looked at.
+            State::Head(_) => limits.head_timeout,
             State::Body(_) => limits.body_timeout,
             State::Writing(_) => limits.write_timeout,
-            _ => return true,
+            State::Idle | State::Lingering(_) => return true,
         };
         self.since.elapsed() >= time || self.rated().is_some_and(is_too_slow)
     }
@@ -254,7 +256,11 @@ impl Connection {
                 .receive(&mut self.input, length, mem::replace(&mut patience, Patience::None))
             {
                 Received::Bytes(more) => count += more,
-                Received::Nothing => return Next::Wait,
+                Received::Nothing => {
+                    // An end that was told would have been seen; it was told of who had the place before.
+                    self.has_ended = false;
+                    return Next::Wait;
+                }
                 Received::End => return self.ended(),
             }
         }
@@ -407,5 +413,35 @@ impl Connection {
         }
         self.state = State::Lingering(left);
         if left == 0 { Next::Close } else { Next::Yield }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    #[test]
+    fn a_request_that_begins_when_the_connection_was_to_end_has_its_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(local).unwrap();
+        let (stream, peer) = listener.accept().unwrap();
+        let open = Open::count(&Arc::default(), &Arc::new(FrontMetrics::default()));
+        let mut connection = Connection::new(Socket::of(stream), peer, local, open);
+        let budget = Budget::of(1_000);
+        let mut limits = Limits {
+            idle_timeout: Duration::ZERO,
+            ..Limits::default()
+        };
+        assert!(connection.is_late(&limits, &budget));
+        client.write_all(b"GET").unwrap();
+        assert!(matches!(connection.read_request(&budget, Patience::Moment), Next::Wait));
+        assert!(matches!(connection.state, State::Head(_)));
+        assert!(!connection.is_late(&limits, &budget));
+        limits.head_timeout = Duration::ZERO;
+        assert!(connection.is_late(&limits, &budget));
     }
 }

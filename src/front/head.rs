@@ -20,6 +20,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// Bytes of memory that it takes, about: its text, the target once more, and where each field stands.
+    pub fn memory(&self) -> usize {
+        2 * self.request.head_length
+    }
+
     /// Whether the client wants to go on with the connection (RFC 9112 §9.3).
     pub fn keeps_connection(&self) -> bool {
         let headers = &self.request.headers;

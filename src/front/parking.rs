@@ -69,9 +69,18 @@ struct Lot {
 struct Place {
     /// None while the connection is away.
     parked: Option<Parked>,
-    /// Something has happened while it was away.
-    is_ready: bool,
+    /// What has happened while it was away.
+    note: Option<Happened>,
     scheduled: Option<Instant>,
+}
+
+/// What has happened to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Happened {
+    /// There may be more to read, or room to write.
+    Something,
+    /// No more comes behind what is here. That is told once.
+    End,
 }
 
 #[derive(Debug)]
@@ -114,7 +123,8 @@ impl Parking {
         let mut lot = self.0.lot();
         let place = match &mut connection.seat {
             Some(seat) => {
-                if lot.take_note(seat.place) {
+                if let Some(happened) = lot.take_note(seat.place) {
+                    connection.has_ended |= happened == Happened::End;
                     return Ok(Some(connection));
                 }
                 if is_afresh || seat.interest != interest {
@@ -144,9 +154,10 @@ impl Parking {
         Ok(None)
     }
 
-    /// Ends the watching of a connection that goes on to be used.
+    /// Ends the watching of a connection that goes on to be used; only then is its place another's.
     pub(super) fn leave(&self, connection: &mut Connection) {
-        if connection.seat.take().is_some() {
+        let seat = connection.seat.take();
+        if seat.is_some() {
             let descriptor = connection.socket.descriptor();
             let _ = self.0.registry.deregister(&mut SourceFd(&descriptor));
         }
@@ -178,9 +189,10 @@ impl Parking {
         let mut lot = self.0.lot();
         lot.asleep_until = None;
         for event in &watch.events {
-            if let Some(mut connection) = lot.take(event.token().0) {
-                // The end of what the client sends is told once, perhaps with bytes before it.
-                connection.has_ended |= event.is_read_closed() || event.is_error();
+            let is_end = event.is_read_closed() || event.is_error();
+            let happened = if is_end { Happened::End } else { Happened::Something };
+            if let Some(mut connection) = lot.take(event.token().0, happened) {
+                connection.has_ended |= is_end;
                 woken.push(Woken {
                     connection,
                     is_expired: false,
@@ -265,21 +277,20 @@ impl Lot {
     }
 
     /// Takes out the connection of a place where something has happened; where it is away, that is noted.
-    fn take(&mut self, place: usize) -> Option<Box<Connection>> {
+    fn take(&mut self, place: usize, happened: Happened) -> Option<Box<Connection>> {
         let place = self.places.get_mut(place)?;
         match place.parked.take() {
             Some(parked) => Some(parked.connection),
             None => {
-                place.is_ready = true;
+                place.note = place.note.max(Some(happened));
                 None
             }
         }
     }
 
-    /// Whether something has happened while the connection was away; it is forgotten.
-    fn take_note(&mut self, place: usize) -> bool {
-        let place = self.places.get_mut(place);
-        place.is_some_and(|place| std::mem::take(&mut place.is_ready))
+    /// What has happened while the connection was away; it is forgotten.
+    fn take_note(&mut self, place: usize) -> Option<Happened> {
+        self.places.get_mut(place)?.note.take()
     }
 
     /// Takes out a connection whose deadline has passed.
@@ -305,11 +316,8 @@ impl Lot {
 
     /// Frees the place of a connection that is away, for good.
     fn vacate(&mut self, place: usize) {
-        if let Some(Place {
-            scheduled, is_ready, ..
-        }) = self.places.get_mut(place)
-        {
-            *is_ready = false;
+        if let Some(Place { scheduled, note, .. }) = self.places.get_mut(place) {
+            *note = None;
             if let Some(at) = scheduled.take() {
                 self.schedule.remove(&(at, place));
             }
@@ -332,7 +340,7 @@ mod tests {
     use crate::front::socket::Socket;
     use crate::metrics::FrontMetrics;
     use std::io::Write;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{Shutdown, TcpListener, TcpStream};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -377,6 +385,20 @@ mod tests {
         assert!(parking.put(connection, later(), false).unwrap().is_none());
         drop(client);
         assert!(one(&parking, &mut watch).connection.has_ended);
+    }
+
+    #[test]
+    fn an_end_that_comes_while_a_connection_is_away_is_not_lost() {
+        let (parking, mut watch) = Parking::new().unwrap();
+        let (connection, mut client) = connection();
+        assert!(parking.put(connection, later(), false).unwrap().is_none());
+        client.write_all(b"a").unwrap();
+        let Woken { connection, .. } = one(&parking, &mut watch);
+        client.shutdown(Shutdown::Write).unwrap();
+        assert!(wait(&parking, &mut watch, PATIENCE).is_empty());
+        // Who reads the byte sees no end, and is not told of it again.
+        let back = parking.put(connection, later(), false).unwrap();
+        assert!(back.is_some_and(|connection| connection.has_ended));
     }
 
     #[test]

@@ -49,11 +49,16 @@ impl Receiving {
     /// The content is too long by what the head says of it.
     pub fn begin(head: Head, budget: &Arc<Budget>) -> Result<Receiving, Refusal> {
         let decoder = Decoder::new(head.framing).map_err(|error| Refusal::of(error_of(error), &head))?;
+        let mut share = budget.share(Class::Body);
+        // A small body may take its time, and its head takes more memory than it meanwhile.
+        if !share.set_apart(head.memory()) {
+            return Err(Refusal::of(no_memory(), &head));
+        }
         Ok(Receiving {
             head,
             decoder,
             content: Vec::new(),
-            share: budget.share(Class::Body),
+            share,
             pace: Pace::begin(),
         })
     }
@@ -70,7 +75,7 @@ impl Receiving {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let more = input.len().min(most.saturating_sub(self.content.len()));
         if !self.share.make_room(&mut self.content, more, most) {
-            return Err(self.refusal(GatewayError::Overloaded("the memory for messages is spent")));
+            return Err(self.refusal(no_memory()));
         }
         let taken = self
             .decoder
@@ -118,6 +123,10 @@ impl Refusal {
             request: Box::new(head.request.without_content()),
         }
     }
+}
+
+fn no_memory() -> GatewayError {
+    GatewayError::Overloaded("the memory for messages is spent")
 }
 
 fn error_of(error: BodyError) -> GatewayError {

@@ -59,6 +59,8 @@ pub(super) struct Service {
     turns: Turns<Passing>,
     /// Open connections.
     open: Arc<AtomicUsize>,
+    /// So many are few: never more than workers, so that none waits while another connection wants it.
+    few: usize,
     /// What is told of connections and answers that fail.
     pub(super) notices: Notices,
     /// What is counted for whoever looks on.
@@ -97,6 +99,7 @@ impl Service {
             parking,
             turns: turns(most_workers.get()),
             open: Arc::default(),
+            few: most_workers.get().min(FEW_CONNECTIONS),
             notices: Notices::new(&metrics),
             metrics,
             streams: Arc::default(),
@@ -211,7 +214,7 @@ impl Service {
     /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
     /// another thread, and is done while there are so few connections that a worker has nothing better to do.
     pub(super) fn waits_itself(&self, connection: &mut Connection) -> bool {
-        let is_of_use = self.open() <= FEW_CONNECTIONS && !self.workers.has_waiting();
+        let is_of_use = self.open() <= self.few && !self.workers.has_waiting();
         if is_of_use {
             self.parking.leave(connection);
         }
@@ -344,7 +347,9 @@ impl Service {
         }
     }
 
-    fn hand_over(self: &Arc<Service>, connection: Box<Connection>, whole: Whole) {
+    fn hand_over(self: &Arc<Service>, mut connection: Box<Connection>, whole: Whole) {
+        // Thousands may wait for a worker.
+        connection.shrink();
         let service = Arc::clone(self);
         self.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {

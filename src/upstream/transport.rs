@@ -124,6 +124,7 @@ impl Connector<()> for GatewayConnector {
             handed_on: 0,
             is_at_rest: false,
             is_early: false,
+            is_reset: false,
         }))
     }
 }
@@ -150,6 +151,8 @@ pub(super) struct Connection {
     /// The upstream has refused the request, or gone, before all of it was sent. What is left of it is not sent any
     /// more, and the connection is of no use afterwards.
     is_early: bool,
+    /// It has been reset meanwhile, which the system tells once: the end that is read afterwards is none of the answer.
+    is_reset: bool,
 }
 
 enum Stream {
@@ -229,6 +232,8 @@ impl Connection {
             // Who takes no more of a request may have said why before; the read that follows will tell.
             Err(error) if is_begun && is_gone(&error) => {
                 self.is_early = true;
+                // Who had ended its side before breaks the pipe.
+                self.is_reset = error.kind() != io::ErrorKind::BrokenPipe;
                 Ok(())
             }
             Err(error) => Err(self.broken(error)),
@@ -283,7 +288,10 @@ impl Transport for Connection {
         };
         let mut amount = read.map_err(|error| self.broken(error))?;
         if amount == 0 {
-            return Ok(false);
+            return match self.is_reset {
+                true => Err(self.broken(io::ErrorKind::ConnectionReset.into())),
+                false => Ok(false),
+            };
         }
         self.sent = 0;
         let exchange = &self.stream.socket().exchange;

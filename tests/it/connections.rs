@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::front::limits::{RATE_TIME, WORTH_A_LOOK};
+use apigateway::front::limits::{NEXT_REQUEST_PATIENCE, RATE_TIME, WORTH_A_LOOK};
 use rustix::net::sockopt::set_socket_linger;
 
 use crate::operations::metrics_at;
@@ -578,6 +578,23 @@ fn a_burst_is_answered_whole_and_at_the_same_time() {
 }
 
 #[test]
+fn a_worker_waits_for_no_client_while_another_may_want_it() {
+    let endpoint = Endpoint::telling_the_target();
+    let gateway = serve_with(&endpoint, |options| options.workers = number(1));
+    let mut clients: Vec<Client> = (0..2).map(|_| Client::connect(gateway.address)).collect();
+    let turn = |client: &mut Client| {
+        let start = Instant::now();
+        assert_one(&client.send(GET).answer_to("GET"));
+        start.elapsed()
+    };
+    // The worker has just answered the other one, and would wait for its next request.
+    let mut turns: Vec<Duration> = (0..200).map(|round| turn(&mut clients[round % 2])).collect();
+    turns.sort();
+    // Most, on a machine that has much else to do.
+    assert!(turns[50] < NEXT_REQUEST_PATIENCE / 2, "{turns:?}");
+}
+
+#[test]
 fn bodies_beyond_the_memory_are_refused_and_the_rest_goes_on() {
     let endpoint = Endpoint::telling_the_target();
     let gateway = serve_with(&endpoint, |options| options.limits.memory = 1_600_000);
@@ -609,6 +626,32 @@ fn bodies_beyond_the_memory_are_refused_and_the_rest_goes_on() {
         let _ = client.stream.write_all(&content(900_000));
         client.answer_to("POST").status == 200
     });
+}
+
+#[test]
+fn heads_whose_bodies_are_awaited_take_memory_too() {
+    let endpoint = Endpoint::telling_the_target();
+    let gateway = serve_with(&endpoint, |options| options.limits.memory = 100_000);
+    let field = "y".repeat(9_000);
+    let head = format!("POST /one HTTP/1.1\r\nHost: h\r\nX: {field}\r\nContent-Length: 2\r\n\r\n");
+    let mut first = Client::connect(gateway.address);
+    first.send(&head);
+    let mut others: Vec<Client> = Vec::new();
+    wait_until("spent", || {
+        let mut client = Client::connect(gateway.address);
+        client.send(&head);
+        let wait = Duration::from_millis(100);
+        client.stream.set_read_timeout(Some(wait)).unwrap();
+        let is_refused = client.stream.peek(&mut [0]).is_ok();
+        client.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        others.push(client);
+        is_refused
+    });
+    assert_eq!(others.pop().unwrap().answer_to("POST").status, 503);
+    assert!((3..6).contains(&others.len()), "{}", others.len());
+    for client in others.iter_mut().chain([&mut first]) {
+        assert_one(&client.send("ok").answer_to("POST"));
+    }
 }
 
 #[test]

@@ -1038,6 +1038,37 @@ fn an_answer_that_comes_while_the_request_is_sent() {
     }
 }
 
+/// The end of an answer without a length is the end of its connection, but not a reset, however the gateway learns of it.
+#[test]
+fn an_answer_that_is_reset_while_the_request_is_sent_is_not_whole() {
+    const LENGTH: usize = 8 * MEGABYTE;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut part = vec![0; 65536];
+            stream.read_exact(&mut part).unwrap();
+            let answer = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &content(100_000)].concat();
+            stream.write_all(&answer).unwrap();
+            // So long that the gateway has taken in the answer.
+            for _ in 0..LENGTH / part.len() / 2 {
+                stream.read_exact(&mut part).unwrap();
+            }
+            crate::support::endpoint::reset(&stream);
+        }
+    });
+    let endpoint = Endpoint::ok();
+    let gateway = Gateway::serve(&files(&format!("http://{address}/fault"), 15_000, endpoint.address));
+    for _ in 0..5 {
+        let mut client = Client::connect(gateway.address);
+        let head = format!("POST /fault HTTP/1.1\r\nHost: gw.test\r\nContent-Length: {LENGTH}\r\n\r\n");
+        client.send([head.as_bytes(), &vec![b'x'; LENGTH]].concat());
+        check(&RefusedOrCut(&[503]), &client.answer_to("POST")).unwrap();
+    }
+    check_next(&gateway).unwrap();
+}
+
 /// An upstream that answers while it reads gets the whole request, and its answer passes whole.
 #[test]
 fn an_upstream_may_answer_while_it_reads() {
