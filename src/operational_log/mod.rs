@@ -1,6 +1,6 @@
 //! The operational log: one line a message on stderr, as text or as JSON, written by a thread of its own.
 //!
-//! Whoever reads stderr may stop, and then nothing here may: who logs puts its line into a [`queue`] and goes on.
+//! Whoever reads stderr may stop, and then nothing here may: who logs puts its line into a `queue` and goes on.
 
 mod queue;
 mod sparing;
