@@ -588,10 +588,9 @@ fn a_worker_waits_for_no_client_while_another_may_want_it() {
         start.elapsed()
     };
     // The worker has just answered the other one, and would wait for its next request.
-    let mut turns: Vec<Duration> = (0..200).map(|round| turn(&mut clients[round % 2])).collect();
-    turns.sort();
-    // Most, on a machine that has much else to do.
-    assert!(turns[50] < NEXT_REQUEST_PATIENCE / 2, "{turns:?}");
+    // The machine may have much else to do, but not always.
+    let mut rounds = (0..5).map(|_| (0..100).map(|round| turn(&mut clients[round % 2])).sum::<Duration>());
+    assert!(rounds.any(|time| time < 100 * NEXT_REQUEST_PATIENCE / 2));
 }
 
 #[test]
