@@ -27,17 +27,17 @@ pub struct Found<'d> {
     pub route: Option<Arc<Route>>,
     /// Who asks.
     pub caller: Caller,
-    /// What the integration answered, if it did.
+    /// What came of the integration, if it was asked.
     pub integration: Option<Arrived>,
 }
 
-/// What is kept of an integration's answer.
+/// What is kept of an integration's answer, or of its failure.
 #[derive(Debug)]
 pub struct Arrived {
-    /// Its status.
-    pub status: u16,
+    /// Its status, if it answered.
+    pub status: Option<u16>,
     /// That of a function's invocation; else the same.
-    pub service_status: u16,
+    pub service_status: Option<u16>,
     /// How long it was waited for.
     pub latency: Duration,
     /// See [`Books::request_ids`].

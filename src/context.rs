@@ -191,13 +191,13 @@ impl Caller {
     }
 }
 
-/// What an integration's answer adds to the context.
+/// What an integration's answer, or its failure, adds to the context.
 #[derive(Clone, Copy, Debug)]
 pub struct IntegrationOutcome<'a> {
     /// `$context.integration.status`, before any mapping.
-    pub status: u16,
+    pub status: Option<u16>,
     /// `$context.integrationStatus`: for a function, that of its invocation.
-    pub service_status: u16,
+    pub service_status: Option<u16>,
     /// All fields of that answer.
     pub service_headers: &'a Headers,
     /// `$context.integration.latency`.
@@ -273,8 +273,8 @@ impl<'a> ContextValues<'a> {
                 Some(owned(millis(context.began.elapsed().max(integration.latency))))
             }
             Variable::Status if self.answer.is_some() => self.answer.map(|answer| owned(answer.status)),
-            Variable::Status | Variable::IntegrationStatus => Some(owned(self.integration?.status)),
-            Variable::IntegrationServiceStatus => Some(owned(self.integration?.service_status)),
+            Variable::Status | Variable::IntegrationStatus => self.integration?.status.map(owned),
+            Variable::IntegrationServiceStatus => self.integration?.service_status.map(owned),
             Variable::IntegrationLatency => Some(owned(millis(self.integration?.latency))),
             Variable::ResponseLength if self.answer.is_some() => self.answer?.length.map(owned),
             Variable::ResponseLength => self.integration?.length.map(owned),

@@ -79,7 +79,7 @@ fn routes(page: &mut Exposition, tallies: &[Arc<Tally>]) {
     );
     histogram(
         "apigateway_integration_latency_seconds",
-        "AWS's IntegrationLatency: from the sending of a request to the head of the integration's answer.",
+        "AWS's IntegrationLatency: from the sending of a request to the head of the integration's answer, or its failure.",
         |tally| &tally.metrics.integration_latency,
     );
 }

@@ -1,10 +1,12 @@
 //! From the chosen route to its integration and back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::account::{Arrived, Found};
 use crate::context::{Caller, ContextValues, IntegrationOutcome, RequestContext};
-use crate::deployment::integration::Kind;
+use crate::deployment::http_proxy::HttpProxy;
+use crate::deployment::integration::{Integration, Kind};
+use crate::deployment::lambda_proxy::LambdaProxy;
 use crate::error::GatewayError;
 use crate::gateway::{Gateway, Selected};
 use crate::integration::{headers, http_proxy, lambda_proxy};
@@ -39,64 +41,41 @@ impl Gateway {
             mapping if mapping.is_empty() => None,
             mapping => Some(MappedRequest::read(mapping, &sources, &mut body)?),
         };
-        let sent = Instant::now();
-        let answer = match &integration.kind {
+        let asked = match &integration.kind {
             Kind::HttpProxy(proxy) => {
                 let mut parts = http_proxy::parts(context, proxy, route, path, request)?;
                 map(mapped, &mut parts)?;
-                let request = http_proxy::request(proxy, *method, parts, body, integration.timeout);
-                let answer = self.upstream.send(request);
-                Answer::of_endpoint(
-                    answer.map_err(|error| refusal(error, &integration.file, proxy.uri.authority()))?,
-                    *method,
-                )
+                self.ask_endpoint(proxy, integration, *method, parts, body)
             }
             Kind::LambdaProxy(proxy) => {
                 let body = whole(body)?;
                 let mut parts = lambda_proxy::parts(context, request, body.len());
                 map(mapped, &mut parts)?;
                 let event = lambda_proxy::event(proxy, &selected.event_source(&values, &parts, &body))?;
-                let failure = |cause: String| format!("{}: {}: {cause}", integration.file, proxy.arn);
-                let trace_id = parts.headers.get("x-amzn-trace-id").unwrap_or_default();
-                let invoked = self.invoke(&proxy.function, &proxy.arn, event, trace_id, integration.timeout);
-                let invoked = invoked.map_err(|error| {
-                    let cause = failure(error.to_string());
-                    match error {
-                        InvocationError::TimedOut(_) | InvocationError::Throttled => {
-                            GatewayError::ServiceUnavailable(cause)
-                        }
-                        InvocationError::Function(..) | InvocationError::Failed(_) => {
-                            GatewayError::InternalServerError(cause)
-                        }
-                    }
-                })?;
-                let response = lambda_proxy::response(proxy, invoked.payload);
-                let response = response.map_err(|error| GatewayError::InternalServerError(failure(error.0)))?;
-                Answer {
-                    fields: response.headers.clone(),
-                    response,
-                    service: Some((invoked.status, invoked.headers)),
-                }
+                self.ask_function(proxy, integration, event, &parts)
             }
         };
         let Answer {
             fields,
             service,
             mut response,
-        } = answer;
-        let latency = sent.elapsed();
+            latency,
+        } = asked.map_err(|unanswered| {
+            found.integration = Some(unanswered.arrived);
+            unanswered.error
+        })?;
         let service_status = service.as_ref().map_or(response.status, |(status, _)| *status);
         let service_headers = service.as_ref().map_or(&fields, |(_, headers)| headers);
         found.integration = Some(Arrived {
-            status: response.status,
-            service_status,
+            status: Some(response.status),
+            service_status: Some(service_status),
             latency,
             headers: self.books.request_ids(service_headers),
         });
         if let Some(mapping) = integration.response_mappings.get(&response.status) {
             values.integration = Some(IntegrationOutcome {
-                status: response.status,
-                service_status,
+                status: Some(response.status),
+                service_status: Some(service_status),
                 service_headers,
                 latency,
                 length: response.body.length(),
@@ -109,6 +88,64 @@ impl Gateway {
 }
 
 impl Gateway {
+    fn ask_endpoint(
+        &self,
+        proxy: &HttpProxy,
+        integration: &Integration,
+        method: Method,
+        parts: RequestParts,
+        body: Body,
+    ) -> Result<Answer, Unanswered> {
+        let request = http_proxy::request(proxy, method, parts, body, integration.timeout);
+        let sent = Instant::now();
+        match self.upstream.send(request) {
+            Ok(answer) => Ok(Answer::of_endpoint(answer, method, sent.elapsed())),
+            Err(error) => {
+                let error = refusal(error, &integration.file, proxy.uri.authority());
+                Err(Unanswered::after(sent.elapsed(), None, error))
+            }
+        }
+    }
+
+    fn ask_function(
+        &self,
+        proxy: &LambdaProxy,
+        integration: &Integration,
+        event: Vec<u8>,
+        parts: &RequestParts,
+    ) -> Result<Answer, Unanswered> {
+        let failure = |cause: &str| format!("{}: {}: {cause}", integration.file, proxy.arn);
+        let trace_id = parts.headers.get("x-amzn-trace-id").unwrap_or_default();
+        let sent = Instant::now();
+        let invoked = self.invoke(&proxy.function, &proxy.arn, event, trace_id, integration.timeout);
+        let latency = sent.elapsed();
+        let invoked = invoked.map_err(|error| {
+            let cause = failure(&error.to_string());
+            match error {
+                InvocationError::TimedOut(_) | InvocationError::Throttled => {
+                    Unanswered::after(latency, None, GatewayError::ServiceUnavailable(cause))
+                }
+                // The function is at fault, its invocation is not.
+                InvocationError::Function(..) => {
+                    Unanswered::after(latency, Some(200), GatewayError::InternalServerError(cause))
+                }
+                InvocationError::Failed(_) => {
+                    Unanswered::after(latency, None, GatewayError::InternalServerError(cause))
+                }
+            }
+        })?;
+        let response = lambda_proxy::response(proxy, invoked.payload).map_err(|error| {
+            let error = GatewayError::InternalServerError(failure(&error.0));
+            Unanswered::after(latency, Some(invoked.status), error)
+        })?;
+        Ok(Answer {
+            fields: response.headers.clone(),
+            response,
+            service: Some((invoked.status, invoked.headers)),
+            latency,
+        })
+    }
+
     /// What `$context` can be asked once a route is selected.
     pub(super) fn values<'a>(
         &'a self,
@@ -156,10 +193,31 @@ struct Answer {
     /// Status and fields of what stands before a function.
     service: Option<(u16, Headers)>,
     response: Response,
+    /// How long it was waited for.
+    latency: Duration,
+}
+
+/// An integration that gave no answer to pass on.
+struct Unanswered {
+    error: GatewayError,
+    /// What there is to tell of it all the same.
+    arrived: Arrived,
+}
+
+impl Unanswered {
+    fn after(latency: Duration, service_status: Option<u16>, error: GatewayError) -> Unanswered {
+        let arrived = Arrived {
+            status: None,
+            service_status,
+            latency,
+            headers: Headers::new(),
+        };
+        Unanswered { error, arrived }
+    }
 }
 
 impl Answer {
-    fn of_endpoint(answer: IntegrationResponse, method: Method) -> Answer {
+    fn of_endpoint(answer: IntegrationResponse, method: Method, latency: Duration) -> Answer {
         Answer {
             response: Response {
                 status: answer.status,
@@ -168,6 +226,7 @@ impl Answer {
             },
             fields: answer.headers,
             service: None,
+            latency,
         }
     }
 }

@@ -137,7 +137,7 @@ pub struct RouteMetrics {
     pub server_errors: Counter,
     /// `Latency`: from a request's coming to its answer's end.
     pub latency: Histogram,
-    /// `IntegrationLatency`: from a request's sending to the head of the integration's answer.
+    /// `IntegrationLatency`: from a request's sending to the head of the integration's answer, or its failure.
     pub integration_latency: Histogram,
     /// `DataProcessed`: bytes of content, both ways.
     pub data_processed: Counter,

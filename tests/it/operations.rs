@@ -425,6 +425,11 @@ fn requests_are_counted_by_stage_and_route() {
         ("apigateway_requests_total{stage=\"v1\",route=\"-\"}", 1.0),
         ("apigateway_requests_total{stage=\"-\",route=\"-\"}", 1.0),
         ("apigateway_5xx_total{stage=\"v2\",route=\"GET /c\"}", 1.0),
+        // What fails was waited for too.
+        (
+            "apigateway_integration_latency_seconds_count{stage=\"v2\",route=\"GET /c\"}",
+            1.0,
+        ),
         (
             "apigateway_latency_seconds_bucket{stage=\"v1\",route=\"POST /b\",le=\"+Inf\"}",
             3.0,
