@@ -1,8 +1,8 @@
 //! The account of a request that is over: its line in the access log, and its counters.
 //!
-//! An answer whose content is still on its way is over when its content is, so it takes its account along.
+//! An answer whose content is still on its way is over when the client has it, so it takes its account along.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::deployment::routes::Route;
 use crate::deployment::stage::Stage;
 use crate::deployment::tally::{Tallies, Tally};
 use crate::error::GatewayError;
-use crate::message::{Body, Headers, Request, Response, Stream};
+use crate::message::{Body, Headers, Receipt, Request, Response};
 use crate::notation::context_variable::ContextVariable as Variable;
 use crate::notation::log_format::LogFormat;
 
@@ -208,31 +208,19 @@ struct Account {
 }
 
 impl Account {
-    /// Closes it, now or when the content has ended; `head_only` sends none of it.
+    /// Closes it, now or when the content has been sent; `head_only` sends none of it.
     fn of(self, mut response: Response, head_only: bool) -> Response {
-        response.body = match response.body {
-            Body::Stream(Stream { length, reader }) => {
-                let counted = Counted {
-                    reader,
+        match &mut response.body {
+            Body::Stream(stream) => {
+                stream.receipt = Some(Box::new(Counted {
                     sent: 0,
                     failure: None,
                     account: Some(self),
-                };
-                Body::Stream(Stream {
-                    length,
-                    reader: Box::new(counted),
-                })
+                }));
             }
-            whole => {
-                let sent = if head_only {
-                    0
-                } else {
-                    whole.length().unwrap_or_default()
-                };
-                self.close(sent, None);
-                whole
-            }
-        };
+            _ if head_only => self.close(0, None),
+            whole => self.close(whole.length().unwrap_or_default(), None),
+        }
         response
     }
 
@@ -253,21 +241,28 @@ impl Account {
     }
 }
 
-/// Content that is counted as it is sent. Where the client goes away, it is dropped before its end.
+/// Counts content as it is sent. Where the client goes away, that is less than all.
 struct Counted {
-    reader: Box<dyn Read + Send>,
     sent: u64,
     failure: Option<String>,
     account: Option<Account>,
 }
 
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer).inspect_err(|error| {
-            self.failure.get_or_insert_with(|| error.to_string());
-        })?;
-        self.sent += count as u64;
-        Ok(count)
+impl Receipt for Counted {
+    fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    fn not_taken(&mut self, bytes: u64) {
+        self.sent = self.sent.saturating_sub(bytes);
+    }
+
+    fn broke_off(&mut self, error: &io::Error) {
+        self.failure.get_or_insert_with(|| error.to_string());
+    }
+
+    fn replaced(&mut self) {
+        self.account = None;
     }
 }
 

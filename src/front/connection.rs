@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::GatewayError;
-use crate::front::budget::{Budget, Class, Share};
+use crate::front::budget::{Budget, Class};
 use crate::front::framing::Framing;
 use crate::front::head::{self, Head, Scanner};
 use crate::front::limits::{
@@ -16,9 +16,9 @@ use crate::front::limits::{
 };
 use crate::front::pace::Pace;
 use crate::front::parking::Seat;
-use crate::front::pieces::Pieces;
 use crate::front::receiving::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Received, Socket};
+use crate::front::unsent::{Then, Unsent, Written};
 use crate::message::Request;
 use crate::metrics::FrontMetrics;
 
@@ -61,48 +61,6 @@ pub(super) enum State {
     Writing(Unsent),
     /// That the client has read its last answer, and ends its side; so many bytes of what it still sends are discarded.
     Lingering(usize),
-}
-
-/// The end of an answer that the client has not taken yet.
-#[derive(Debug)]
-pub(super) struct Unsent {
-    pieces: Pieces,
-    then: Then,
-    /// What it takes of the budget.
-    share: Share,
-    pace: Pace,
-}
-
-impl Unsent {
-    pub(super) fn new(pieces: Pieces, then: Then, share: Share) -> Unsent {
-        Unsent {
-            pieces,
-            then,
-            share,
-            pace: Pace::begin(),
-        }
-    }
-}
-
-/// How far the rest of an answer got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    /// All of it is sent.
-    All(Then),
-    /// As much as one client gets before the others have their turn; it would take more.
-    Turn,
-    /// What the client took, which may be nothing.
-    Part(usize),
-}
-
-/// What becomes of a connection after an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    /// It takes the next request.
-    Keep,
-    /// It is closed once the client has read the answer, whether the client or we asked for it: there may always be
-    /// bytes that we have not read, and they would cost the end of the answer.
-    Linger,
 }
 
 /// What is to be done with a connection.
@@ -185,7 +143,7 @@ impl Connection {
     fn rated(&self) -> Option<(&Pace, Class)> {
         let (held, pace, class) = match &self.state {
             State::Body(receiving) => (receiving.held(), receiving.pace(), Class::Body),
-            State::Writing(unsent) => (unsent.share.held(), &unsent.pace, Class::Answer),
+            State::Writing(unsent) => (unsent.held(), unsent.pace(), Class::Answer),
             _ => return None,
         };
         (held >= RATED_FROM).then_some((pace, class))
@@ -368,20 +326,11 @@ impl Connection {
         let State::Writing(unsent) = &mut self.state else {
             return Ok(Written::All(Then::Keep));
         };
-        let count = unsent.pieces.send(TURN_LENGTH, |bytes| self.socket.send_now(bytes))?;
-        // Less than before is always had.
-        let _ = unsent.share.resize(unsent.pieces.held().min(unsent.share.held()));
+        let (count, written) = unsent.write_on(&self.socket)?;
         if count > 0 {
             self.since = Instant::now();
-            unsent.pace.note(count);
         }
-        Ok(if unsent.pieces.is_empty() {
-            Written::All(unsent.then)
-        } else if count == TURN_LENGTH {
-            Written::Turn
-        } else {
-            Written::Part(count)
-        })
+        Ok(written)
     }
 
     /// Ends our side, and from now on only waits for the client to end its own.

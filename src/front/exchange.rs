@@ -6,13 +6,14 @@ use std::time::SystemTime;
 
 use crate::error::GatewayError;
 use crate::front::budget::Class;
-use crate::front::connection::{Connection, Next, State, Then, Unsent};
+use crate::front::connection::{Connection, Next, State};
 use crate::front::passing::{self, Passing};
 use crate::front::pieces::Pieces;
 use crate::front::receiving::Whole;
 use crate::front::reply::{Incomplete, Reply};
 use crate::front::service::Service;
 use crate::front::socket::Patience;
+use crate::front::unsent::{Then, Unsent};
 use crate::message::Version;
 
 /// Answers a request, and those that follow it at once; then the connection waits again.
@@ -152,7 +153,7 @@ pub(super) fn send(
     // As if it were sent once more.
     let _ = pieces.send(sent, |bytes| Ok(bytes.len()));
     if share.resize(pieces.held()) {
-        connection.enter(State::Writing(Unsent::new(pieces, then, share)));
+        connection.enter(State::Writing(Unsent::new(pieces, then, share, None)));
         return Ok(Sent::Later);
     }
     passing::wait_for_client(service, &connection.socket, &mut pieces).map(|()| Sent::Whole)

@@ -20,6 +20,7 @@ pub mod notices;
 pub mod workers;
 pub mod turns;
 mod socket;
+mod unsent;
 mod connection;
 mod parking;
 mod service;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::error::GatewayError;
 use crate::front::budget::{Class, Share};
-use crate::front::connection::{Connection, State, Then, Unsent};
+use crate::front::connection::{Connection, State};
 use crate::front::exchange::{self, Sent};
 use crate::front::limits::{LONG_ANSWER, MAX_KEPT_ANSWER, TAKING_PATIENCE, TAKING_PATIENCE_WHILE_OTHERS_WAIT};
 use crate::front::pace::Pace;
@@ -20,6 +20,7 @@ use crate::front::reply::{Incomplete, Reply, Rest};
 use crate::front::service::Service;
 use crate::front::socket::Socket;
 use crate::front::turns::Turn;
+use crate::front::unsent::{Then, Unsent};
 
 /// An answer that is being passed on.
 #[derive(Debug)]
@@ -101,10 +102,13 @@ pub(super) fn go_on(service: &Arc<Service>, passing: Passing, turn: Turn) {
 fn refuse(service: &Arc<Service>, passing: Passing) -> Option<Box<Connection>> {
     let Passing {
         mut connection,
-        rest,
+        mut rest,
         reply,
         ..
     } = passing;
+    if let Some(mut receipt) = rest.take_receipt() {
+        receipt.replaced();
+    }
     drop(rest);
     let reason = "too many answers are being streamed";
     service.notices.overload(reason);
@@ -138,10 +142,20 @@ impl Passing {
     }
 
     fn end(mut self, service: &Arc<Service>, sent: Result<Sent, Incomplete>) -> Option<Box<Connection>> {
-        if let Ok(Sent::Later) = sent {
-            let unsent = Unsent::new(self.pieces, self.then, self.share);
-            self.connection.enter(State::Writing(unsent));
+        let mut receipt = self.rest.take_receipt();
+        match &sent {
+            Ok(Sent::Whole) => {}
+            Ok(Sent::Later) => {
+                let unsent = Unsent::new(self.pieces, self.then, self.share, receipt.take());
+                self.connection.enter(State::Writing(unsent));
+            }
+            Err(_) => {
+                if let Some(receipt) = &mut receipt {
+                    receipt.not_taken(self.pieces.left() as u64);
+                }
+            }
         }
+        drop(receipt);
         // The way to the integration is free for others before the client's next request.
         drop(self.rest);
         exchange::end(service, self.connection, sent, self.then, self.reply.version)

@@ -39,6 +39,12 @@ impl Pieces {
         self.full.is_empty() && self.last.is_empty()
     }
 
+    /// Bytes that are not sent.
+    pub fn left(&self) -> usize {
+        let full: usize = self.full.iter().map(Vec::len).sum();
+        full + self.last.len() - self.sent
+    }
+
     /// Bytes of memory that they take.
     pub fn held(&self) -> usize {
         self.held

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::front::pieces::PIECE_LENGTH;
-use crate::message::{Body, Response, Stream, Version};
+use crate::message::{Body, Receipt, Response, Stream, Version};
 
 /// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
 const OWN_LENGTH: usize = 192;
@@ -219,6 +219,11 @@ impl Rest {
         }
     }
 
+    /// Who is told how much of it is sent. From now on, that is for the caller to do.
+    pub fn take_receipt(&mut self) -> Option<Box<dyn Receipt>> {
+        self.stream.receipt.take()
+    }
+
     /// Whether all of it has been read.
     pub fn is_done(&self) -> bool {
         self.is_done
@@ -230,6 +235,17 @@ impl Rest {
     /// # Errors
     /// The integration's answer broke off, or is longer than it said.
     pub fn read_into(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let read = self.read(bytes);
+        if let Some(receipt) = &mut self.stream.receipt {
+            match &read {
+                Ok(count) => receipt.sent(*count as u64),
+                Err(error) => receipt.broke_off(error),
+            }
+        }
+        read
+    }
+
+    fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let head = match self.framing {
             Framing::Chunked => CHUNK_HEAD,
             _ => 0,
@@ -299,10 +315,7 @@ mod tests {
     }
 
     fn stream(length: Option<u64>, content: &'static [u8]) -> Body {
-        Body::Stream(Stream {
-            length,
-            reader: Box::new(content),
-        })
+        Body::Stream(Stream::new(length, content))
     }
 
     #[test]

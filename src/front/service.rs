@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::GatewayError;
 use crate::front::Handler;
 use crate::front::budget::{Budget, Class};
-use crate::front::connection::{Connection, Next, Open, State, Then, Unsent, Written};
+use crate::front::connection::{Connection, Next, Open, State};
 use crate::front::exchange;
 use crate::front::limits::{LEAST_MOVING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers};
 use crate::front::notices::Notices;
@@ -23,6 +23,7 @@ use crate::front::receiving::{Refusal, Whole};
 use crate::front::reply::{Incomplete, Reply};
 use crate::front::socket::{Patience, Socket};
 use crate::front::turns::{Asked, Most, Turn, Turns};
+use crate::front::unsent::{Then, Unsent, Written};
 use crate::front::workers::{Full, Workers};
 use crate::message::Version;
 use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
@@ -420,7 +421,12 @@ impl Service {
     pub(super) fn refuse(self: &Arc<Service>, mut connection: Box<Connection>, refusal: Refusal) {
         let bytes = self.refusal_bytes(refusal);
         let share = self.budget.share(Class::Answer);
-        connection.enter(State::Writing(Unsent::new(Pieces::of(bytes), Then::Linger, share)));
+        connection.enter(State::Writing(Unsent::new(
+            Pieces::of(bytes),
+            Then::Linger,
+            share,
+            None,
+        )));
         match connection.write_on() {
             Ok(Written::All(_)) => self.linger(connection),
             Ok(Written::Turn | Written::Part(_)) => self.park(connection),

@@ -288,11 +288,8 @@ impl Exchange {
         head.body = match framing {
             Framing::Length(0) => Body::Empty,
             // A request that asks for an upgrade has all that follows as its body, so the length is kept here.
-            Framing::Length(length) => Body::Stream(Stream {
-                length: Some(length),
-                reader: Box::new(reader.take(length)),
-            }),
-            Framing::Chunked => Body::Stream(Stream { length: None, reader }),
+            Framing::Length(length) => Body::Stream(Stream::new(Some(length), reader.take(length))),
+            Framing::Chunked => Body::Stream(Stream::new(None, reader)),
         };
         let mut reply = self.reply();
         let (upgrades, closes_itself) = (asks_for_upgrade(&head.headers), reply.close);

@@ -20,6 +20,23 @@ pub struct Stream {
     pub length: Option<u64>,
     /// Where they come from. The end (`Ok(0)`) means that the content is complete, an error that it is not.
     pub reader: Box<dyn Read + Send>,
+    /// Who is told how much of it is sent, if anybody is.
+    pub receipt: Option<Box<dyn Receipt>>,
+}
+
+/// Is told how much of an answer's content is sent. When it is dropped, it knows all.
+pub trait Receipt: Send {
+    /// So many bytes more were sent.
+    fn sent(&mut self, bytes: u64);
+
+    /// So many of them were not after all, since the client did not take them.
+    fn not_taken(&mut self, bytes: u64);
+
+    /// What came of the content broke off.
+    fn broke_off(&mut self, error: &io::Error);
+
+    /// Another answer was sent in its place, which tells of itself.
+    fn replaced(&mut self);
 }
 
 impl Body {
@@ -80,7 +97,7 @@ impl Body {
             Body::Stream(Stream { length, .. }) if length.is_some_and(|length| length > limit as u64) => {
                 return Err(Unheld::TooLong);
             }
-            Body::Stream(Stream { length, reader }) => {
+            Body::Stream(Stream { length, reader, .. }) => {
                 let mut bytes = Vec::new();
                 reader
                     .take(limit as u64 + 1)
@@ -101,6 +118,15 @@ impl Body {
 }
 
 impl Stream {
+    /// Content of which nobody is told how much is sent.
+    pub fn new(length: Option<u64>, reader: impl Read + Send + 'static) -> Stream {
+        Stream {
+            length,
+            reader: Box::new(reader),
+            receipt: None,
+        }
+    }
+
     fn peek(&mut self, limit: usize) -> io::Result<Vec<u8>> {
         let mut first = Vec::new();
         (&mut self.reader).take(limit as u64).read_to_end(&mut first)?;

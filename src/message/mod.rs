@@ -8,7 +8,7 @@ mod headers;
 
 use std::net::SocketAddr;
 
-pub use crate::message::body::{Body, Stream, Unheld};
+pub use crate::message::body::{Body, Receipt, Stream, Unheld};
 pub use crate::message::headers::{Headers, InvalidField, is_token};
 
 /// Most bytes of a request's body: AWS's 10 MB (`R13.1`).

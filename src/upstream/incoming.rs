@@ -22,11 +22,8 @@ pub(super) fn receive(body: ureq::Body, is_event_stream: bool, client: Lease) ->
     let mut reader = body.into_reader();
     if is_event_stream {
         client.exchange.bound_each_wait();
-        let reader = Box::new(Incoming {
-            reader: Some(reader),
-            client,
-        });
-        return Ok(Body::Stream(Stream { length, reader }));
+        let reader = Some(reader);
+        return Ok(Body::Stream(Stream::new(length, Incoming { reader, client })));
     }
     if let Some(length) = length.filter(|length| *length <= SMALL as u64) {
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
@@ -43,8 +40,7 @@ pub(super) fn receive(body: ureq::Body, is_event_stream: bool, client: Lease) ->
         reader: Some(reader),
         client,
     };
-    let reader = Box::new(io::Cursor::new(first).chain(rest));
-    Ok(Body::Stream(Stream { length, reader }))
+    Ok(Body::Stream(Stream::new(length, io::Cursor::new(first).chain(rest))))
 }
 
 /// Content that is read while it is passed on.

@@ -45,11 +45,12 @@ impl Outgoing {
             Body::Stream(Stream {
                 length: Some(length),
                 reader,
+                ..
             }) => (
                 Content::Stream(Box::new(Guarded::new(reader, Some(length)))),
                 Some(length),
             ),
-            Body::Stream(Stream { length: None, reader }) => read_ahead(reader)?,
+            Body::Stream(Stream { reader, .. }) => read_ahead(reader)?,
         };
         Ok(Outgoing {
             content,

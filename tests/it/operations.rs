@@ -1,12 +1,15 @@
 //! What an operator sees and sets: throttles, the access log, the metrics page.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use apigateway::access_log::Destination;
 use apigateway::deployment::Deployment;
+use apigateway::server::Options;
 use apigateway::store::Store;
 use serde_json::{Value, json};
 
@@ -137,11 +140,29 @@ fn many_connections_share_a_bucket_exactly() {
 // ---- The access log ----
 
 fn logged(files: &[(&str, Value)]) -> (Gateway, std::path::PathBuf) {
+    logged_with(files, |_| {})
+}
+
+fn logged_with(files: &[(&str, Value)], change: impl FnOnce(&mut Options)) -> (Gateway, std::path::PathBuf) {
     let directory = Directory::of(files);
     let path = directory.path().join("access.log");
     let mut options = options(&directory);
     options.access_log = Destination::File(path.clone());
+    change(&mut options);
     (Gateway::start(directory, options), path)
+}
+
+/// The first line, once it is there.
+fn first_line(path: &std::path::Path) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let text = std::fs::read_to_string(path).unwrap();
+        if let Some((line, _)) = text.split_once('\n') {
+            return line.to_owned();
+        }
+        assert!(Instant::now() < until);
+        thread::yield_now();
+    }
 }
 
 fn pass_everything_with_format(endpoint: &Endpoint, format: &str) -> Vec<(&'static str, Value)> {
@@ -194,17 +215,57 @@ fn a_client_that_goes_away_is_logged_too() {
     client.send(GET);
     client.next_bytes();
     drop(client);
-    let until = Instant::now() + PATIENCE;
-    let line = loop {
-        let text = std::fs::read_to_string(&path).unwrap();
-        if let Some((line, _)) = text.split_once('\n') {
-            break line.to_owned();
-        }
-        assert!(Instant::now() < until);
-        thread::yield_now();
-    };
+    let line = first_line(&path);
     let length: u64 = line.strip_prefix("AAECAwQFBgcICQo= ").unwrap().parse().unwrap();
     assert!((1..100_000_000).contains(&length), "{length}");
+}
+
+#[test]
+fn an_answer_that_its_client_does_not_take_is_logged_as_far_as_it_was_taken() {
+    // More than the sockets between us hold, and less than is kept for a slow client.
+    const LENGTH: usize = 9_000_000;
+    let endpoint = Endpoint::start(|stream, _| {
+        use std::io::Write;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let _ = stream.write_all(&vec![b'x'; LENGTH]);
+        Next::Close
+    });
+    let (gateway, path) = logged_with(
+        &pass_everything_with_format(&endpoint, "$context.requestId $context.responseLength"),
+        |options| options.limits.write_timeout = Duration::from_secs(1),
+    );
+    let mut client = Client::connect(gateway.address);
+    client.send(GET);
+    let line = first_line(&path);
+    let length: usize = line.strip_prefix("AAECAwQFBgcICQo= ").unwrap().parse().unwrap();
+    assert!((1..LENGTH).contains(&length), "{length}");
+}
+
+#[test]
+fn a_stream_that_finds_no_worker_is_one_request() {
+    let (release, released) = channel::<()>();
+    let released = Mutex::new(released);
+    let endpoint = Endpoint::start(move |stream, _| {
+        use std::io::Write;
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let _ = stream.write_all(head.as_bytes());
+        let _ = released.lock().unwrap().recv_timeout(PATIENCE);
+        let _ = stream.write_all(b"5\r\nevent\r\n0\r\n\r\n");
+        Next::Close
+    });
+    let (gateway, path) = logged_with(
+        &pass_everything_with_format(&endpoint, "$context.requestId $context.status $context.responseLength"),
+        |options| options.workers = 2.try_into().unwrap(),
+    );
+    let mut client = Client::connect(gateway.address);
+    assert!(client.send(GET).next_bytes().starts_with(b"HTTP/1.1 200 "));
+    let refused = Client::connect(gateway.address).send(GET).answer_to("GET");
+    assert_eq!(refused.status, 503);
+    drop(release);
+    client.next_bytes();
+    let lines = lines_at_the_end(gateway, &path);
+    assert_eq!(lines, ["AAECAwQFBgcICQo= 503 33", "AAECAwQFBgcICQo= 200 5"]);
 }
 
 #[test]
