@@ -131,6 +131,9 @@ fn measure(arguments: &Arguments, directory: &Path) -> Outcome<bool> {
         println!("{} rounds of {} s\n", arguments.rounds, arguments.seconds);
     }
     println!("{}", programs::machine());
+    for gateway in gateways.iter().filter(|_| gateways.len() > 1) {
+        println!("* {} is {}", gateway.label, gateway.program.display());
+    }
     for failure in &failures {
         eprintln!("not measured: {failure}");
     }
@@ -169,7 +172,6 @@ fn gateways(named: &[PathBuf]) -> Outcome<Vec<Gateway>> {
             1 => "gateway".to_owned(),
             _ => format!("gateway {}", number + 1),
         };
-        eprintln!("{label} is {}", program.display());
         let program = program
             .canonicalize()
             .map_err(|error| format!("{}: {error}", program.display()))?;
