@@ -9,6 +9,7 @@
 )]
 
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,7 +25,7 @@ use apigateway::deployment::Deployment;
 use apigateway::deployment::integration::Kind;
 use apigateway::deployment::routes::RouteMatch;
 use apigateway::integration::http_proxy;
-use apigateway::message::{Body, Headers, Method, Request};
+use apigateway::message::{Body, Headers, Method, Request, Version};
 use apigateway::notation::path::RequestPath;
 use apigateway::parameter_mapping::{MappedRequest, RequestSources};
 use apigateway::problem::Problems;
@@ -101,7 +102,11 @@ fn request() -> Request {
         path: "/p0/pets/7".to_owned(),
         query: Some("page=2&tag=dog".to_owned()),
         headers,
-        ..Request::none()
+        version: Version::Http11,
+        body: Body::Empty,
+        head_length: 400,
+        peer: SocketAddr::from(([127, 0, 0, 1], 50_000)),
+        local: SocketAddr::from(([127, 0, 0, 1], 8_000)),
     }
 }
 

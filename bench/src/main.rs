@@ -131,8 +131,11 @@ fn measure(arguments: &Arguments, directory: &Path) -> Outcome<bool> {
         println!("{} rounds of {} s\n", arguments.rounds, arguments.seconds);
     }
     println!("{}", programs::machine());
-    for gateway in gateways.iter().filter(|_| gateways.len() > 1) {
-        println!("* {} is {}", gateway.label, gateway.program.display());
+    match arguments.bin.is_empty() {
+        true => println!("* gateway: commit {}", programs::commit()),
+        false => gateways
+            .iter()
+            .for_each(|gateway| println!("* {}: {}", gateway.label, gateway.program.display())),
     }
     for failure in &failures {
         eprintln!("not measured: {failure}");

@@ -159,28 +159,26 @@ pub fn machine() -> String {
     let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
     let versions: Vec<String> = ALL.iter().filter_map(Program::said_version).collect();
     format!(
-        "* {} cores, {model}, {:.1} GiB of memory, Linux {}\n* {}\n* {}\n* {}",
+        "* {} cores, {model}, {:.1} GiB of memory, Linux {}\n* {}\n* {}",
         cores(),
         as_f64(kilobytes) / 1024.0 / 1024.0,
         read("/proc/sys/kernel/osrelease").trim(),
         versions.join("; "),
         first_line("rustc", &["-V"]).unwrap_or_else(|| "rustc unknown".to_owned()),
-        first_line(
-            "git",
-            &[
-                "-C",
-                env!("CARGO_MANIFEST_DIR"),
-                "describe",
-                "--always",
-                "--dirty",
-                "--exclude=*"
-            ]
-        )
-        .map_or_else(
-            || "commit unknown".to_owned(),
-            |commit| format!("commit {commit} of the repository")
-        ),
     )
+}
+
+/// The commit of this repository.
+pub fn commit() -> String {
+    let arguments = [
+        "-C",
+        env!("CARGO_MANIFEST_DIR"),
+        "describe",
+        "--always",
+        "--dirty",
+        "--exclude=*",
+    ];
+    first_line("git", &arguments).unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
