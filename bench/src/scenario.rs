@@ -57,8 +57,7 @@ pub fn all() -> Vec<Scenario> {
         small("small-256", 256),
         Scenario {
             title: "POST of 16 KiB, 32 connections".to_owned(),
-            note: "The upstream answers at once and discards the body. nginx is the upstream too, and knows best how to \
-                take that; so the reference is HAProxy where it is installed.",
+            note: "The upstream answers at once and discards the body. The reference is HAProxy where it is installed.",
             path: "/post",
             body: Some(16 * 1024),
             kinds: vec![Kind::Haproxy, Kind::Nginx, Kind::Caddy, Kind::Gateway(Api::Plain)],
