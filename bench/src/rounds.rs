@@ -1,0 +1,183 @@
+//! Drives the peers of a scenario in alternation, so that what disturbs the machine disturbs all of them.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+
+use nix::sys::resource::{Resource, getrlimit};
+
+use crate::peer::{self, Gateway, Kind, Peer, Setup};
+use crate::process::as_f64;
+use crate::programs::{CADDY, HAPROXY};
+use crate::scenario::Scenario;
+use crate::upstream::Upstream;
+use crate::wrk::{self, Load, Measured};
+use crate::{Outcome, http};
+
+/// Descriptors that are needed besides those of idle connections.
+const OTHER_DESCRIPTORS: u64 = 2_000;
+
+/// How long and how often each peer is driven.
+#[derive(Clone, Copy, Debug)]
+pub struct Rounds {
+    /// Rounds, in each of which every peer is driven once.
+    pub count: usize,
+    /// Seconds of each.
+    pub seconds: u64,
+}
+
+/// One peer in one round.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// What wrk saw.
+    pub measured: Measured,
+    /// Time on a processor per request, in microseconds.
+    pub cpu: f64,
+    /// Resident memory at the end, in MiB.
+    pub memory: f64,
+}
+
+/// A row of a table: a peer in all rounds, or why it has none.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What the peer is called.
+    pub label: String,
+    /// A sample for each round.
+    pub samples: Outcome<Vec<Sample>>,
+}
+
+/// What a scenario came to.
+#[derive(Clone, Debug)]
+pub enum Table {
+    /// Rows, of which the first is the reference.
+    Rows(Vec<Row>),
+    /// It cannot be measured on this machine, and why.
+    Skipped(String),
+}
+
+struct Driven {
+    label: String,
+    peer: Outcome<Peer>,
+    idle: Vec<TcpStream>,
+    samples: Vec<Sample>,
+}
+
+/// Measures a scenario.
+///
+/// # Errors
+/// The files for it cannot be written. What fails of a single peer is in its row.
+pub fn run(
+    scenario: &Scenario,
+    rounds: Rounds,
+    gateways: &[Gateway],
+    upstream: &Upstream,
+    directory: &Path,
+) -> Outcome<Table> {
+    if let Some(reason) = too_few_descriptors(scenario.idle) {
+        return Ok(Table::Skipped(reason));
+    }
+    let directory = directory.join(scenario.name);
+    fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let script = wrk::write_script(&directory, scenario.body)?;
+    let setup = Setup {
+        directory: &directory,
+        upstream,
+        over_tls: scenario.over_tls,
+        path: scenario.path,
+    };
+    let mut all = start(scenario, gateways, &setup);
+    let token = peer::token_field(upstream);
+    let load = Load {
+        path: scenario.path,
+        connections: scenario.connections,
+        body: scenario.body,
+        field: scenario.with_token.then_some(token.as_str()),
+    };
+    for round in 0..=rounds.count {
+        let count = all.len();
+        for turn in 0..count {
+            let Some(driven) = all.get_mut((round + turn) % count) else {
+                continue;
+            };
+            eprintln!("{}: round {round} of {}, {}", scenario.name, rounds.count, driven.label);
+            // The first round is to warm up: connections, threads, the processor's frequency.
+            let seconds = if round == 0 { 1 } else { rounds.seconds };
+            driven.drive(&load, seconds, &script, round > 0);
+        }
+    }
+    Ok(Table::Rows(all.into_iter().map(Driven::into_row).collect()))
+}
+
+/// Why there cannot be so many idle connections, if so.
+fn too_few_descriptors(idle: usize) -> Option<String> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+    let needed = u64::try_from(idle).unwrap_or_default() + OTHER_DESCRIPTORS;
+    (idle > 0 && limit < needed).then(|| format!("a process may have {limit} descriptors, and {needed} are needed"))
+}
+
+fn start(scenario: &Scenario, gateways: &[Gateway], setup: &Setup<'_>) -> Vec<Driven> {
+    let mut all = Vec::new();
+    for kind in &scenario.kinds {
+        let is_here = match kind {
+            Kind::Haproxy => HAPROXY.find().is_some(),
+            Kind::Caddy => CADDY.find().is_some(),
+            _ => true,
+        };
+        let variants = match kind {
+            Kind::Gateway(_) => gateways.len(),
+            _ => 1,
+        };
+        for gateway in gateways.iter().take(if is_here { variants } else { 0 }) {
+            let mut peer = peer::start(*kind, gateway, setup);
+            let idle = match &peer {
+                Ok(peer) => http::idle_connections(peer.address, scenario.idle),
+                Err(_) => Ok(Vec::new()),
+            };
+            let idle = idle.unwrap_or_else(|error| {
+                peer = Err(error);
+                Vec::new()
+            });
+            all.push(Driven {
+                label: kind.label(gateway),
+                peer,
+                idle,
+                samples: Vec::new(),
+            });
+        }
+    }
+    all
+}
+
+impl Driven {
+    /// Drives a peer, unless something of it has failed already.
+    fn drive(&mut self, load: &Load<'_>, seconds: u64, script: &Path, counts: bool) {
+        let Ok(peer) = &self.peer else { return };
+        match sample(peer, load, seconds, script) {
+            Ok(sample) if counts => self.samples.push(sample),
+            Ok(_) => {}
+            Err(error) => self.peer = Err(error),
+        }
+        let open = http::still_open(&self.idle);
+        if open < self.idle.len() {
+            self.peer = Err(format!("{} idle connections were closed", self.idle.len() - open));
+        }
+    }
+
+    fn into_row(self) -> Row {
+        Row {
+            label: self.label,
+            samples: self.peer.map(|_| self.samples),
+        }
+    }
+}
+
+fn sample(peer: &Peer, load: &Load<'_>, seconds: u64, script: &Path) -> Outcome<Sample> {
+    let before = peer.process.usage()?;
+    let measured = wrk::drive(peer.address, load, seconds, script)?;
+    let after = peer.process.usage()?;
+    Ok(Sample {
+        measured,
+        cpu: (after.cpu - before.cpu) * 1e6 / as_f64(measured.requests),
+        memory: as_f64(after.resident) / 1024.0 / 1024.0,
+    })
+}
