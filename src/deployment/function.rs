@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::function::Definition;
+use crate::message::{Body, Headers, Method, RequestParts};
 use crate::notation::arn;
 use crate::notation::uri::{IntegrationUri, Part, Scheme};
 use crate::problem::{Problems, member};
 use crate::resource::Resources;
 use crate::resource::function::Function as Resource;
 use crate::suggestion::did_you_mean;
+use crate::upstream::IntegrationRequest;
 
 /// What `Timeout` may be, in seconds, and what it is for Lambda where nobody says.
 const TIMEOUT: RangeInclusive<u32> = 1..=900;
@@ -69,6 +71,27 @@ impl InvokeUri {
             path: if path.is_empty() { "/".to_owned() } else { path },
             query: uri.query().map(whole).transpose()?,
         })
+    }
+
+    /// A request of the gateway's own to it. It may be sent again: that the server closed a kept connection is no failure
+    /// (contract §3).
+    pub fn request(&self, method: Method, mut headers: Headers, body: Body, timeout: Duration) -> IntegrationRequest {
+        headers.put("host", &self.authority);
+        IntegrationRequest {
+            scheme: self.scheme,
+            authority: self.authority.clone(),
+            server_name: None,
+            parts: RequestParts {
+                path: self.path.clone(),
+                query: self.query.clone(),
+                headers,
+            },
+            method,
+            body,
+            is_repeatable: true,
+            may_stream: false,
+            timeout,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::deployment::function::InvokeUri;
 use crate::lambda::{MAX_ANSWER_LENGTH, text};
-use crate::message::{Body, Headers, Method, RequestParts, Unheld};
+use crate::message::{Body, Headers, Method, Unheld};
 use crate::notation::arn::FunctionArn;
 use crate::resource::json::Json;
 use crate::upstream::{IntegrationRequest, IntegrationResponse, UpstreamError};
@@ -28,23 +28,7 @@ pub fn request(uri: &InvokeUri, event: Vec<u8>, trace_id: &[u8], timeout: Durati
     headers.put("content-type", "application/json");
     // It was a field of the client's, or is our own.
     let _ = headers.append("x-amzn-trace-id", trace_id);
-    headers.put("host", &uri.authority);
-    IntegrationRequest {
-        scheme: uri.scheme,
-        authority: uri.authority.clone(),
-        server_name: None,
-        parts: RequestParts {
-            path: uri.path.clone(),
-            query: uri.query.clone(),
-            headers,
-        },
-        method: Method::Post,
-        body: Body::Bytes(event),
-        // Contract §3: that such a server closed an idle connection is no failure.
-        is_repeatable: true,
-        may_stream: false,
-        timeout,
-    }
+    uri.request(Method::Post, headers, Body::Bytes(event), timeout)
 }
 
 /// Why an invocation has no payload, in words for an operator.

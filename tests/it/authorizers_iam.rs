@@ -8,7 +8,7 @@ use apigateway::store::Store;
 use serde_json::{Value, json};
 
 use crate::support::client::Answer;
-use crate::support::directory::{Directory, http_proxy};
+use crate::support::directory::{Directory, http_proxy, lambda_proxy};
 use crate::support::endpoint::Endpoint;
 use crate::support::gateway::{Gateway, options};
 use crate::support::log;
@@ -45,14 +45,6 @@ fn credentials() -> Value {
 }
 
 fn files(up: &Endpoint) -> Vec<(&'static str, Value)> {
-    let lambda = |version: &str| {
-        json!({
-            "IntegrationType": "AWS_PROXY",
-            "IntegrationMethod": "POST",
-            "IntegrationUri": "arn:aws:lambda:us-east-1:123456789012:function:up",
-            "PayloadFormatVersion": version,
-        })
-    };
     let iam = |key: &str, integration: &str| json!({"RouteKey": key, "Target": format!("integrations/{integration}"), "AuthorizationType": "AWS_IAM"});
     let mut mapped = http_proxy(format!("http://{}/mapped", up.address));
     mapped["RequestParameters"] = json!({
@@ -75,8 +67,8 @@ fn files(up: &Endpoint) -> Vec<(&'static str, Value)> {
             "routes/open.json",
             json!({"RouteKey": "ANY /open", "Target": "integrations/mapped"}),
         ),
-        ("integrations/v2.json", lambda("2.0")),
-        ("integrations/v1.json", lambda("1.0")),
+        ("integrations/v2.json", lambda_proxy("up", "2.0")),
+        ("integrations/v1.json", lambda_proxy("up", "1.0")),
         ("integrations/mapped.json", mapped),
         (
             "functions/up.json",

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::client::{self, Answer, Client, PATIENCE};
-use crate::support::directory::Directory;
+use crate::support::directory::{Directory, lambda_proxy};
 use crate::support::endpoint::{Endpoint, Next, Recorded};
 use crate::support::gateway::{Gateway, options};
 use crate::support::log;
@@ -70,15 +70,7 @@ fn files(function: &Endpoint, up: &Endpoint, one: Value) -> Vec<(&'static str, V
         ("routes/b.json", custom("ANY /b", "one")),
         ("routes/t.json", custom("ANY /things/{id}", "one")),
         ("routes/two.json", custom("ANY /two", "two")),
-        (
-            "integrations/up.json",
-            json!({
-                "IntegrationType": "AWS_PROXY",
-                "IntegrationMethod": "POST",
-                "IntegrationUri": "arn:aws:lambda:us-east-1:123456789012:function:up",
-                "PayloadFormatVersion": "2.0",
-            }),
-        ),
+        ("integrations/up.json", lambda_proxy("up", "2.0")),
         ("authorizers/one.json", one),
         ("authorizers/two.json", two),
         ("functions/auth.json", invoke_uri(function.address)),

@@ -7,7 +7,7 @@ use crate::authorizer::jwt::key::KeySet;
 use crate::authorizer::jwt::object::Object;
 use crate::authorizer::jwt::refusal::Description;
 use crate::deployment::function::InvokeUri;
-use crate::message::{Body, Headers, Method, RequestParts, Unheld};
+use crate::message::{Body, Headers, Method, Unheld};
 use crate::notation::uri::Scheme;
 use crate::upstream::{IntegrationRequest, Upstream, UpstreamError};
 
@@ -111,22 +111,7 @@ fn get(uri: &InvokeUri, upstream: &Upstream) -> Result<Vec<u8>, String> {
 fn request(uri: &InvokeUri) -> IntegrationRequest {
     let mut headers = Headers::new();
     headers.put("accept", "application/json");
-    headers.put("host", &uri.authority);
-    IntegrationRequest {
-        scheme: uri.scheme,
-        authority: uri.authority.clone(),
-        server_name: None,
-        parts: RequestParts {
-            path: uri.path.clone(),
-            query: uri.query.clone(),
-            headers,
-        },
-        method: Method::Get,
-        body: Body::Empty,
-        is_repeatable: true,
-        may_stream: false,
-        timeout: TIMEOUT,
-    }
+    uri.request(Method::Get, headers, Body::Empty, TIMEOUT)
 }
 
 /// An address for a log: without its query, in which some put keys.

@@ -63,6 +63,16 @@ pub fn http_proxy(uri: impl Into<String>) -> Value {
     json!({"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY", "IntegrationUri": uri.into()})
 }
 
+/// An integration that invokes a function.
+pub fn lambda_proxy(function: &str, payload_format_version: &str) -> Value {
+    json!({
+        "IntegrationType": "AWS_PROXY",
+        "IntegrationMethod": "POST",
+        "IntegrationUri": format!("arn:aws:lambda:us-east-1:123456789012:function:{function}"),
+        "PayloadFormatVersion": payload_format_version,
+    })
+}
+
 /// A route to an integration.
 pub fn route(key: &str, integration: &str) -> Value {
     json!({"RouteKey": key, "Target": format!("integrations/{integration}")})

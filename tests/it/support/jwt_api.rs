@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::Answer;
-use super::directory::http_proxy;
+use super::directory::{http_proxy, lambda_proxy};
 use super::endpoint::Endpoint;
 use super::gateway::Gateway;
 use super::jwt::{Issuer, Signer};
@@ -38,14 +38,6 @@ pub fn authorizer(issuer: &str) -> Value {
 /// `/me` wants a token; `/orders` one scope, `/many` one of two; `/v1` has the other event, `/mapped` a mapping; `/open`
 /// wants nothing.
 pub fn files(up: &Endpoint, authorizer: Value) -> Vec<(&'static str, Value)> {
-    let lambda = |version: &str| {
-        json!({
-            "IntegrationType": "AWS_PROXY",
-            "IntegrationMethod": "POST",
-            "IntegrationUri": "arn:aws:lambda:us-east-1:123456789012:function:up",
-            "PayloadFormatVersion": version,
-        })
-    };
     let mut mapped = http_proxy(format!("http://{}/mapped", up.address));
     mapped["RequestParameters"] = json!({
         "overwrite:header.x-sub": "$context.authorizer.claims.sub",
@@ -73,8 +65,8 @@ pub fn files(up: &Endpoint, authorizer: Value) -> Vec<(&'static str, Value)> {
             "routes/open.json",
             json!({"RouteKey": "ANY /open", "Target": "integrations/v2"}),
         ),
-        ("integrations/v2.json", lambda("2.0")),
-        ("integrations/v1.json", lambda("1.0")),
+        ("integrations/v2.json", lambda_proxy("up", "2.0")),
+        ("integrations/v1.json", lambda_proxy("up", "1.0")),
         ("integrations/mapped.json", mapped),
         ("authorizers/jwt.json", authorizer),
         (
