@@ -292,30 +292,16 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operational_log::sinks::{Failing, Stalled};
     use std::sync::mpsc::RecvTimeoutError;
 
     const PATIENCE: Duration = Duration::from_secs(20);
-
-    /// A sink that takes nothing until it is let to.
-    struct Stalled(Receiver<Infallible>, Sender<Vec<u8>>);
-
-    impl Write for Stalled {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            let _ = self.1.send(bytes.to_vec());
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_stalled_sink_costs_lines_and_no_time() {
         let (release, released) = channel();
         let (sender, written) = channel();
-        let log = AccessLog::with(Box::new(Stalled(released, sender)), Destination::Off).unwrap();
+        let log = AccessLog::with(Box::new(Stalled::new(released, sender)), Destination::Off).unwrap();
         let count = 3 * MAX_QUEUED_LINES as u64;
         for _ in 0..count {
             log.write(b"line\n".to_vec());
@@ -341,7 +327,7 @@ mod tests {
     fn large_lines_are_bounded_together() {
         let (release, released) = channel();
         let (sender, written) = channel();
-        let log = AccessLog::with(Box::new(Stalled(released, sender)), Destination::Off).unwrap();
+        let log = AccessLog::with(Box::new(Stalled::new(released, sender)), Destination::Off).unwrap();
         for _ in 0..100 {
             log.write(vec![b'x'; line::MAX_LENGTH]);
         }
@@ -350,27 +336,10 @@ mod tests {
         drop(written);
     }
 
-    /// A sink that fails once.
-    struct Failing(bool, Sender<Vec<u8>>);
-
-    impl Write for Failing {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if !std::mem::replace(&mut self.0, true) {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            let _ = self.1.send(bytes.to_vec());
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn after_a_failure_a_line_begins_anew() {
         let (sender, written) = channel();
-        let log = AccessLog::with(Box::new(Failing(false, sender)), Destination::Off).unwrap();
+        let log = AccessLog::with(Box::new(Failing::once(sender)), Destination::Off).unwrap();
         log.write(b"one\n".to_vec());
         let until = Instant::now() + PATIENCE;
         while log.lost() == 0 {

@@ -3,6 +3,8 @@
 //! Whoever reads stderr may stop, and then nothing here may: who logs puts its line into a `queue` and goes on.
 
 mod queue;
+#[cfg(test)]
+pub(crate) mod sinks;
 mod sparing;
 
 use std::backtrace::{Backtrace, BacktraceStatus};

@@ -183,9 +183,8 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::convert::Infallible;
-    use std::io;
-    use std::sync::mpsc::{Receiver, Sender, channel};
+    use crate::operational_log::sinks::{Failing, Stalled};
+    use std::sync::mpsc::channel;
     use std::thread;
 
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -201,26 +200,11 @@ mod tests {
         queue
     }
 
-    /// A sink that takes nothing until it is let to.
-    struct Stalled(Receiver<Infallible>, Sender<Vec<u8>>);
-
-    impl Write for Stalled {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            let _ = self.1.send(bytes.to_vec());
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn a_stalled_sink_costs_lines_and_no_time_and_the_losses_are_told_once() {
         let (release, released) = channel();
         let (sender, written) = channel();
-        let queue = written_to(Stalled(released, sender));
+        let queue = written_to(Stalled::new(released, sender));
         let count = 3 * MAX_QUEUED_LINES as u64;
         for _ in 0..count {
             queue.push("line\n".to_owned());
@@ -252,27 +236,10 @@ mod tests {
         assert!(written.ends_with(b"the end\n"));
     }
 
-    /// A sink that fails once, inside a line.
-    struct Failing(bool, Sender<Vec<u8>>);
-
-    impl Write for Failing {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if !std::mem::replace(&mut self.0, true) {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            let _ = self.1.send(bytes.to_vec());
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn after_a_failure_a_line_begins_anew_and_the_loss_is_told() {
         let (sender, written) = channel();
-        let queue = written_to(Failing(false, sender));
+        let queue = written_to(Failing::once(sender));
         queue.push("one\n".to_owned());
         queue.wait_until_written(PATIENCE);
         assert_eq!(queue.lost(), 1);
