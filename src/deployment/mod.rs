@@ -13,6 +13,7 @@ pub mod authorizer;
 pub mod authorization;
 pub mod tally;
 pub mod throttle;
+pub mod path_parameter;
 pub mod routes;
 pub mod stage;
 mod review;

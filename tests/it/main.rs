@@ -14,6 +14,7 @@ mod conformance;
 mod wire;
 mod hostile;
 mod properties;
+mod decoding;
 mod http_integrations;
 mod jwt_issuers;
 mod connections;
