@@ -17,6 +17,7 @@ use crate::integration::lambda_proxy;
 use crate::lambda::invocation::InvocationError;
 use crate::lambda::{MAX_EVENT_LENGTH, payload_v1, payload_v2};
 use crate::message::{Body, Request};
+use crate::notation::arn::RouteArn;
 use crate::notation::mapping_value::Source;
 use crate::notation::path::decode_again;
 use crate::notation::query;
@@ -49,29 +50,33 @@ impl Gateway {
         }
         let (nobody, request) = (Caller::Anybody, &*request);
         let values = self.values(context, request, selected, &nobody);
-        let route_arn = self.route_arn(&values, selected);
+        // ASSUMED: with the path of the request, not of the route key (`R8.25`). It is decoded as for the choice of the
+        // route, or another spelling would pass by a policy.
+        let route_arn = self.route_arn(&values, selected.path.decoded());
+        let caller = match authorization {
+            Authorization::None => Caller::Anybody,
+            Authorization::Lambda(authorizer) => self.ask(authorizer, &values, &route_arn, selected)?,
+            Authorization::Iam => self.verify_signature(&values, selected)?,
+            Authorization::Jwt { authorizer, scopes } => self.verify_token(authorizer, scopes, &values, selected)?,
+        };
+        // R8.42. Who may not call learns nothing of it.
         if route_arn.len() > MAX_ROUTE_ARN_LENGTH {
             return Err(GatewayError::UriTooLong);
         }
-        match authorization {
-            Authorization::None => Ok(Caller::Anybody),
-            Authorization::Lambda(authorizer) => self.ask(authorizer, &values, &route_arn, selected),
-            Authorization::Iam => self.verify_signature(&values, selected),
-            Authorization::Jwt { authorizer, scopes } => self.verify_token(authorizer, scopes, &values, selected),
-        }
+        Ok(caller)
     }
 
-    /// The ARN of what is asked for. ASSUMED: with the path of the request, not of the route key (`R8.25`). It is decoded
-    /// as for the choice of the route, or another spelling would pass by a policy.
-    fn route_arn(&self, values: &ContextValues<'_>, selected: &Selected<'_>) -> String {
-        self.route_arn_of(values, selected.path.decoded())
-    }
-
-    fn route_arn_of(&self, values: &ContextValues<'_>, path: &str) -> String {
-        format!(
-            "arn:aws:execute-api:{}:{}:{}/{}/{}{}",
-            self.settings.region, values.account_id, values.api_id, values.stage, values.request.method, path
-        )
+    /// The ARN of what is asked for, with that path.
+    fn route_arn(&self, values: &ContextValues<'_>, path: &str) -> String {
+        let arn = RouteArn {
+            region: &self.settings.region,
+            account_id: values.account_id,
+            api_id: values.api_id,
+            stage: values.stage,
+            method: &values.request.method,
+            path,
+        };
+        arn.to_string()
     }
 
     /// Verifies the token of a request (`R8.1`–`R8.19`).
@@ -188,9 +193,9 @@ impl Gateway {
                 answer
             }
         };
-        // What a route captures is decoded once more on its way to the integration (R1.32), so a policy must allow both.
+        // A function reads what a route captures decoded once more (R1.32), so a policy must allow both.
         let again = decode_again(selected.path.decoded()).unwrap_or_default();
-        let spelled_again = self.route_arn_of(values, &again);
+        let spelled_again = self.route_arn(values, &again);
         let caller = answer.caller(&spelled_again).and_then(|_| answer.caller(route_arn));
         caller.ok_or_else(|| GatewayError::Forbidden {
             error_type: None,

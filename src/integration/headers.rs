@@ -40,6 +40,16 @@ fn is_translated(name: &str) -> bool {
     )
 }
 
+/// Whether some upstreams take a field of the client's for one that the gateway writes or holds back: those which make `-`
+/// and `_` the same.
+fn is_twin_of_ours(name: &str) -> bool {
+    if !name.contains('_') {
+        return false;
+    }
+    let name = name.replace('_', "-");
+    is_hop_by_hop(&name) || is_translated(&name) || name == "x-amzn-trace-id"
+}
+
 /// Bytes of the fields that the gateway adds to a request, as a rule.
 const ADDED_LENGTH: usize = 320;
 
@@ -48,7 +58,7 @@ const VIA: &str = "HTTP/1.1 AmazonAPIGateway";
 
 /// The fields that an integration gets (spec §3.3).
 pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Headers) -> Headers {
-    let mut headers = end_to_end(client, |name| !is_translated(name));
+    let mut headers = end_to_end(client, |name| !is_translated(name) && !is_twin_of_ours(name));
     let host = client.get("host").unwrap_or_default();
     // What a private integration sees is its client's address only.
     let by = match proxy.connection {
@@ -72,7 +82,7 @@ pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Head
 /// The fields that a function sees (`R5.8`–`R5.10`): of the client's address it is told by `X-Forwarded-*`, where HTTP
 /// integrations get `Forwarded`.
 pub fn to_function(context: &RequestContext, client: &Headers, body_length: usize) -> Headers {
-    let mut headers = end_to_end(client, |_| true);
+    let mut headers = end_to_end(client, |name| !is_twin_of_ours(name));
     put_trace_id(&mut headers, context);
     // R5.9: what the client says, then its peer's address.
     let said = client.get_all("x-forwarded-for").filter(|value| !value.is_empty());

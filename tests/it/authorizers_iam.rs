@@ -788,6 +788,16 @@ fn credentials_are_read_again() {
     api.refuses(&bob().sign(Request::new("GET", "/items")), "nobody is known");
 }
 
+/// R8.42: who signs correctly learns of the limit.
+#[test]
+fn a_long_arn_is_refused_after_the_signature() {
+    let api = Api::new();
+    let long = format!("/{}", "a".repeat(1_600));
+    assert_eq!(api.send(&alice().sign(Request::new("GET", &long))).status, 414);
+    api.refuses(&Request::new("GET", &long), "without a signature");
+    assert!(api.up.rest().is_empty());
+}
+
 /// A secret that others can read is one that somebody should look at.
 #[test]
 fn credentials_that_others_can_read_are_warned_of() {

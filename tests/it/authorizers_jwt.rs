@@ -1020,6 +1020,20 @@ fn a_broken_edit_opens_nothing() {
     assert_eq!(api.refuses(&token, "another audience"), AUDIENCE);
 }
 
+/// R8.42: who has a token learns of the limit, and nobody else.
+#[test]
+fn a_long_arn_is_refused_after_the_token() {
+    let (api, issuer, signer) = Api::and_issuer();
+    let route = json!({"RouteKey": "ANY /long/{p+}", "Target": "integrations/v2", "AuthorizationType": "JWT", "AuthorizerId": "jwt"});
+    api.gateway.directory.write("routes/long.json", &route.to_string());
+    api.gateway.server.reload();
+    let long = format!("/long/{}", "a".repeat(1_600));
+    assert_eq!(api.bear(&long, &signer.token(&issuer.claims())).status, 414);
+    assert_eq!(api.bear(&long, "a.b.c").status, 401);
+    assert_eq!(api.ask(&long, &[]).status, 401);
+    assert!(api.up.rest().is_empty());
+}
+
 /// A token that was verified once is bound to what it was verified for.
 #[test]
 fn a_verified_token_is_verified_for_its_route_only() {

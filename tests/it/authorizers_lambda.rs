@@ -407,8 +407,6 @@ fn a_broken_authorizer_at_a_reload_opens_nothing() {
         api.gateway.directory.write("authorizers/one.json", &broken);
         check(&broken);
     }
-    api.gateway.directory.remove("authorizers/one.json");
-    check("without the file");
     api.gateway.directory.write("authorizers/one.json", &good.to_string());
     api.gateway.directory.write("functions/auth.json", "{");
     check("a broken function");
@@ -416,6 +414,34 @@ fn a_broken_authorizer_at_a_reload_opens_nothing() {
     api.gateway.directory.write("routes/a.json", &open);
     check("a route that is open, beside a broken function");
     assert!(api.up.rest().is_empty(), "a request was passed on");
+}
+
+/// R8.25: a wildcard that a client sends is none in a policy that repeats the ARN.
+#[test]
+fn a_wildcard_of_a_client_opens_no_other_path() {
+    let echo = |event: &Value| {
+        let arn = event["routeArn"].as_str().unwrap();
+        let effect = if arn.contains("secret") { "Deny" } else { "Allow" };
+        policy(&json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": arn}))
+    };
+    for wildcard in [
+        "*",
+        "%2a",
+        "%2A",
+        "secre%3f",
+        "secre%3F",
+        "%3f%3F%3f%3f%3f%3f",
+        "s*",
+        "%252a",
+        "secre%253f",
+        "**",
+    ] {
+        let api = Api::new(function(echo), of_policies("auth", 300));
+        let first = api.ask(&format!("/things/{wildcard}"), &token("t")).status;
+        assert!(matches!(first, 200 | 403), "{wildcard}: {first}");
+        assert_eq!(api.ask("/things/secret", &token("t")).status, 403, "{wildcard}");
+        assert_eq!(api.asked(), 1, "{wildcard}: the answer is remembered");
+    }
 }
 
 /// Issue E.5: a server does not start with an authorizer that does not compile.
