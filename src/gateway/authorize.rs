@@ -87,6 +87,12 @@ impl Gateway {
         values: &ContextValues<'_>,
         selected: &Selected<'_>,
     ) -> Result<Caller, GatewayError> {
+        if let Some(reason) = selected.withdrawn.get(&authorizer.id) {
+            return Err(GatewayError::Unauthorized {
+                challenge: jwt::Refusal::from(Description::Issuer).challenge(scopes),
+                cause: reason.clone(),
+            });
+        }
         let value = identity(&authorizer.identity_source, values, selected);
         let value = match value.as_deref().map(str::from_utf8) {
             None => Ok(None),
@@ -161,6 +167,10 @@ impl Gateway {
         route_arn: &str,
         selected: &Selected<'_>,
     ) -> Result<Caller, GatewayError> {
+        if let Some(reason) = selected.withdrawn.get(&authorizer.id) {
+            // R8.29: it cannot be asked.
+            return Err(GatewayError::InternalServerError(reason.clone()));
+        }
         let unauthorized = |cause: String| GatewayError::Unauthorized {
             // R8.37.
             challenge: None,

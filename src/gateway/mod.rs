@@ -21,12 +21,14 @@ use crate::deployment::Deployment;
 use crate::deployment::function::InvokeUri;
 use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
+use crate::deployment::trust::Withdrawn;
 use crate::error::GatewayError;
 use crate::function::{self, Functions};
 use crate::message::{MAX_BODY_LENGTH, Method, Request, Response};
 use crate::metrics::{CacheMetrics, GatewayMetrics, Raised};
 use crate::notation::path::RequestPath;
 use crate::reload::ReloadGate;
+use crate::store::Listing;
 use crate::upstream::Upstream;
 
 /// Most bytes of a request line and its header fields with their line ends (spec §13).
@@ -102,6 +104,20 @@ impl Gateway {
         self.books.tallies.assign(&deployment);
         let deployment = Arc::new(deployment);
         self.functions.keep_only(deployment.local_functions());
+        self.tokens.keep_only(&deployment.issuers());
+        *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
+        self.answers.forget();
+    }
+
+    /// Goes on with the same API where other files cannot be deployed, but trusts nobody whom they no longer trust.
+    pub fn restrict(&self, listing: &Listing) {
+        let before = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
+        let deployment = Arc::new(before.with_trust_of(listing));
+        for (id, reason) in deployment.withdrawn() {
+            if !before.withdrawn().contains_key(id) {
+                log::error!("the routes of the authorizer {id} let nobody pass until the API is reloaded: {reason}");
+            }
+        }
         self.tokens.keep_only(&deployment.issuers());
         *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
         self.answers.forget();
@@ -229,6 +245,7 @@ impl Gateway {
         let selected = route.map(|route| Selected {
             api_id: deployment.api_id(),
             credentials: deployment.credentials(),
+            withdrawn: deployment.withdrawn(),
             generation,
             method,
             stage,
@@ -258,6 +275,7 @@ impl Gateway {
 struct Selected<'a> {
     api_id: &'a str,
     credentials: &'a Credentials,
+    withdrawn: &'a Withdrawn,
     /// The deployment by which authorizers' answers are remembered.
     generation: u64,
     method: Method,

@@ -788,6 +788,48 @@ fn credentials_are_read_again() {
     api.refuses(&bob().sign(Request::new("GET", "/items")), "nobody is known");
 }
 
+/// Contract §3: what is taken out or changed holds at the next look, whatever other files say.
+#[test]
+fn credentials_hold_while_another_file_is_broken() {
+    let api = Api::new();
+    let signed = |signer: Signer| signer.sign(Request::new("GET", "/items"));
+    let write = |json: &Value| {
+        api.gateway.directory.write("credentials.json", &json.to_string());
+        api.gateway.server.reload();
+    };
+    api.passes(&signed(alice()), "at first");
+    api.gateway.directory.write("routes/broken.json", "{");
+    write(&credentials());
+    api.passes(&signed(alice()), "beside a broken file");
+    api.passes(&signed(bob()), "beside a broken file");
+
+    let mut changed = credentials();
+    changed["Credentials"][0]["SecretAccessKey"] = json!("another-secret");
+    write(&changed);
+    api.refuses(&signed(alice()), "alice's secret is another one");
+    api.passes(&signed(Signer::new(ALICE, "another-secret")), "alice's new secret");
+
+    changed["Credentials"].as_array_mut().unwrap().remove(0);
+    write(&changed);
+    api.refuses(&signed(alice()), "alice is gone");
+    api.refuses(&signed(Signer::new(ALICE, "another-secret")), "alice is gone");
+    api.passes(&signed(bob()), "bob is still there");
+
+    // The file itself is broken, so it says nothing.
+    api.gateway.directory.write("credentials.json", "{");
+    api.gateway.server.reload();
+    api.passes(&signed(bob()), "a broken credentials.json");
+    api.refuses(&signed(alice()), "alice does not come back");
+
+    api.gateway.directory.remove("credentials.json");
+    api.gateway.server.reload();
+    api.refuses(&signed(bob()), "nobody is known");
+    write(&credentials());
+    api.passes(&signed(alice()), "alice is back");
+    // Nothing but the credentials has changed.
+    assert_eq!(api.gateway.get("/open").status, 200);
+}
+
 /// R8.42: who signs correctly learns of the limit.
 #[test]
 fn a_long_arn_is_refused_after_the_signature() {

@@ -416,6 +416,57 @@ fn a_broken_authorizer_at_a_reload_opens_nothing() {
     assert!(api.up.rest().is_empty(), "a request was passed on");
 }
 
+/// What is taken out of the files lets nobody pass any more, whatever other files say.
+#[test]
+fn what_is_withdrawn_lets_nobody_pass_while_another_file_is_broken() {
+    let api = Api::new(saying(YES), authorizer("auth", &[HEADER], 300));
+    let directory = &api.gateway.directory;
+    let good = authorizer("auth", &[HEADER], 300).to_string();
+    let ask = |what: &str, status: u16| {
+        api.gateway.server.reload();
+        for fields in [&token("t")[..], &token("other")] {
+            assert_eq!(api.ask("/a", fields).status, status, "{what}");
+        }
+        // The other authorizer is as it was, but for its function.
+        api.asked()
+    };
+    assert_eq!(ask("at first", 200), 2);
+    directory.write("routes/broken.json", "{");
+    assert_eq!(ask("beside a broken file", 200), 2);
+    let function = invoke_uri(api.function.address).to_string();
+    let elsewhere = invoke_uri(api.up.address).to_string();
+    let another = good.replace(":auth", ":up");
+    for (what, path, good, withdrawn) in [
+        ("the authorizer is gone", "authorizers/one.json", &good, None),
+        (
+            "it names another function",
+            "authorizers/one.json",
+            &good,
+            Some(&another),
+        ),
+        ("its function is gone", "functions/auth.json", &function, None),
+        (
+            "its function is elsewhere",
+            "functions/auth.json",
+            &function,
+            Some(&elsewhere),
+        ),
+    ] {
+        match withdrawn {
+            Some(text) => directory.write(path, text),
+            None => directory.remove(path),
+        }
+        assert_eq!(ask(what, 500), 0, "{what}: nobody is asked");
+        directory.write(path, good);
+        assert_eq!(ask(&format!("restored after: {what}"), 200), 2);
+    }
+    // A file that is broken itself says nothing.
+    for path in ["authorizers/one.json", "functions/auth.json"] {
+        directory.write(path, "{");
+        assert_eq!(ask(path, 200), 2);
+    }
+}
+
 /// R8.25: a wildcard that a client sends is none in a policy that repeats the ARN.
 #[test]
 fn a_wildcard_of_a_client_opens_no_other_path() {
