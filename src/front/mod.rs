@@ -17,6 +17,7 @@ pub mod pace;
 pub mod receiving;
 pub mod reply;
 pub mod notices;
+mod queue;
 pub mod workers;
 pub mod turns;
 mod socket;

@@ -96,7 +96,7 @@ impl Service {
             handler,
             limits,
             budget: Budget::of(limits.memory),
-            workers: Workers::new(name, most_workers)?,
+            workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
             parking,
             turns: turns(most_workers.get()),
             open: Arc::default(),
@@ -355,8 +355,8 @@ impl Service {
         self.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {
             service.metrics.queue_depth.fall();
-            let _busy = Raised::by_one(&service.metrics.workers_busy);
             if let Some((connection, whole)) = service.still_wanted(connection, whole, waited) {
+                let _busy = Raised::by_one(&service.metrics.workers_busy);
                 exchange::serve(&service, connection, whole);
             }
         };
@@ -367,7 +367,8 @@ impl Service {
         }
     }
 
-    /// A request that has waited for a worker, if it is still to be carried out.
+    /// A request that has waited for a worker, if it is still to be carried out. One that has waited too long never is,
+    /// and is ended without waiting for its client.
     fn still_wanted(
         self: &Arc<Service>,
         connection: Box<Connection>,

@@ -17,6 +17,7 @@ mod properties;
 mod http_integrations;
 mod jwt_issuers;
 mod connections;
+mod crowds;
 mod upstream_faults;
 mod live_files;
 mod functions;
