@@ -118,7 +118,7 @@ fn of_front(page: &mut Exposition, front: &FrontMetrics) {
         "Workers that answer a request.",
         front.workers_busy.value(),
     );
-    let help = "Requests that were refused since the queue was full.";
+    let help = "Requests that were refused for want of room, or of a worker in time.";
     counter(
         page,
         "apigateway_requests_refused_total",

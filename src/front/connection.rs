@@ -3,7 +3,6 @@
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::GatewayError;
@@ -16,11 +15,11 @@ use crate::front::limits::{
 };
 use crate::front::pace::Pace;
 use crate::front::parking::Seat;
+use crate::front::quota::Open;
 use crate::front::receiving::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Received, Socket};
 use crate::front::unsent::{Then, Unsent, Written};
 use crate::message::Request;
-use crate::metrics::FrontMetrics;
 
 /// Leave to send the content.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -45,7 +44,7 @@ pub(super) struct Connection {
     pub(super) has_ended: bool,
     /// Where it is watched; none before it first waits.
     pub(super) seat: Option<Seat>,
-    _open: Open,
+    pub(super) open: Open,
 }
 
 /// What a connection waits for.
@@ -79,30 +78,6 @@ pub(super) enum Next {
     Close,
 }
 
-/// Counts a connection for as long as it is open.
-#[derive(Debug)]
-pub(super) struct Open(Arc<AtomicUsize>, Arc<FrontMetrics>);
-
-impl Open {
-    pub(super) fn count(counter: &Arc<AtomicUsize>, metrics: &Arc<FrontMetrics>) -> Open {
-        counter.fetch_add(1, Ordering::SeqCst);
-        if let Some(connections) = &metrics.connections {
-            connections.accepted.add_one();
-            connections.open.rise();
-        }
-        Open(Arc::clone(counter), Arc::clone(metrics))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-        if let Some(connections) = &self.1.connections {
-            connections.open.fall();
-        }
-    }
-}
-
 impl Connection {
     pub(super) fn new(socket: Socket, peer: SocketAddr, local: SocketAddr, open: Open) -> Connection {
         Connection {
@@ -116,7 +91,7 @@ impl Connection {
             empty_lines: 0,
             has_ended: false,
             seat: None,
-            _open: open,
+            open,
         }
     }
 
@@ -378,7 +353,7 @@ mod tests {
         let local = listener.local_addr().unwrap();
         let mut client = TcpStream::connect(local).unwrap();
         let (stream, peer) = listener.accept().unwrap();
-        let open = Open::count(&Arc::default(), &Arc::new(FrontMetrics::default()));
+        let open = Open::count(&Arc::default(), &Arc::default());
         let mut connection = Connection::new(Socket::of(stream), peer, local, open);
         let budget = Budget::of(1_000);
         let mut limits = Limits {

@@ -125,8 +125,9 @@ pub struct Limits {
     /// something when its system acknowledges it, which does so in pieces of up to half of its buffer: a client that
     /// reads so slowly that this takes longer cannot be told from one that does not read.
     pub write_timeout: Duration,
-    /// How long a request may wait for a worker; one that has waited longer when there is one is answered 503. Defaults
-    /// to 30 s: who waits as long as an integration may take still gets its answer.
+    /// How long a request waits for a worker at most; then it is answered 503, whether there is a worker or not. Defaults
+    /// to 2 s: a burst is over in that time. Where workers are short for longer, a queue makes each answer late and helps
+    /// nobody, and who is told so soon can go elsewhere.
     pub queue_timeout: Duration,
     /// Requests on one connection; the last is answered with `connection: close`. Defaults to 100,000.
     pub max_requests: u32,
@@ -145,7 +146,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
-            queue_timeout: Duration::from_secs(30),
+            queue_timeout: Duration::from_secs(2),
             max_requests: MAX_REQUESTS,
             memory: 256 * 1024 * 1024,
             lingering_over_limit: LINGERING_OVER_LIMIT,

@@ -17,13 +17,17 @@ pub mod pace;
 pub mod receiving;
 pub mod reply;
 pub mod notices;
+mod queue;
 pub mod workers;
 pub mod turns;
 mod socket;
 mod unsent;
+mod quota;
 mod connection;
+mod lot;
 mod parking;
 mod service;
+mod admission;
 mod passing;
 mod exchange;
 #[cfg(feature = "tiny_http")]
@@ -38,6 +42,7 @@ use std::time::{Duration, Instant};
 
 use crate::admin::Admin;
 use crate::error::GatewayError;
+use crate::front::admission::Admission;
 use crate::front::limits::{Limits, STOP_PATIENCE};
 use crate::front::service::Service;
 use crate::gateway::Gateway;
@@ -116,11 +121,12 @@ impl Front {
         let spawned = accepter.spawn({
             let service = Arc::clone(&service);
             move || {
+                let mut admission = Admission::new(Arc::clone(&service), local);
                 listener::accept(
                     &listener,
                     &stop,
                     || service.is_given_up(),
-                    |stream, peer| service.admit(stream, peer, local),
+                    |stream, peer| admission.admit(stream, peer),
                 );
                 // The port is free for another process.
                 drop(listener);

@@ -5,7 +5,6 @@
 //! connection is away is noted at its seat, and whoever parks it again gets it back to look at it first. So a connection
 //! that is parked must have been read, or written, until the socket had no more, or be watched afresh.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::front::connection::{Connection, State};
+use crate::front::lot::{Happened, Lot};
 
 /// The token of the waker, which is no place.
 const WAKER: Token = Token(usize::MAX);
@@ -52,41 +52,6 @@ pub(super) struct Woken {
     pub(super) connection: Box<Connection>,
     /// Its deadline has passed.
     pub(super) is_expired: bool,
-}
-
-#[derive(Debug, Default)]
-struct Lot {
-    places: Vec<Place>,
-    free: Vec<usize>,
-    /// When places are looked at. A place has one entry at most, which may be too early: to move it with every request
-    /// would cost more than to look in vain now and then.
-    schedule: BTreeSet<(Instant, usize)>,
-    /// Until when the watching thread sleeps, if it does.
-    asleep_until: Option<Instant>,
-}
-
-#[derive(Debug, Default)]
-struct Place {
-    /// None while the connection is away.
-    parked: Option<Parked>,
-    /// What has happened while it was away.
-    note: Option<Happened>,
-    scheduled: Option<Instant>,
-}
-
-/// What has happened to a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Happened {
-    /// There may be more to read, or room to write.
-    Something,
-    /// No more comes behind what is here. That is told once.
-    End,
-}
-
-#[derive(Debug)]
-struct Parked {
-    connection: Box<Connection>,
-    deadline: Instant,
 }
 
 impl Parking {
@@ -134,9 +99,9 @@ impl Parking {
                 seat.place
             }
             None => {
-                let place = lot.reserve();
+                let place = lot.claim();
                 if let Err(error) = registry.register(&mut SourceFd(&descriptor), Token(place), interest) {
-                    lot.free.push(place);
+                    lot.vacate(place);
                     return Err(error);
                 }
                 connection.seat = Some(Seat {
@@ -173,8 +138,7 @@ impl Parking {
         let now = Instant::now();
         let until = {
             let mut lot = self.0.lot();
-            let first = lot.schedule.first().map(|(deadline, _)| *deadline);
-            let until = (now + at_most.min(FAR)).min(first.unwrap_or(now + FAR));
+            let until = (now + at_most.min(FAR)).min(lot.first_deadline().unwrap_or(now + FAR));
             lot.asleep_until = Some(until);
             until
         };
@@ -212,24 +176,12 @@ impl Parking {
 
     /// Lets idle connections wait no longer than that.
     pub(super) fn hasten_idle(&self, latest: Instant) {
-        let mut lot = self.0.lot();
-        for place in 0..lot.places.len() {
-            let parked = lot.places.get_mut(place).and_then(|place| place.parked.as_mut());
-            if let Some(parked) = parked
-                && parked.deadline > latest
-                && parked.connection.is_idle()
-            {
-                parked.deadline = latest;
-                lot.look_at(place, latest);
-            }
-        }
+        self.0.lot().hasten_idle(latest);
     }
 
     /// How many connections here satisfy that.
     pub(super) fn count(&self, is_counted: impl Fn(&Connection) -> bool) -> usize {
-        let lot = self.0.lot();
-        let parked = lot.places.iter().filter_map(|place| place.parked.as_ref());
-        parked.filter(|parked| is_counted(&parked.connection)).count()
+        self.0.lot().count(is_counted)
     }
 }
 
@@ -247,85 +199,6 @@ impl Drop for Seat {
     }
 }
 
-/// No connection is dropped in here, since that would want the lot for its seat.
-impl Lot {
-    fn reserve(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            self.places.len() - 1
-        })
-    }
-
-    fn fill(&mut self, place: usize, connection: Box<Connection>, deadline: Instant) {
-        if let Some(place) = self.places.get_mut(place) {
-            place.parked = Some(Parked { connection, deadline });
-        }
-        self.look_at(place, deadline);
-    }
-
-    /// Sees to it that a place is looked at by that time.
-    fn look_at(&mut self, place: usize, deadline: Instant) {
-        let Some(Place { scheduled, .. }) = self.places.get_mut(place) else {
-            return;
-        };
-        if scheduled.is_none_or(|at| at > deadline) {
-            if let Some(at) = scheduled.replace(deadline) {
-                self.schedule.remove(&(at, place));
-            }
-            self.schedule.insert((deadline, place));
-        }
-    }
-
-    /// Takes out the connection of a place where something has happened; where it is away, that is noted.
-    fn take(&mut self, place: usize, happened: Happened) -> Option<Box<Connection>> {
-        let place = self.places.get_mut(place)?;
-        match place.parked.take() {
-            Some(parked) => Some(parked.connection),
-            None => {
-                place.note = place.note.max(Some(happened));
-                None
-            }
-        }
-    }
-
-    /// What has happened while the connection was away; it is forgotten.
-    fn take_note(&mut self, place: usize) -> Option<Happened> {
-        self.places.get_mut(place)?.note.take()
-    }
-
-    /// Takes out a connection whose deadline has passed.
-    fn next_expired(&mut self, now: Instant) -> Option<Box<Connection>> {
-        while let Some((_, number)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
-            self.schedule.pop_first();
-            let Some(place) = self.places.get_mut(number) else {
-                continue;
-            };
-            place.scheduled = None;
-            match place.parked.take() {
-                Some(parked) if parked.deadline <= now => return Some(parked.connection),
-                Some(parked) => {
-                    let deadline = parked.deadline;
-                    place.parked = Some(parked);
-                    self.look_at(number, deadline);
-                }
-                None => {}
-            }
-        }
-        None
-    }
-
-    /// Frees the place of a connection that is away, for good.
-    fn vacate(&mut self, place: usize) {
-        if let Some(Place { scheduled, note, .. }) = self.places.get_mut(place) {
-            *note = None;
-            if let Some(at) = scheduled.take() {
-                self.schedule.remove(&(at, place));
-            }
-            self.free.push(place);
-        }
-    }
-}
-
 fn interest(connection: &Connection) -> Interest {
     match connection.state {
         State::Writing(_) => Interest::WRITABLE,
@@ -336,9 +209,8 @@ fn interest(connection: &Connection) -> Interest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::front::connection::Open;
+    use crate::front::quota::Open;
     use crate::front::socket::Socket;
-    use crate::metrics::FrontMetrics;
     use std::io::Write;
     use std::net::{Shutdown, TcpListener, TcpStream};
 
@@ -349,7 +221,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
-        let open = Open::count(&Arc::default(), &Arc::new(FrontMetrics::default()));
+        let open = Open::count(&Arc::default(), &Arc::default());
         let connection = Connection::new(Socket::of(stream), peer, listener.local_addr().unwrap(), open);
         (Box::new(connection), client)
     }

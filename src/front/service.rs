@@ -1,7 +1,6 @@
 //! One listener's service: what brings connections, the thread that waits for them and the workers together.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,16 +11,17 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::GatewayError;
 use crate::front::Handler;
 use crate::front::budget::{Budget, Class};
-use crate::front::connection::{Connection, Next, Open, State};
+use crate::front::connection::{Connection, Next, State};
 use crate::front::exchange;
 use crate::front::limits::{LEAST_MOVING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers};
 use crate::front::notices::Notices;
 use crate::front::parking::{Parking, Watch, Woken};
 use crate::front::passing::{self, Passing};
 use crate::front::pieces::Pieces;
+use crate::front::quota::Quotas;
 use crate::front::receiving::{Refusal, Whole};
 use crate::front::reply::{Incomplete, Reply};
-use crate::front::socket::{Patience, Socket};
+use crate::front::socket::Patience;
 use crate::front::turns::{Asked, Most, Turn, Turns};
 use crate::front::unsent::{Then, Unsent, Written};
 use crate::front::workers::{Full, Workers};
@@ -55,11 +55,11 @@ pub(super) struct Service {
     pub(super) limits: Limits,
     pub(super) budget: Arc<Budget>,
     pub(super) workers: Workers,
-    parking: Parking,
+    pub(super) parking: Parking,
     /// Who may move the bytes of long answers.
     turns: Turns<Passing>,
     /// Open connections.
-    open: Arc<AtomicUsize>,
+    pub(super) quotas: Arc<Quotas>,
     /// So many are few: never more than workers, so that none waits while another connection wants it.
     few: usize,
     /// What is told of connections and answers that fail.
@@ -96,10 +96,10 @@ impl Service {
             handler,
             limits,
             budget: Budget::of(limits.memory),
-            workers: Workers::new(name, most_workers)?,
+            workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
             parking,
             turns: turns(most_workers.get()),
-            open: Arc::default(),
+            quotas: Arc::default(),
             few: most_workers.get().min(FEW_CONNECTIONS),
             notices: Notices::new(&metrics),
             metrics,
@@ -139,7 +139,7 @@ impl Service {
 
     /// Open connections.
     pub(super) fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
+        self.quotas.open()
     }
 
     /// Connections with a request that has no whole answer yet, or that may still send one.
@@ -157,39 +157,6 @@ impl Service {
     /// Whether the last connection has been accepted.
     pub(super) fn has_accepted_all(&self) -> bool {
         self.accepted_all.load(Ordering::SeqCst)
-    }
-
-    /// Takes a new connection.
-    pub(super) fn admit(self: &Arc<Service>, stream: TcpStream, peer: SocketAddr, listener: SocketAddr) {
-        let socket = Socket::of(stream);
-        // Where the listener takes any address, the socket knows at which one it was reached.
-        let local = if listener.ip().is_unspecified() {
-            socket.local_addr().unwrap_or(listener)
-        } else {
-            listener
-        };
-        let connection = Box::new(Connection::new(
-            socket,
-            peer,
-            local,
-            Open::count(&self.open, &self.metrics),
-        ));
-        let open = self.open();
-        let most = self.limits.max_connections.get();
-        if open <= most {
-            self.park(connection);
-            return;
-        }
-        if let Some(connections) = &self.metrics.connections {
-            connections.refused.add_one();
-        }
-        let refusal = connection.refusal(GatewayError::Overloaded("there are too many connections"));
-        if open <= most + self.limits.lingering_over_limit {
-            self.refuse(connection, refusal);
-        } else {
-            let bytes = self.refusal_bytes(refusal);
-            let _ = connection.socket.send_now(&bytes);
-        }
     }
 
     /// Lets a connection wait, unless something has happened to it already.
@@ -355,8 +322,8 @@ impl Service {
         self.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {
             service.metrics.queue_depth.fall();
-            let _busy = Raised::by_one(&service.metrics.workers_busy);
             if let Some((connection, whole)) = service.still_wanted(connection, whole, waited) {
+                let _busy = Raised::by_one(&service.metrics.workers_busy);
                 exchange::serve(&service, connection, whole);
             }
         };
@@ -367,7 +334,8 @@ impl Service {
         }
     }
 
-    /// A request that has waited for a worker, if it is still to be carried out.
+    /// A request that has waited for a worker, if it is still to be carried out. One that has waited too long never is,
+    /// and is ended without waiting for its client.
     fn still_wanted(
         self: &Arc<Service>,
         connection: Box<Connection>,
@@ -434,7 +402,7 @@ impl Service {
         }
     }
 
-    fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
+    pub(super) fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
         if let GatewayError::Overloaded(reason) = refusal.error {
             self.notices.overload(reason);
         }

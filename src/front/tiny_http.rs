@@ -60,7 +60,7 @@ impl Front {
         most_workers: NonZeroUsize,
         handler: Arc<dyn Handler>,
     ) -> io::Result<Front> {
-        let workers = Workers::new(name, most_workers)?;
+        let workers = Workers::new(name, most_workers, None)?;
         let shared = Arc::new(Shared {
             handler,
             local: listener.local_addr()?,

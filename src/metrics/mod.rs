@@ -173,7 +173,8 @@ pub struct FrontMetrics {
     pub queue_depth: Gauge,
     /// Workers that answer a request.
     pub workers_busy: Gauge,
-    /// Requests that were refused for want of room: in the queue, in memory, among streams or connections.
+    /// Requests that were refused for want of room: in the queue, in memory, among streams or connections; or of a
+    /// worker in time.
     pub requests_refused: Counter,
 }
 

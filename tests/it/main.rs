@@ -18,6 +18,7 @@ mod decoding;
 mod http_integrations;
 mod jwt_issuers;
 mod connections;
+mod crowds;
 mod upstream_faults;
 mod live_files;
 mod functions;

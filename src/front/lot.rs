@@ -1,0 +1,145 @@
+//! The places of the connections that wait, and when each of them is looked at.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::front::connection::Connection;
+
+/// All places. No connection is dropped in here, since that would want the lot for its seat.
+#[derive(Debug, Default)]
+pub(super) struct Lot {
+    pub(super) places: Vec<Place>,
+    pub(super) free: Vec<usize>,
+    /// When places are looked at. A place has one entry at most, which may be too early: to move it with every request
+    /// would cost more than to look in vain now and then.
+    pub(super) schedule: BTreeSet<(Instant, usize)>,
+    /// Until when the watching thread sleeps, if it does.
+    pub(super) asleep_until: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    /// None while the connection is away.
+    parked: Option<Parked>,
+    /// What has happened while it was away.
+    note: Option<Happened>,
+    scheduled: Option<Instant>,
+}
+
+/// What has happened to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Happened {
+    /// There may be more to read, or room to write.
+    Something,
+    /// No more comes behind what is here. That is told once.
+    End,
+}
+
+#[derive(Debug)]
+struct Parked {
+    connection: Box<Connection>,
+    deadline: Instant,
+}
+
+impl Lot {
+    pub(super) fn claim(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            self.places.len() - 1
+        })
+    }
+
+    pub(super) fn fill(&mut self, place: usize, connection: Box<Connection>, deadline: Instant) {
+        if let Some(place) = self.places.get_mut(place) {
+            place.parked = Some(Parked { connection, deadline });
+        }
+        self.look_at(place, deadline);
+    }
+
+    /// Sees to it that a place is looked at by that time.
+    fn look_at(&mut self, place: usize, deadline: Instant) {
+        let Some(Place { scheduled, .. }) = self.places.get_mut(place) else {
+            return;
+        };
+        if scheduled.is_none_or(|at| at > deadline) {
+            if let Some(at) = scheduled.replace(deadline) {
+                self.schedule.remove(&(at, place));
+            }
+            self.schedule.insert((deadline, place));
+        }
+    }
+
+    /// Takes out the connection of a place where something has happened; where it is away, that is noted.
+    pub(super) fn take(&mut self, place: usize, happened: Happened) -> Option<Box<Connection>> {
+        let place = self.places.get_mut(place)?;
+        match place.parked.take() {
+            Some(parked) => Some(parked.connection),
+            None => {
+                place.note = place.note.max(Some(happened));
+                None
+            }
+        }
+    }
+
+    /// What has happened while the connection was away; it is forgotten.
+    pub(super) fn take_note(&mut self, place: usize) -> Option<Happened> {
+        self.places.get_mut(place)?.note.take()
+    }
+
+    /// Takes out a connection whose deadline has passed.
+    pub(super) fn next_expired(&mut self, now: Instant) -> Option<Box<Connection>> {
+        while let Some((_, number)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
+            self.schedule.pop_first();
+            let Some(place) = self.places.get_mut(number) else {
+                continue;
+            };
+            place.scheduled = None;
+            match place.parked.take() {
+                Some(parked) if parked.deadline <= now => return Some(parked.connection),
+                Some(parked) => {
+                    let deadline = parked.deadline;
+                    place.parked = Some(parked);
+                    self.look_at(number, deadline);
+                }
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Frees the place of a connection that is away, for good.
+    pub(super) fn vacate(&mut self, place: usize) {
+        if let Some(Place { scheduled, note, .. }) = self.places.get_mut(place) {
+            *note = None;
+            if let Some(at) = scheduled.take() {
+                self.schedule.remove(&(at, place));
+            }
+            self.free.push(place);
+        }
+    }
+
+    /// The earliest time at which a place is to be looked at.
+    pub(super) fn first_deadline(&self) -> Option<Instant> {
+        self.schedule.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Lets idle connections wait no longer than that.
+    pub(super) fn hasten_idle(&mut self, latest: Instant) {
+        for place in 0..self.places.len() {
+            let parked = self.places.get_mut(place).and_then(|place| place.parked.as_mut());
+            if let Some(parked) = parked
+                && parked.deadline > latest
+                && parked.connection.is_idle()
+            {
+                parked.deadline = latest;
+                self.look_at(place, latest);
+            }
+        }
+    }
+
+    /// How many parked connections satisfy that.
+    pub(super) fn count(&self, is_counted: impl Fn(&Connection) -> bool) -> usize {
+        let parked = self.places.iter().filter_map(|place| place.parked.as_ref());
+        parked.filter(|parked| is_counted(&parked.connection)).count()
+    }
+}
