@@ -131,6 +131,9 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     let metrics = gateway.metrics();
     let help = "Requests whose answer is not there yet.";
     gauge(page, "apigateway_requests_in_flight", help, metrics.in_flight.value());
+    let help = "Requests whose client was gone before it had its answer.";
+    let abandonments = gateway.books().abandonments.value();
+    counter(page, "apigateway_requests_abandoned_total", help, abandonments);
     let name = "apigateway_upstream_requests_total";
     page.family(
         name,

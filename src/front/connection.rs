@@ -234,7 +234,8 @@ impl Connection {
             return self.take_input(budget);
         }
         let bytes = self.input.get(..end).unwrap_or_default();
-        let head = head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
+        let mut head = head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
+        head.request.client = Some(self.socket.client());
         self.input.drain(..end);
         self.empty_lines = 0;
         self.begin_body(head, budget)

@@ -83,7 +83,14 @@ pub const NEXT_REQUEST_PATIENCE: Duration = Duration::from_millis(2);
 
 /// A request that has waited so long for a worker is carried out only if its client is still there, which takes a
 /// system call. Who waits less has hardly gone.
-pub const WORTH_A_LOOK: Duration = Duration::from_millis(100);
+pub const WORTH_A_LOOK: Duration = Duration::from_millis(10);
+
+/// A client that ends its side so soon after its request only tells that no other follows, and waits for the answer. One
+/// that does so later, while the request waits for a worker, has gone: the two cannot be told apart in another way.
+pub const HALF_CLOSE_TIME: Duration = Duration::from_millis(50);
+
+/// How often it is looked whether the clients of long answers that wait for their turn are gone.
+pub const LOOK_AT_WAITING: Duration = Duration::from_millis(500);
 
 /// How long a client is listened to after the last answer on its connection, so that it can read it. Closed at once,
 /// the connection would be reset by what the client still sends, and the answer lost.

@@ -23,6 +23,8 @@ pub(super) struct Place {
     parked: Option<Parked>,
     /// What has happened while it was away.
     note: Option<Happened>,
+    /// When it was noted that no more comes.
+    ended_at: Option<Instant>,
     scheduled: Option<Instant>,
 }
 
@@ -76,6 +78,9 @@ impl Lot {
             Some(parked) => Some(parked.connection),
             None => {
                 place.note = place.note.max(Some(happened));
+                if happened == Happened::End {
+                    place.ended_at.get_or_insert_with(Instant::now);
+                }
                 None
             }
         }
@@ -83,7 +88,14 @@ impl Lot {
 
     /// What has happened while the connection was away; it is forgotten.
     pub(super) fn take_note(&mut self, place: usize) -> Option<Happened> {
-        self.places.get_mut(place)?.note.take()
+        let place = self.places.get_mut(place)?;
+        place.ended_at = None;
+        place.note.take()
+    }
+
+    /// When the end of a connection that is away was noted; none where it was not.
+    pub(super) fn end_noted_at(&self, place: usize) -> Option<Instant> {
+        self.places.get(place)?.ended_at
     }
 
     /// Takes out a connection whose deadline has passed.
@@ -109,8 +121,14 @@ impl Lot {
 
     /// Frees the place of a connection that is away, for good.
     pub(super) fn vacate(&mut self, place: usize) {
-        if let Some(Place { scheduled, note, .. }) = self.places.get_mut(place) {
-            *note = None;
+        if let Some(Place {
+            scheduled,
+            note,
+            ended_at,
+            ..
+        }) = self.places.get_mut(place)
+        {
+            (*note, *ended_at) = (None, None);
             if let Some(at) = scheduled.take() {
                 self.schedule.remove(&(at, place));
             }

@@ -98,25 +98,31 @@ impl Parking {
                 }
                 seat.place
             }
-            None => {
-                let place = lot.claim();
-                if let Err(error) = registry.register(&mut SourceFd(&descriptor), Token(place), interest) {
-                    lot.vacate(place);
-                    return Err(error);
-                }
-                connection.seat = Some(Seat {
-                    place,
-                    interest,
-                    parking: Arc::downgrade(&self.0),
-                });
-                place
-            }
+            None => self.0.register(&mut lot, &mut connection)?,
         };
         lot.fill(place, connection, deadline);
         if lot.asleep_until.is_some_and(|until| deadline < until) {
             let _ = self.0.waker.wake();
         }
         Ok(None)
+    }
+
+    /// Watches a connection that does not wait here, so that its end is noted.
+    ///
+    /// # Errors
+    /// The system does not watch another descriptor.
+    pub(super) fn watch(&self, connection: &mut Connection) -> io::Result<()> {
+        if connection.seat.is_none() {
+            let mut lot = self.0.lot();
+            self.0.register(&mut lot, connection)?;
+        }
+        Ok(())
+    }
+
+    /// When the end of a connection that is away was noted; none where it was not.
+    pub(super) fn end_noted_at(&self, connection: &Connection) -> Option<Instant> {
+        let place = connection.seat.as_ref()?.place;
+        self.0.lot().end_noted_at(place)
     }
 
     /// Ends the watching of a connection that goes on to be used; only then is its place another's.
@@ -186,6 +192,26 @@ impl Parking {
 }
 
 impl Shared {
+    /// Begins to watch a connection, and gives it a place.
+    fn register(self: &Arc<Shared>, lot: &mut Lot, connection: &mut Connection) -> io::Result<usize> {
+        let descriptor = connection.socket.descriptor();
+        let interest = interest(connection);
+        let place = lot.claim();
+        if let Err(error) = self
+            .registry
+            .register(&mut SourceFd(&descriptor), Token(place), interest)
+        {
+            lot.vacate(place);
+            return Err(error);
+        }
+        connection.seat = Some(Seat {
+            place,
+            interest,
+            parking: Arc::downgrade(self),
+        });
+        Ok(place)
+    }
+
     fn lot(&self) -> MutexGuard<'_, Lot> {
         self.lot.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,7 +13,10 @@ use crate::front::Handler;
 use crate::front::budget::{Budget, Class};
 use crate::front::connection::{Connection, Next, State};
 use crate::front::exchange;
-use crate::front::limits::{LEAST_MOVING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers};
+use crate::front::limits::{
+    HALF_CLOSE_TIME, LEAST_MOVING, LOOK_AT_WAITING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK,
+    most_waiting_answers,
+};
 use crate::front::notices::Notices;
 use crate::front::parking::{Parking, Watch, Woken};
 use crate::front::passing::{self, Passing};
@@ -21,7 +24,7 @@ use crate::front::pieces::Pieces;
 use crate::front::quota::Quotas;
 use crate::front::receiving::{Refusal, Whole};
 use crate::front::reply::{Incomplete, Reply};
-use crate::front::socket::Patience;
+use crate::front::socket::{Patience, Presence};
 use crate::front::turns::{Asked, Most, Turn, Turns};
 use crate::front::unsent::{Then, Unsent, Written};
 use crate::front::workers::{Full, Workers};
@@ -201,6 +204,7 @@ impl Service {
     /// Waits for all connections, until the service has stopped.
     pub(super) fn watch(self: &Arc<Service>, mut watch: Watch) {
         let mut woken = Vec::new();
+        let mut looked_at = Instant::now();
         loop {
             let is_stopping = self.is_stopping();
             if is_stopping {
@@ -210,7 +214,14 @@ impl Service {
                 }
             }
             // Turns come free also by themselves.
-            let at_most = match (self.begin_turns(), is_stopping) {
+            let has_waiting = self.begin_turns();
+            if has_waiting && looked_at.elapsed() >= LOOK_AT_WAITING {
+                looked_at = Instant::now();
+                for passing in self.turns.take_out(Passing::is_abandoned) {
+                    passing::abandon(self, passing);
+                }
+            }
+            let at_most = match (has_waiting, is_stopping) {
                 (true, _) => STEP_TIME,
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
@@ -318,6 +329,8 @@ impl Service {
     fn hand_over(self: &Arc<Service>, mut connection: Box<Connection>, whole: Whole) {
         // Thousands may wait for a worker.
         connection.shrink();
+        // Where that cannot be watched, a client that goes is noticed when it has its answer.
+        let _ = self.parking.watch(&mut connection);
         let service = Arc::clone(self);
         self.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {
@@ -345,8 +358,10 @@ impl Service {
         if waited < WORTH_A_LOOK {
             return Some((connection, whole));
         }
-        // Nobody would get the answer. Who has only ended its own side still reads it.
-        if connection.socket.is_reset() {
+        if self.has_left(&connection, waited) {
+            // For the access log; nobody would get it.
+            let refusal = Refusal::of(GatewayError::ClientGone, &whole.head);
+            drop(self.handler.refuse(refusal.error, &refusal.request));
             return None;
         }
         if waited >= self.limits.queue_timeout {
@@ -355,6 +370,20 @@ impl Service {
             return None;
         }
         Some((connection, whole))
+    }
+
+    /// Whether the client of a request has gone while that waited. One that ended its side with the request, or right behind
+    /// it, waits for the answer.
+    fn has_left(&self, connection: &Connection, waited: Duration) -> bool {
+        match connection.socket.presence() {
+            Presence::Here => false,
+            Presence::Gone => true,
+            Presence::Ended if connection.has_ended => false,
+            Presence::Ended => {
+                let since_end = self.parking.end_noted_at(connection).map(|at| at.elapsed());
+                waited.saturating_sub(since_end.unwrap_or_default()) > HALF_CLOSE_TIME
+            }
+        }
     }
 
     /// A turn for a long answer; none if it waits for one now.

@@ -268,6 +268,7 @@ impl Exchange {
         let framing = framing(&headers, self.version)?;
         let (path, query) = split_target(target)?;
         let request = Request {
+            client: None,
             method,
             path,
             query,

@@ -117,6 +117,14 @@ impl<Task> Turns<Task> {
         Some((task, state.begin()))
     }
 
+    /// Takes out those that wait and that are wanted no more.
+    pub fn take_out(&self, mut is_unwanted: impl FnMut(&Task) -> bool) -> Vec<Task> {
+        let mut state = self.state();
+        let (unwanted, waiting) = state.waiting.drain(..).partition(|task| is_unwanted(task));
+        state.waiting = waiting;
+        Vec::from(unwanted)
+    }
+
     /// Whether somebody waits.
     pub fn has_waiting(&self) -> bool {
         !self.state().waiting.is_empty()
@@ -180,6 +188,20 @@ mod tests {
         let (task, _fourth) = turns.next().unwrap();
         assert_eq!(task, 4);
         assert!(turns.next().is_none());
+    }
+
+    #[test]
+    fn who_is_not_wanted_any_more_is_taken_out_and_the_others_keep_their_order() {
+        let turns = turns(1, 9, LONG);
+        let first = begin(&turns, 1);
+        assert!(matches!(turns.ask(2), Asked::Waits));
+        assert!(matches!(turns.ask(3), Asked::Waits));
+        assert_eq!(turns.take_out(|task| *task == 2), [2]);
+        assert!(matches!(turns.ask(4), Asked::Waits));
+        assert!(turns.take_out(|task| *task == 2).is_empty());
+        drop(first);
+        let (task, _turn) = turns.next().unwrap();
+        assert_eq!(task, 3);
     }
 
     #[test]

@@ -251,10 +251,12 @@ impl Gateway {
             event,
             trace_id,
             AUTHORIZER_TIMEOUT,
+            values.request.client.clone(),
         );
         let payload = invoked.map(|invoked| invoked.payload).map_err(|error| match &error {
             // R8.30: the function's way to say that it knows nobody.
             InvocationError::Function(failure, _) if lambda::is_unauthorized(failure) => unauthorized(),
+            InvocationError::ClientGone => GatewayError::ClientGone,
             _ => failed(error.to_string()),
         })?;
         if lambda::is_unauthorized(&payload) {

@@ -7,7 +7,7 @@ mod integrate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::access_log::AccessLog;
 use crate::account::{Books, Found, Over};
@@ -33,6 +33,9 @@ use crate::upstream::Upstream;
 
 /// Most bytes of a request line and its header fields with their line ends (spec §13).
 pub const MAX_HEAD_LENGTH: usize = 10_240;
+
+/// Who has waited so long may be gone, so that nobody gets the answer. To find out takes a system call.
+const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 
 /// Answers requests by the deployment that is current when they come.
 #[derive(Debug)]
@@ -178,6 +181,10 @@ impl Gateway {
         let answer = || self.answer(&context, &deployment, generation, &mut request, &mut found);
         let outcome = catch_unwind(AssertUnwindSafe(answer))
             .unwrap_or_else(|_| Err(GatewayError::InternalServerError("a panic in the gateway".to_owned())));
+        let outcome = match context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned() {
+            true => Err(GatewayError::ClientGone),
+            false => outcome,
+        };
         self.finish(&deployment, &context, &request, &found, outcome, received)
     }
 

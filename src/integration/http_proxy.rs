@@ -10,7 +10,7 @@ use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::deployment::routes::RouteMatch;
 use crate::error::GatewayError;
 use crate::integration::headers;
-use crate::message::{Body, Method, Request, RequestParts};
+use crate::message::{Body, Client, Method, Request, RequestParts};
 use crate::notation::path::{self, RequestPath, has_dot_segment_encoded};
 use crate::notation::route_key::RouteKey;
 use crate::notation::uri::{IntegrationUri, Part, Scheme};
@@ -47,6 +47,7 @@ pub fn request(
     parts: RequestParts,
     body: Body,
     timeout: Duration,
+    client: Option<Client>,
 ) -> IntegrationRequest {
     IntegrationRequest {
         // Spec §3.1: a name to verify turns the connection into TLS.
@@ -62,6 +63,8 @@ pub fn request(
         is_repeatable: false,
         may_stream: true,
         timeout,
+        client,
+        runs_on: false,
     }
 }
 

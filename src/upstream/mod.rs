@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 
-use crate::message::{Body, Headers, Method, RequestParts};
+use crate::message::{Body, Client, Headers, Method, RequestParts};
 use crate::metrics::UpstreamConnections;
 use crate::notation::uri::Scheme;
 use crate::upstream::clients::{Clients, Lease};
@@ -54,6 +54,10 @@ pub struct IntegrationRequest {
     pub may_stream: bool,
     /// Bounds the exchange from the look-up of the name to the last byte of the body.
     pub timeout: Duration,
+    /// Who waits for the answer. The exchange ends within a second when nobody does any more.
+    pub client: Option<Client>,
+    /// Whether it goes on without its client once it is sent, as the invocation of a function does.
+    pub runs_on: bool,
 }
 
 /// An integration's answer.
@@ -103,6 +107,8 @@ pub enum UpstreamError {
     BodyTooLarge,
     /// The client's body ended early.
     BodyCut(String),
+    /// Nobody waits for the answer any more.
+    ClientGone,
 }
 
 impl fmt::Display for UpstreamError {
@@ -123,6 +129,7 @@ impl fmt::Display for UpstreamError {
             UpstreamError::Unsendable(reason) => write!(f, "the request cannot be sent: {reason}"),
             UpstreamError::BodyTooLarge => f.write_str("the request's body is too large"),
             UpstreamError::BodyCut(reason) => write!(f, "the request's body ended early: {reason}"),
+            UpstreamError::ClientGone => f.write_str("the client is gone"),
         }
     }
 }
@@ -152,7 +159,7 @@ impl Upstream {
     /// See [`UpstreamError`]. Nothing of the answer has been passed on then.
     pub fn send(&self, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
         let client = Clients::lease(&self.clients, &request)?;
-        client.exchange.begin(request.timeout);
+        client.exchange.begin(request.timeout, request.client, request.runs_on);
         let mut outgoing = Outgoing::new(request.method, request.body)?;
         client
             .exchange

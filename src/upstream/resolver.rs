@@ -11,7 +11,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::upstream::UpstreamError;
-use crate::upstream::exchange::Exchange;
+use crate::upstream::exchange::{Exchange, LOOK};
 
 /// How long addresses are used. The system's resolver does not tell a record's own time to live; this follows a
 /// change of address as fast as container platforms make one.
@@ -73,12 +73,15 @@ impl CachingResolver {
                     continue;
                 }
             }
-            let wait = exchange.next_wait()?;
-            names = self
+            let part = exchange.next_wait()?.min(LOOK);
+            let (woken, timeout) = self
                 .changed
-                .wait_timeout(names, wait)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+                .wait_timeout(names, part)
+                .unwrap_or_else(PoisonError::into_inner);
+            names = woken;
+            if timeout.timed_out() {
+                exchange.wait_on(part, Duration::ZERO)?;
+            }
         }
     }
 
@@ -162,7 +165,7 @@ mod tests {
 
     fn exchange(timeout: Duration) -> Exchange {
         let exchange = Exchange::new();
-        exchange.begin(timeout);
+        exchange.begin(timeout, None, false);
         exchange
     }
 

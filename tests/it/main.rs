@@ -19,6 +19,7 @@ mod http_integrations;
 mod jwt_issuers;
 mod connections;
 mod crowds;
+mod departures;
 mod upstream_faults;
 mod live_files;
 mod functions;
