@@ -39,6 +39,8 @@ pub enum GatewayError {
     ServiceUnavailable(String),
     /// The gateway has as much to do as it may; the client may come again.
     Overloaded(&'static str),
+    /// As many workers wait for an integration, an authorizer or an issuer as may; the client may come again.
+    DestinationOverloaded(String),
 }
 
 impl GatewayError {
@@ -61,6 +63,7 @@ impl GatewayError {
             GatewayError::HeadersTooLarge => (431, "Request Header Fields Too Large"),
             GatewayError::InternalServerError(_) => (500, "Internal Server Error"),
             GatewayError::ServiceUnavailable(_) | GatewayError::Overloaded(_) => (503, "Service Unavailable"),
+            GatewayError::DestinationOverloaded(_) => (503, "Service Unavailable"),
         }
     }
 
@@ -89,7 +92,8 @@ impl GatewayError {
             | GatewayError::Unauthorized { cause, .. }
             | GatewayError::Forbidden { cause, .. }
             | GatewayError::InternalServerError(cause)
-            | GatewayError::ServiceUnavailable(cause) => Some(cause),
+            | GatewayError::ServiceUnavailable(cause)
+            | GatewayError::DestinationOverloaded(cause) => Some(cause),
             GatewayError::Overloaded(cause) => Some(cause),
             GatewayError::NotFound
             | GatewayError::RequestTimeout
@@ -113,7 +117,7 @@ impl GatewayError {
             GatewayError::Forbidden {
                 error_type: Some(name), ..
             } => headers.put("x-amzn-errortype", name),
-            GatewayError::Overloaded(_) => headers.put("retry-after", "1"),
+            GatewayError::Overloaded(_) | GatewayError::DestinationOverloaded(_) => headers.put("retry-after", "1"),
             _ => {}
         }
         Response {

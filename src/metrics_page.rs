@@ -131,6 +131,9 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     let metrics = gateway.metrics();
     let help = "Requests whose answer is not there yet.";
     gauge(page, "apigateway_requests_in_flight", help, metrics.in_flight.value());
+    let help = "Requests that were refused since as many workers waited for their destination as may.";
+    let overloads = metrics.destination_overloads.value();
+    counter(page, "apigateway_destination_overloads_total", help, overloads);
     let name = "apigateway_upstream_requests_total";
     page.family(
         name,

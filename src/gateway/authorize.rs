@@ -240,6 +240,9 @@ impl Gateway {
         let payload = invoked.map(|invoked| invoked.payload).map_err(|error| match &error {
             // R8.30: the function's way to say that it knows nobody.
             InvocationError::Function(failure, _) if lambda::is_unauthorized(failure) => unauthorized(),
+            InvocationError::Overloaded(cause) => {
+                GatewayError::DestinationOverloaded(format!("{}: {}: {cause}", authorizer.file, authorizer.arn))
+            }
             _ => failed(error.to_string()),
         })?;
         if lambda::is_unauthorized(&payload) {

@@ -60,6 +60,7 @@ impl Gateway {
             Ok(Answer::Failed { message, report }) => Err(InvocationError::Function(report, message)),
             Err(FunctionError::TimedOut) => Err(UpstreamError::TimedOut(timeout).into()),
             Err(FunctionError::Throttled) => Err(InvocationError::Throttled),
+            Err(error @ FunctionError::Overloaded(_)) => Err(InvocationError::Overloaded(error.to_string())),
             Err(error) => Err(InvocationError::Failed(error.to_string())),
         }
     }

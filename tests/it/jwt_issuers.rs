@@ -1,13 +1,14 @@
 //! JWT authorizers with an issuer on a socket: discovery, key sets, what is fetched when, and what is remembered.
 
 use std::io::{Read, Write};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use apigateway::authorizer::jwt::refusal::{Description, Refusal};
 use apigateway::authorizer::jwt::{Expectations, JwtAuthorizers, Verified};
-use apigateway::upstream::{Upstream, tls};
+use apigateway::upstream::{Settings, Upstream, tls};
 
 use super::support::endpoint::{Endpoint, Next, nobody};
 use super::support::tokens::{Signer, jwks};
@@ -36,7 +37,11 @@ fn json(body: &str) -> Vec<u8> {
 }
 
 fn upstream() -> Upstream {
-    Upstream::new(tls::client_config(None).unwrap(), usize::MAX)
+    Upstream::new(Settings {
+        tls: tls::client_config(None).unwrap(),
+        most_connections: usize::MAX,
+        share: NonZeroUsize::MAX,
+    })
 }
 
 impl Scene {

@@ -18,6 +18,7 @@ mod http_integrations;
 mod jwt_issuers;
 mod connections;
 mod upstream_faults;
+mod destinations;
 mod live_files;
 mod functions;
 mod event_consumers;
