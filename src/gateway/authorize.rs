@@ -111,6 +111,9 @@ impl Gateway {
                     challenge: refusal.challenge(scopes),
                     cause,
                 },
+                jwt::Refusal::Overloaded(_) => {
+                    GatewayError::DestinationOverloaded(format!("{}: {cause}", authorizer.issuer))
+                }
             }
         })?;
         Ok(Caller::Jwt(verified))

@@ -25,7 +25,7 @@ use rustls::pki_types::ServerName;
 use crate::message::{Body, Headers, Method, RequestParts};
 use crate::metrics::UpstreamConnections;
 use crate::notation::uri::Scheme;
-use crate::slots::Slots;
+use crate::slots::{Slot, Slots};
 use crate::upstream::clients::{Clients, Lease};
 use crate::upstream::outgoing::Outgoing;
 
@@ -189,6 +189,15 @@ impl Upstream {
     /// What workers that wait for the destination of a URL with that scheme and authority hold of it.
     pub fn slots(&self, scheme: Scheme, authority: &str) -> Arc<Slots> {
         Arc::clone(self.clients.destination(scheme, authority).slots())
+    }
+
+    /// As [`Upstream::send`], for a worker that counts already: it holds that slot of the request's destination.
+    ///
+    /// # Errors
+    /// See [`UpstreamError`].
+    pub fn send_within(&self, _: &Slot, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
+        let client = Clients::lease(&self.clients, &request, |_| Ok(None))?;
+        self.exchange(request, client)
     }
 
     fn exchange(&self, request: IntegrationRequest, client: Lease) -> Result<IntegrationResponse, UpstreamError> {

@@ -23,6 +23,8 @@ use crate::support::client::{Answer, Client, PATIENCE};
 use crate::support::directory::{Directory, http_proxy, lambda_proxy, route};
 use crate::support::endpoint::{Endpoint, Next, nobody};
 use crate::support::gateway::{Gateway, options};
+use crate::support::jwt::{Issuer, Reply, Signer};
+use crate::support::jwt_api;
 
 /// Seven eighths of these are 7.
 const WORKERS: usize = 8;
@@ -329,6 +331,37 @@ fn what_clients_held_that_are_gone_is_free_again() {
     for answer in rest(&answers, SHARE) {
         assert_eq!(answer.text(), "other");
     }
+}
+
+/// While an issuer hangs, which is 1.5 s at most, its tokens take seven workers, and routes that ask nobody go on.
+#[test]
+fn an_issuer_that_hangs_holds_its_share() {
+    let other = Endpoint::answering(OTHER);
+    let signer = Signer::new("k1", "ES256");
+    let mut held = route("ANY /held", "other");
+    held["AuthorizationType"] = json!("JWT");
+    held["AuthorizerId"] = json!("jwt");
+    // On a busy machine they may not all be there in that time, but not always.
+    let is_as_it_should = (0..5).any(|_| {
+        let issuer = Issuer::with(&[&signer]);
+        issuer.discovery(Reply::Hang);
+        let files = [
+            ("routes/held.json", held.clone()),
+            ("authorizers/jwt.json", jwt_api::authorizer(&issuer.url)),
+        ];
+        let gateway = serve(&files, other.address, |_| {});
+        let token = signer.token(&issuer.claims());
+        let answers = ask(&gateway, &get("/held", &format!("Authorization: {token}\r\n")), ASKING);
+        assert_other(&gateway);
+        let (refused, denied): (Vec<_>, Vec<_>) = rest(&answers, ASKING).into_iter().partition(is_overloaded);
+        // An overload is never a yes.
+        assert!(denied.iter().all(|answer| answer.status == 401), "{denied:?}");
+        assert!(refused.iter().all(|answer| answer.header("www-authenticate").is_none()));
+        assert_eq!(issuer.discoveries(), 1);
+        assert_eq!(overloads(&gateway), refused.len() as f64);
+        (refused.len(), denied.len()) == (ASKING - SHARE, SHARE)
+    });
+    assert!(is_as_it_should);
 }
 
 #[test]
