@@ -186,7 +186,9 @@ fn report(request_id: &str, error: &GatewayError, tally: &Tally) {
     // Where there is nothing to add, the status in words.
     let (status, cause) = (error.status(), error.cause().unwrap_or(error.message()));
     match error {
-        GatewayError::InternalServerError(_) | GatewayError::ServiceUnavailable(_) => {
+        GatewayError::InternalServerError(_)
+        | GatewayError::ServiceUnavailable(_)
+        | GatewayError::DestinationOverloaded(_) => {
             let Some(left_out) = tally.failures.may_tell() else {
                 return;
             };

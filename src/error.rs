@@ -41,6 +41,8 @@ pub enum GatewayError {
     Overloaded(&'static str),
     /// The client is gone, so nobody gets this. The status is for the access log, and servers' own convention.
     ClientGone,
+    /// As many workers wait for an integration, an authorizer or an issuer as may; the client may come again.
+    DestinationOverloaded(String),
 }
 
 impl GatewayError {
@@ -64,6 +66,7 @@ impl GatewayError {
             GatewayError::ClientGone => (499, "Client Closed Request"),
             GatewayError::InternalServerError(_) => (500, "Internal Server Error"),
             GatewayError::ServiceUnavailable(_) | GatewayError::Overloaded(_) => (503, "Service Unavailable"),
+            GatewayError::DestinationOverloaded(_) => (503, "Service Unavailable"),
         }
     }
 
@@ -92,7 +95,8 @@ impl GatewayError {
             | GatewayError::Unauthorized { cause, .. }
             | GatewayError::Forbidden { cause, .. }
             | GatewayError::InternalServerError(cause)
-            | GatewayError::ServiceUnavailable(cause) => Some(cause),
+            | GatewayError::ServiceUnavailable(cause)
+            | GatewayError::DestinationOverloaded(cause) => Some(cause),
             GatewayError::Overloaded(cause) => Some(cause),
             GatewayError::NotFound
             | GatewayError::RequestTimeout
@@ -117,7 +121,7 @@ impl GatewayError {
             GatewayError::Forbidden {
                 error_type: Some(name), ..
             } => headers.put("x-amzn-errortype", name),
-            GatewayError::Overloaded(_) => headers.put("retry-after", "1"),
+            GatewayError::Overloaded(_) | GatewayError::DestinationOverloaded(_) => headers.put("retry-after", "1"),
             _ => {}
         }
         Response {

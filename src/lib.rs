@@ -6,6 +6,7 @@
 //! holds the code to it.
 
 // Plain values and the outside world.
+pub mod slots;
 pub mod message;
 pub mod clock;
 pub mod signals;

@@ -134,6 +134,9 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     let help = "Requests whose client was gone before it had its answer.";
     let abandonments = gateway.books().abandonments.value();
     counter(page, "apigateway_requests_abandoned_total", help, abandonments);
+    let help = "Requests that were refused since as many workers waited for their destination as may.";
+    let overloads = metrics.destination_overloads.value();
+    counter(page, "apigateway_destination_overloads_total", help, overloads);
     let name = "apigateway_upstream_requests_total";
     page.family(
         name,

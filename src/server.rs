@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -20,8 +20,9 @@ use crate::metrics::FrontMetrics;
 use crate::problem::{Problem, Problems};
 use crate::reload::ReloadGate;
 use crate::signals::HangUp;
+use crate::slots;
 use crate::store::{Listing, Store};
-use crate::upstream::{Upstream, tls};
+use crate::upstream::{self, Upstream, tls};
 use crate::watcher::{self, Seen, Watcher};
 
 /// Most requests to the management listener that are answered at once.
@@ -187,7 +188,7 @@ impl Server {
         watcher::report(&problems);
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
         let most_exchanges = options.workers.min(limits.max_connections).get();
-        let upstream = upstream(options.upstream_ca.as_deref(), most_exchanges)?;
+        let upstream = upstream(&options, most_exchanges)?;
         let access_log = access_log(options.access_log)?;
         let data_listener = bind("--listen", &options.listen)?;
         let admin_listener = options
@@ -296,12 +297,17 @@ fn access_log(destination: Destination) -> Result<AccessLog, StartError> {
     AccessLog::start(destination).map_err(|error| StartError::Option(format!("--access-log {shown}: {error}")))
 }
 
-fn upstream(ca: Option<&Path>, most_exchanges: usize) -> Result<Upstream, StartError> {
+fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, StartError> {
+    let ca = options.upstream_ca.as_deref();
     let unusable = |reason: String| {
         let path = ca.unwrap_or_else(|| "".as_ref()).display();
         StartError::Option(format!("--upstream-ca {path}: {reason}"))
     };
     let pem = ca.map(Store::read_option_file).transpose().map_err(unusable)?;
     let tls = tls::client_config(pem.as_deref()).map_err(|error| unusable(error.to_string()))?;
-    Ok(Upstream::new(tls, most_exchanges))
+    Ok(Upstream::new(upstream::Settings {
+        tls,
+        most_connections,
+        share: slots::share(options.workers),
+    }))
 }

@@ -19,8 +19,9 @@ use crate::front::pieces::Pieces;
 use crate::front::reply::{Incomplete, Reply, Rest};
 use crate::front::service::Service;
 use crate::front::socket::Socket;
-use crate::front::turns::Turn;
+use crate::front::turns::{Task, Turn};
 use crate::front::unsent::{Then, Unsent};
+use crate::slots::Slot;
 
 /// An answer that is being passed on.
 #[derive(Debug)]
@@ -66,6 +67,12 @@ impl Passing {
             share: service.budget.share(Class::Answer),
             read: 0,
         }
+    }
+}
+
+impl Task for Passing {
+    fn slot(&mut self) -> Option<&mut Slot> {
+        self.rest.slot()
     }
 }
 

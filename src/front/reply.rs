@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::front::pieces::PIECE_LENGTH;
 use crate::message::{Body, Receipt, Response, Stream, Version};
+use crate::slots::Slot;
 use crate::upstream::UpstreamError;
 
 /// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
@@ -242,6 +243,11 @@ impl Rest {
         self.stream.receipt.take()
     }
 
+    /// What a worker that waits for it holds, if there is a bound for those.
+    pub fn slot(&mut self) -> Option<&mut Slot> {
+        self.stream.slot.as_mut()
+    }
+
     /// Whether all of it has been read.
     pub fn is_done(&self) -> bool {
         self.is_done
@@ -293,6 +299,10 @@ impl Rest {
             return Err(io::Error::other(text));
         }
         self.is_done = count == 0;
+        if self.is_done {
+            // Nobody waits for it any more, whatever the client does.
+            self.stream.slot = None;
+        }
         if self.framing == Framing::Chunked {
             // The empty chunk ends the content.
             let size = format!("{count:x}\r\n");

@@ -40,13 +40,13 @@ const FEW_CONNECTIONS: usize = 64;
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// How long answers take turns. Workers are left for ordinary requests.
+/// How long answers take turns. Workers are left for ordinary requests, and turns for more destinations than one.
 fn turns(most_workers: usize) -> Turns<Passing> {
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let turns = (most_workers - most_workers.div_ceil(4)).max(1);
+    let turns = (most_workers - most_workers.div_ceil(4)).max(most_workers.min(2));
     Turns::new(Most {
         moving: processors.saturating_mul(2).max(LEAST_MOVING).min(turns),
-        turns,
+        turns: NonZeroUsize::new(turns).unwrap_or(NonZeroUsize::MIN),
         waiting: most_waiting_answers(most_workers),
         step_time: STEP_TIME,
     })
@@ -213,7 +213,7 @@ impl Service {
                     return;
                 }
             }
-            // Turns come free also by themselves.
+            // Turns come free also by themselves, and so do slots of destinations.
             let has_waiting = self.begin_turns();
             if has_waiting && looked_at.elapsed() >= LOOK_AT_WAITING {
                 looked_at = Instant::now();

@@ -14,6 +14,7 @@ use crate::function::runtime_api::Connection;
 use crate::function::source_files::Sources;
 use crate::function::state::{End, Phase, State};
 use crate::function::{Answer, Definition, FunctionError, Invocation, Shared, process};
+use crate::slots::Slots;
 
 /// Most invocations of one function that wait for a process, and most bytes of their events. Each holds a worker that
 /// another route could have.
@@ -33,13 +34,15 @@ pub(super) struct Function {
     pub(super) shared: Arc<Shared>,
     pub(super) working_directory: PathBuf,
     pub(super) sources: Sources,
+    /// The workers that wait for it.
+    pub(super) slots: Arc<Slots>,
     state: Mutex<State>,
     /// A process is no more.
     pub(super) gone: Condvar,
 }
 
 impl Function {
-    pub(super) fn new(definition: Arc<Definition>, shared: Arc<Shared>) -> Arc<Function> {
+    pub(super) fn new(definition: Arc<Definition>, shared: Arc<Shared>, slots: Arc<Slots>) -> Arc<Function> {
         let working_directory = process::working_directory(&definition.working_directory);
         let sources = Sources::of(&definition, &working_directory);
         Arc::new(Function {
@@ -47,6 +50,7 @@ impl Function {
             shared,
             working_directory,
             sources,
+            slots,
             state: Mutex::default(),
             gone: Condvar::new(),
         })
@@ -75,6 +79,8 @@ impl Function {
     }
 
     pub(super) fn invoke(self: &Arc<Self>, invocation: Invocation<'_>) -> Outcome {
+        let slot = self.slots.take();
+        let _slot = slot.ok_or_else(|| FunctionError::Overloaded(self.slots.most()))?;
         let now = Instant::now();
         let until = now + invocation.timeout.min(LONGEST_TIMEOUT);
         let job = Arc::new(Job::new(

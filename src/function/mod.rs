@@ -29,6 +29,7 @@ use crate::function::alarm::Alarm;
 use crate::function::environments::Function;
 use crate::function::source_files::Looks;
 use crate::message::Client;
+use crate::slots::Slots;
 
 /// Most bytes of an event: Lambda's limit for a synchronous invocation.
 ///
@@ -70,6 +71,8 @@ pub struct Settings {
     /// A program whose `main` calls [`launcher::launch`], see [`launcher::own_executable`]. Without one, functions
     /// inherit the signals that the gateway blocks, and outlive one that is killed.
     pub launcher: Option<PathBuf>,
+    /// Most workers that wait for one function, see [`share`](crate::slots::share); one more invocation is refused.
+    pub share: NonZeroUsize,
 }
 
 /// One event for a function.
@@ -111,6 +114,8 @@ pub enum FunctionError {
     TooLarge,
     /// All processes are busy, and too many invocations wait already.
     Throttled,
+    /// So many workers wait for the function, and no more may.
+    Overloaded(NonZeroUsize),
     /// No process came so far as to ask for an event; the text names the function and the cause.
     NotStarted(String),
     /// The gateway is stopping.
@@ -125,6 +130,9 @@ impl fmt::Display for FunctionError {
             FunctionError::TimedOut => f.write_str("the function has not answered in time"),
             FunctionError::TooLarge => write!(f, "the event is larger than {MAX_PAYLOAD_LENGTH} bytes"),
             FunctionError::Throttled => f.write_str("too many invocations wait for the function"),
+            FunctionError::Overloaded(most) => {
+                write!(f, "the function holds {most} workers, as many as one may")
+            }
             FunctionError::NotStarted(reason) => f.write_str(reason),
             FunctionError::Stopped => f.write_str("the functions are stopped"),
             FunctionError::ClientGone => f.write_str("the client is gone"),
@@ -194,7 +202,13 @@ impl Functions {
         let refused = |error| FunctionError::NotStarted(format!("the system refuses a thread: {error}"));
         let ringing = Arc::clone(&self.shared);
         self.shared.alarm.start(move || ring(&ringing)).map_err(refused)?;
-        let function = Function::new(Arc::clone(definition), Arc::clone(&self.shared));
+        // Who still waits for it as it was counts too.
+        let as_it_was = list.functions.iter().find(|other| other.name() == definition.name);
+        let slots = match as_it_was {
+            Some(function) => Arc::clone(&function.slots),
+            None => Slots::new(self.shared.settings.share),
+        };
+        let function = Function::new(Arc::clone(definition), Arc::clone(&self.shared), slots);
         // A request that began before a deployment may still want what that has no more.
         if list.kept.as_ref().is_some_and(|kept| !kept.iter().any(is_meant)) {
             function.retire();

@@ -122,6 +122,9 @@ impl Gateway {
                     challenge: refusal.challenge(scopes),
                     cause,
                 },
+                jwt::Refusal::Overloaded(_) => {
+                    GatewayError::DestinationOverloaded(format!("{}: {cause}", authorizer.issuer))
+                }
             }
         })?;
         Ok(Caller::Jwt(verified))
@@ -257,6 +260,9 @@ impl Gateway {
             // R8.30: the function's way to say that it knows nobody.
             InvocationError::Function(failure, _) if lambda::is_unauthorized(failure) => unauthorized(),
             InvocationError::ClientGone => GatewayError::ClientGone,
+            InvocationError::Overloaded(cause) => {
+                GatewayError::DestinationOverloaded(format!("{}: {}: {cause}", authorizer.file, authorizer.arn))
+            }
             _ => failed(error.to_string()),
         })?;
         if lambda::is_unauthorized(&payload) {

@@ -63,7 +63,7 @@ impl Gateway {
             mut response,
             latency,
         } = asked.map_err(|unanswered| {
-            found.integration = Some(unanswered.arrived);
+            found.integration = unanswered.arrived;
             unanswered.error
         })?;
         let service_status = service.as_ref().map_or(response.status, |(status, _)| *status);
@@ -126,6 +126,9 @@ impl Gateway {
             match error {
                 InvocationError::TimedOut(_) | InvocationError::Throttled => {
                     Unanswered::after(latency, None, GatewayError::ServiceUnavailable(cause))
+                }
+                InvocationError::Overloaded(_) => {
+                    Unanswered::after(latency, None, GatewayError::DestinationOverloaded(cause))
                 }
                 // The function is at fault, its invocation is not.
                 InvocationError::Function(..) => {
@@ -203,8 +206,8 @@ struct Answer {
 /// An integration that gave no answer to pass on.
 struct Unanswered {
     error: GatewayError,
-    /// What there is to tell of it all the same.
-    arrived: Arrived,
+    /// What there is to tell of it all the same; nothing where it was not asked.
+    arrived: Option<Arrived>,
 }
 
 impl Unanswered {
@@ -215,7 +218,11 @@ impl Unanswered {
             latency,
             headers: Headers::new(),
         };
-        Unanswered { error, arrived }
+        let was_asked = !matches!(error, GatewayError::DestinationOverloaded(_));
+        Unanswered {
+            error,
+            arrived: was_asked.then_some(arrived),
+        }
     }
 }
 
@@ -261,15 +268,17 @@ pub(super) fn whole(body: Body) -> Result<Vec<u8>, GatewayError> {
 /// What an exchange that failed means to the client (spec §3.5); `file` is the integration's.
 fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayError {
     let cause = match &error {
-        UpstreamError::NotResolved { .. } | UpstreamError::NotConnected { .. } | UpstreamError::Tls { .. } => {
-            format!("{file}: {error}")
-        }
+        UpstreamError::NotResolved { .. }
+        | UpstreamError::NotConnected { .. }
+        | UpstreamError::Tls { .. }
+        | UpstreamError::Overloaded { .. } => format!("{file}: {error}"),
         _ => format!("{file}: {host}: {error}"),
     };
     match error {
         UpstreamError::BodyTooLarge => GatewayError::PayloadTooLarge,
         UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
         UpstreamError::ClientGone => GatewayError::ClientGone,
+        UpstreamError::Overloaded { .. } => GatewayError::DestinationOverloaded(cause),
         UpstreamError::TimedOut(_)
         | UpstreamError::NotResolved { .. }
         | UpstreamError::NotConnected { .. }

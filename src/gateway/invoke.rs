@@ -66,6 +66,7 @@ impl Gateway {
             Err(FunctionError::TimedOut) => Err(UpstreamError::TimedOut(timeout).into()),
             Err(FunctionError::Throttled) => Err(InvocationError::Throttled),
             Err(FunctionError::ClientGone) => Err(InvocationError::ClientGone),
+            Err(error @ FunctionError::Overloaded(_)) => Err(InvocationError::Overloaded(error.to_string())),
             Err(error) => Err(InvocationError::Failed(error.to_string())),
         }
     }

@@ -83,6 +83,7 @@ impl Gateway {
         let functions = Functions::new(function::Settings {
             region: settings.region.clone(),
             launcher: settings.launcher.clone(),
+            share: upstream.share(),
         });
         functions.keep_only(deployment.local_functions());
         let books = Books::new(access_log, settings.account_id.clone());
@@ -209,6 +210,9 @@ impl Gateway {
             Ok(response) => (response, None),
             Err(error) => (error.response(), Some(error)),
         };
+        if matches!(error, Some(GatewayError::DestinationOverloaded(_))) {
+            self.metrics.destination_overloads.add_one();
+        }
         if let Some(cors) = deployment.cors().filter(|_| error.is_some()) {
             cors::decorate(cors, &request.headers, &mut response.headers);
         }

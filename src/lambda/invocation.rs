@@ -46,6 +46,8 @@ pub fn request(
 pub enum InvocationError {
     /// There are too many at once.
     Throttled,
+    /// As many workers wait for what invokes it as may.
+    Overloaded(String),
     /// The function failed, and this is what it said.
     Function(Vec<u8>, String),
     /// What invokes the function failed.
@@ -61,6 +63,7 @@ impl From<UpstreamError> for InvocationError {
         match error {
             UpstreamError::TimedOut(_) => InvocationError::TimedOut(error),
             UpstreamError::ClientGone => InvocationError::ClientGone,
+            UpstreamError::Overloaded { .. } => InvocationError::Overloaded(error.to_string()),
             other => InvocationError::Failed(format!("it cannot be invoked: {other}")),
         }
     }
@@ -70,7 +73,9 @@ impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             InvocationError::Throttled => f.write_str("it was throttled"),
-            InvocationError::Function(_, reason) | InvocationError::Failed(reason) => f.write_str(reason),
+            InvocationError::Function(_, reason)
+            | InvocationError::Failed(reason)
+            | InvocationError::Overloaded(reason) => f.write_str(reason),
             InvocationError::TimedOut(error) => error.fmt(f),
             InvocationError::ClientGone => UpstreamError::ClientGone.fmt(f),
         }

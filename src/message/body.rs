@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
 
+use crate::slots::Slot;
+
 /// A message's content.
 pub enum Body {
     /// No content at all.
@@ -22,6 +24,8 @@ pub struct Stream {
     pub reader: Box<dyn Read + Send>,
     /// Who is told how much of it is sent, if anybody is.
     pub receipt: Option<Box<dyn Receipt>>,
+    /// What a worker that waits for it holds, if there is a bound for those. It is of no use once the end was read.
+    pub slot: Option<Slot>,
 }
 
 /// Is told how much of an answer's content is sent. When it is dropped, it knows all.
@@ -127,6 +131,7 @@ impl Stream {
             length,
             reader: Box::new(reader),
             receipt: None,
+            slot: None,
         }
     }
 

@@ -223,6 +223,8 @@ impl CacheMetrics {
 pub struct GatewayMetrics {
     /// Requests that are being answered.
     pub in_flight: Gauge,
+    /// Requests that were refused since as many workers waited for a destination as may.
+    pub destination_overloads: Counter,
     /// Reloads that were deployed.
     pub reloads: Counter,
     /// Reloads of files with errors.

@@ -10,11 +10,13 @@ use rustls::pki_types::ServerName;
 use ureq::SendBody;
 
 use crate::notation::uri::Scheme;
+use crate::slots::Slot;
+use crate::upstream::destinations::{Destination, Destinations};
 use crate::upstream::exchange::Exchange;
 use crate::upstream::outgoing::{Content, Outgoing};
 use crate::upstream::resolver::CachingResolver;
 use crate::upstream::transport::GatewayConnector;
-use crate::upstream::{IntegrationRequest, MAX_HEAD_LENGTH, MAX_REQUEST_PART_LENGTH, UpstreamError};
+use crate::upstream::{IntegrationRequest, MAX_HEAD_LENGTH, MAX_REQUEST_PART_LENGTH, Settings, UpstreamError};
 
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
@@ -39,11 +41,24 @@ pub(super) struct Clients {
     kept: Mutex<Kept>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     idle: Vec<Idle>,
     /// How many are in use.
     leased: usize,
+    destinations: Destinations,
+}
+
+/// What there is for a request.
+struct Taken {
+    agent: Agent,
+    slot: Option<Slot>,
+}
+
+enum Agent {
+    Kept(Idle),
+    /// A new one for that destination; the other must go for it, where there are too many.
+    New(Arc<Destination>, Option<Idle>),
 }
 
 #[derive(Debug)]
@@ -63,18 +78,19 @@ struct Client {
     uri: http::Uri,
     /// What its connection leads to. An agent keeps its connections by host only, and few of them: so each has one, and
     /// one that was verified for a name is never found by a request that wants another.
-    destination: Destination,
+    server: Server,
+    destination: Arc<Destination>,
 }
 
 /// Whom an agent speaks to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Destination {
+#[derive(Debug)]
+struct Server {
     /// Over TLS or not.
-    pub(super) scheme: Scheme,
+    scheme: Scheme,
     /// Host and port.
-    pub(super) authority: String,
+    authority: String,
     /// What the certificate must be for, where that is not the host.
-    pub(super) server_name: Option<ServerName<'static>>,
+    server_name: Option<ServerName<'static>>,
 }
 
 /// An agent in use; it goes back when this is dropped.
@@ -84,15 +100,22 @@ pub(super) struct Lease {
     client: Option<Client>,
     pub(super) exchange: Arc<Exchange>,
     home: Arc<Clients>,
+    /// What the worker that waits holds of its destination, until somebody else does. It is free after the agent, so
+    /// that whoever takes it finds the agent's connection.
+    pub(super) slot: Option<Slot>,
 }
 
 impl Clients {
-    pub(super) fn new(tls: Arc<rustls::ClientConfig>, most: usize) -> Arc<Clients> {
+    pub(super) fn new(settings: Settings) -> Arc<Clients> {
         Arc::new(Clients {
-            tls,
+            tls: settings.tls,
             resolver: Arc::default(),
-            most,
-            kept: Mutex::default(),
+            most: settings.most_connections,
+            kept: Mutex::new(Kept {
+                idle: Vec::new(),
+                leased: 0,
+                destinations: Destinations::new(settings.share),
+            }),
         })
     }
 
@@ -100,26 +123,39 @@ impl Clients {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an agent for one exchange: the last one that was given back, whose connection is warmest.
+    /// Takes an agent for one exchange: the last one that was given back, whose connection is warmest. `slot` is asked
+    /// for what the worker that waits is to hold of the destination.
     ///
     /// # Errors
-    /// The request's authority is none.
-    pub(super) fn lease(clients: &Arc<Clients>, request: &IntegrationRequest) -> Result<Lease, UpstreamError> {
-        let (idle, in_the_way) = clients.kept().take(request, clients.most);
-        drop(in_the_way);
-        let client = match idle {
-            Some(idle) => Ok(idle.client),
-            None => clients.client(request),
+    /// As many workers wait for the destination as may, or the request's authority is none.
+    pub(super) fn lease(
+        clients: &Arc<Clients>,
+        request: &IntegrationRequest,
+        slot: impl FnOnce(&Destination) -> Result<Option<Slot>, UpstreamError>,
+    ) -> Result<Lease, UpstreamError> {
+        let Taken { agent, slot } = clients.kept().take(request, clients.most, slot)?;
+        let client = match agent {
+            Agent::Kept(idle) => Ok(idle.client),
+            Agent::New(destination, in_the_way) => {
+                drop(in_the_way);
+                clients.client(request, destination)
+            }
         };
         let client = client.inspect_err(|_| clients.kept().leased -= 1)?;
         Ok(Lease {
             exchange: Arc::clone(&client.exchange),
             client: Some(client),
             home: Arc::clone(clients),
+            slot,
         })
     }
 
-    fn client(&self, request: &IntegrationRequest) -> Result<Client, UpstreamError> {
+    /// The destination of a URL with that scheme and authority.
+    pub(super) fn destination(&self, scheme: Scheme, authority: &str) -> Arc<Destination> {
+        self.kept().destinations.find(scheme, authority)
+    }
+
+    fn client(&self, request: &IntegrationRequest, destination: Arc<Destination>) -> Result<Client, UpstreamError> {
         let exchange = Arc::new(Exchange::new());
         let server_name = request.server_name.clone();
         let connector = GatewayConnector::new(Arc::clone(&exchange), Arc::clone(&self.tls), server_name.clone());
@@ -134,11 +170,12 @@ impl Clients {
             agent: ureq::Agent::with_parts(config(), connector, resolver),
             exchange,
             uri,
-            destination: Destination {
+            server: Server {
                 scheme: request.scheme,
                 authority: request.authority.clone(),
                 server_name,
             },
+            destination,
         })
     }
 
@@ -156,16 +193,26 @@ impl Clients {
 impl Kept {
     /// The agent for a request, if there is one, and else the one that must go for a new one, if there are so many:
     /// the one that has been idle longest.
-    fn take(&mut self, request: &IntegrationRequest, most: usize) -> (Option<Idle>, Option<Idle>) {
-        let last = self
-            .idle
-            .iter()
-            .rposition(|idle| idle.client.destination.is_of(request));
-        let found = last.map(|at| self.idle.remove(at));
-        let is_full = found.is_none() && self.leased + self.idle.len() >= most;
-        let in_the_way = (is_full && !self.idle.is_empty()).then(|| self.idle.remove(0));
+    fn take(
+        &mut self,
+        request: &IntegrationRequest,
+        most: usize,
+        slot: impl FnOnce(&Destination) -> Result<Option<Slot>, UpstreamError>,
+    ) -> Result<Taken, UpstreamError> {
+        if let Some(at) = self.idle.iter().rposition(|idle| idle.client.server.is_of(request))
+            && let Some(idle) = self.idle.get(at)
+        {
+            let slot = slot(&idle.client.destination)?;
+            self.leased += 1;
+            let agent = Agent::Kept(self.idle.remove(at));
+            return Ok(Taken { agent, slot });
+        }
+        let destination = self.destinations.find(request.scheme, &request.authority);
+        let slot = slot(&destination)?;
+        let is_full = self.leased + self.idle.len() >= most && !self.idle.is_empty();
+        let agent = Agent::New(destination, is_full.then(|| self.idle.remove(0)));
         self.leased += 1;
-        (found, in_the_way)
+        Ok(Taken { agent, slot })
     }
 }
 
@@ -222,7 +269,7 @@ impl Drop for Lease {
     }
 }
 
-impl Destination {
+impl Server {
     fn is_of(&self, request: &IntegrationRequest) -> bool {
         self.authority == request.authority && self.scheme == request.scheme && self.server_name == request.server_name
     }

@@ -17,13 +17,14 @@ const FIRST_PART: usize = 16 * 1024;
 ///
 /// # Errors
 /// It breaks off before anything could be passed on.
-pub(super) fn receive(body: ureq::Body, is_event_stream: bool, client: Lease) -> Result<Body, UpstreamError> {
+pub(super) fn receive(body: ureq::Body, is_event_stream: bool, mut client: Lease) -> Result<Body, UpstreamError> {
     let length = body.content_length();
     let mut reader = body.into_reader();
     if is_event_stream {
         client.exchange.bound_each_wait();
-        let reader = Some(reader);
-        return Ok(Body::Stream(Stream::new(length, Incoming { reader, client })));
+        let (slot, reader) = (client.slot.take(), Some(reader));
+        let stream = Stream::new(length, Incoming { reader, client });
+        return Ok(Body::Stream(Stream { slot, ..stream }));
     }
     if let Some(length) = length.filter(|length| *length <= SMALL as u64) {
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
@@ -36,11 +37,13 @@ pub(super) fn receive(body: ureq::Body, is_event_stream: bool, client: Lease) ->
     if count == 0 {
         return Ok(Body::Bytes(first));
     }
+    let slot = client.slot.take();
     let rest = Incoming {
         reader: Some(reader),
         client,
     };
-    Ok(Body::Stream(Stream::new(length, io::Cursor::new(first).chain(rest))))
+    let stream = Stream::new(length, io::Cursor::new(first).chain(rest));
+    Ok(Body::Stream(Stream { slot, ..stream }))
 }
 
 /// Content that is read while it is passed on.

@@ -3,6 +3,7 @@
 //! ureq speaks the protocol; what it meets the network with is ours: a resolver with a cache, and a transport that
 //! keeps one deadline for the whole exchange, tells a reused connection from a new one, and reports what failed.
 
+mod destinations;
 mod exchange;
 mod resolver;
 mod socket;
@@ -15,6 +16,7 @@ mod incoming;
 pub mod tls;
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use rustls::pki_types::ServerName;
 use crate::message::{Body, Client, Headers, Method, RequestParts};
 use crate::metrics::UpstreamConnections;
 use crate::notation::uri::Scheme;
+use crate::slots::{Slot, Slots};
 use crate::upstream::clients::{Clients, Lease};
 use crate::upstream::outgoing::Outgoing;
 
@@ -103,6 +106,13 @@ pub enum UpstreamError {
     Malformed(String),
     /// The request cannot be written as HTTP/1.1.
     Unsendable(String),
+    /// As many workers wait for the destination as may, so nothing was sent.
+    Overloaded {
+        /// Scheme, host and port.
+        destination: String,
+        /// How many that is.
+        most: NonZeroUsize,
+    },
     /// The client's body is larger than 10 MB.
     BodyTooLarge,
     /// The client's body ended early.
@@ -127,6 +137,9 @@ impl fmt::Display for UpstreamError {
             UpstreamError::Broken(reason) => write!(f, "the connection broke: {reason}"),
             UpstreamError::Malformed(reason) => write!(f, "the answer is malformed: {reason}"),
             UpstreamError::Unsendable(reason) => write!(f, "the request cannot be sent: {reason}"),
+            UpstreamError::Overloaded { destination, most } => {
+                write!(f, "{destination} holds {most} workers, as many as one destination may")
+            }
             UpstreamError::BodyTooLarge => f.write_str("the request's body is too large"),
             UpstreamError::BodyCut(reason) => write!(f, "the request's body ended early: {reason}"),
             UpstreamError::ClientGone => f.write_str("the client is gone"),
@@ -136,29 +149,65 @@ impl fmt::Display for UpstreamError {
 
 impl std::error::Error for UpstreamError {}
 
+/// How upstreams are reached.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What TLS is spoken with, see [`tls::client_config`].
+    pub tls: Arc<rustls::ClientConfig>,
+    /// Most connections, in use or not: where there are so many, none is kept.
+    pub most_connections: usize,
+    /// Most workers that wait for one destination, see [`share`](crate::slots::share); one more is refused.
+    pub share: NonZeroUsize,
+}
+
 /// The way to every integration.
 #[derive(Debug)]
 pub struct Upstream {
     clients: Arc<Clients>,
     connections: UpstreamConnections,
+    share: NonZeroUsize,
 }
 
 impl Upstream {
-    /// Reaches upstreams over TLS with that configuration, see [`tls::client_config`]. No connection is kept where there
-    /// are `most`, in use or not.
-    pub fn new(tls: Arc<rustls::ClientConfig>, most: usize) -> Upstream {
+    /// Nothing is connected yet.
+    pub fn new(settings: Settings) -> Upstream {
         Upstream {
-            clients: Clients::new(tls, most),
+            share: settings.share,
+            clients: Clients::new(settings),
             connections: UpstreamConnections::default(),
         }
     }
 
-    /// Sends a request and reads the answer's head, and its body too where it is small.
+    /// Most workers that wait for one destination.
+    pub fn share(&self) -> NonZeroUsize {
+        self.share
+    }
+
+    /// Sends a request and reads the answer's head, and its body too where it is small. The worker counts as one that
+    /// waits for the destination until the answer's body has been read to its end, or dropped.
     ///
     /// # Errors
     /// See [`UpstreamError`]. Nothing of the answer has been passed on then.
     pub fn send(&self, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
-        let client = Clients::lease(&self.clients, &request)?;
+        let client = Clients::lease(&self.clients, &request, |destination| destination.take_slot().map(Some))?;
+        self.exchange(request, client)
+    }
+
+    /// What workers that wait for the destination of a URL with that scheme and authority hold of it.
+    pub fn slots(&self, scheme: Scheme, authority: &str) -> Arc<Slots> {
+        Arc::clone(self.clients.destination(scheme, authority).slots())
+    }
+
+    /// As [`Upstream::send`], for a worker that counts already: it holds that slot of the request's destination.
+    ///
+    /// # Errors
+    /// See [`UpstreamError`].
+    pub fn send_within(&self, _: &Slot, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
+        let client = Clients::lease(&self.clients, &request, |_| Ok(None))?;
+        self.exchange(request, client)
+    }
+
+    fn exchange(&self, request: IntegrationRequest, client: Lease) -> Result<IntegrationResponse, UpstreamError> {
         client.exchange.begin(request.timeout, request.client, request.runs_on);
         let mut outgoing = Outgoing::new(request.method, request.body)?;
         client

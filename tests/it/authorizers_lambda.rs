@@ -41,11 +41,11 @@ fn saying(answer: &'static str) -> Endpoint {
     function(move |_| answer.to_owned())
 }
 
-fn invoke_uri(address: SocketAddr) -> Value {
+pub fn invoke_uri(address: SocketAddr) -> Value {
     json!({"InvokeUri": format!("http://{address}/2015-03-31/functions/function/invocations")})
 }
 
-fn authorizer(name: &str, sources: &[&str], ttl: u64) -> Value {
+pub fn authorizer(name: &str, sources: &[&str], ttl: u64) -> Value {
     json!({
         "AuthorizerType": "REQUEST",
         "AuthorizerUri": format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"),
@@ -56,7 +56,7 @@ fn authorizer(name: &str, sources: &[&str], ttl: u64) -> Value {
     })
 }
 
-fn custom(key: &str, authorizer: &str) -> Value {
+pub fn custom(key: &str, authorizer: &str) -> Value {
     json!({"RouteKey": key, "Target": "integrations/up", "AuthorizationType": "CUSTOM", "AuthorizerId": authorizer})
 }
 

@@ -178,7 +178,7 @@ fn clients_that_do_not_go_on_hold_no_worker() {
 fn clients_that_do_not_take_their_answers_hold_no_worker() {
     let body = content(LARGE);
     let endpoint = giving(body.clone());
-    let gateway = serve_with(&endpoint, |options| options.workers = number(2));
+    let gateway = serve_with(&endpoint, |options| options.workers = number(1));
     let mut clients: Vec<Client> = (0..8).map(|_| Client::connect(gateway.address)).collect();
     for client in &mut clients {
         // The next request is behind the slow answer.
@@ -211,12 +211,19 @@ fn long_answers_leave_workers_for_others() {
             Next::KeepAlive
         }
     });
-    let gateway = serve_with(&endpoint, |options| options.workers = number(2));
-    let mut clients: Vec<Client> = (0..5).map(|_| Client::connect(gateway.address)).collect();
+    let gateway = serve_with(&endpoint, |options| {
+        options.workers = number(8);
+        options.admin = Some("127.0.0.1:0".to_owned());
+    });
+    let admin = gateway.server.admin_addr().unwrap();
+    let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(gateway.address)).collect();
     for client in &mut clients {
         client.send("GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
-        // It has been begun.
+        // It has been begun, and has a turn, or waits for one.
         endpoint.next();
+        wait_until("waiting without a worker", || {
+            metrics_at(admin)["apigateway_workers_busy"] <= 5.0
+        });
     }
     assert_one(&get(gateway.address, "/one"));
     drop(release);
@@ -541,7 +548,7 @@ fn a_burst_is_answered_whole_and_at_the_same_time() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n/one");
         Next::KeepAlive
     });
-    let gateway = serve_with(&endpoint, |options| options.workers = number(200));
+    let gateway = serve_with(&endpoint, |options| options.workers = number(240));
     let start = Instant::now();
     let mut clients: Vec<Client> = (0..200).map(|_| Client::connect(gateway.address)).collect();
     for client in &mut clients {

@@ -47,6 +47,7 @@ fn functions() -> Arc<Functions> {
     Functions::new(Settings {
         region: "eu-north-1".to_owned(),
         launcher: Some(PathBuf::from(env!("CARGO_BIN_EXE_apigateway"))),
+        share: NonZeroUsize::MAX,
     })
 }
 
@@ -462,6 +463,7 @@ fn without_a_launcher_a_function_runs_as_well() {
     local.functions = Functions::new(Settings {
         region: "us-east-1".to_owned(),
         launcher: None,
+        share: NonZeroUsize::MAX,
     });
     local.pid();
     local.definition = Arc::new(Definition {
@@ -757,6 +759,52 @@ fn too_many_that_wait_are_throttled() {
 }
 
 #[cfg(target_os = "linux")]
+#[test]
+fn a_function_that_hangs_holds_its_share_of_the_workers() {
+    const SHARE: usize = 3;
+    let mut local = local(concurrency(2));
+    let settings = Settings {
+        region: "us-east-1".to_owned(),
+        launcher: None,
+        share: NonZeroUsize::new(SHARE).unwrap(),
+    };
+    let other = Arc::new(definition(&local.directory));
+    local.functions = Functions::new(settings);
+    let (sender, outcomes) = channel();
+    let sleep = json!({"do": "sleep", "number": 60_000});
+    thread::scope(|scope| {
+        for _ in 0..10 {
+            let (local, sender, sleep) = (&local, sender.clone(), &sleep);
+            scope.spawn(move || sender.send(local.invoke(sleep)));
+        }
+        let overloaded = FunctionError::Overloaded(NonZeroUsize::new(SHARE).unwrap());
+        for _ in SHARE..10 {
+            assert_eq!(outcomes.recv().unwrap(), Err(overloaded.clone()));
+        }
+        // Its next version, while they still wait for this one, is the same function.
+        let changed = Local {
+            functions: Arc::clone(&local.functions),
+            definition: Arc::new(Definition {
+                memory_size: 256,
+                ..(*local.definition).clone()
+            }),
+            directory: Directory::empty(),
+        };
+        assert_eq!(changed.invoke(&json!({})), Err(overloaded));
+        // Another one is not.
+        let other = Local {
+            functions: Arc::clone(&local.functions),
+            definition: other,
+            directory: Directory::empty(),
+        };
+        other.pid();
+        local.functions.stop();
+        for _ in 0..SHARE {
+            assert_eq!(outcomes.recv().unwrap(), Err(FunctionError::Stopped));
+        }
+    });
+}
+
 #[test]
 fn a_function_blocks_no_signals_though_the_gateway_does() {
     let _blocked = StopSignals::block().unwrap();

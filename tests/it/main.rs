@@ -21,6 +21,7 @@ mod connections;
 mod crowds;
 mod departures;
 mod upstream_faults;
+mod destinations;
 mod live_files;
 mod functions;
 mod event_consumers;

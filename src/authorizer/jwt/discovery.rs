@@ -1,14 +1,16 @@
 //! An issuer's keys over the network: its discovery document, and the key set that this one names (`R8.9`).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authorizer::jwt::key::KeySet;
 use crate::authorizer::jwt::object::Object;
-use crate::authorizer::jwt::refusal::Description;
+use crate::authorizer::jwt::refusal::{Description, Refusal};
 use crate::deployment::function::InvokeUri;
 use crate::message::{Body, Headers, Method, Unheld};
 use crate::notation::uri::Scheme;
+use crate::slots::{Slot, Slots};
 use crate::upstream::{IntegrationRequest, Upstream, UpstreamError};
 
 /// How long each of the two answers may take (`R8.9`).
@@ -24,35 +26,57 @@ const MAX_LOGGED: usize = 200;
 #[derive(Debug)]
 pub(super) struct FetchError {
     /// Which of the two failed, for the client.
-    pub(super) description: Description,
+    pub(super) refusal: Refusal,
     /// What happened, for the operator.
     pub(super) cause: String,
 }
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.description.text(), self.cause)
+        match &self.refusal {
+            Refusal::Invalid(description) => f.write_str(description.text())?,
+            other => other.fmt(f)?,
+        }
+        write!(f, ": {}", self.cause)
     }
 }
 
-/// Fetches an issuer's keys.
+/// Fetches an issuer's keys. `asks` is told of each destination before it is asked.
 ///
 /// # Errors
-/// An address is none, or its answer is not there in time, or not what it should be. Redirects are not followed.
-pub(super) fn fetch(issuer: &str, upstream: &Upstream) -> Result<KeySet, FetchError> {
-    let of_discovery = |cause| FetchError {
-        description: Description::Discovery,
-        cause,
+/// An address is none, or its answer is not there in time, or not what it should be. Redirects are not followed. As many
+/// workers wait for a destination as may.
+pub(super) fn fetch(
+    issuer: &str,
+    upstream: &Upstream,
+    asks: &mut dyn FnMut(&Arc<Slots>),
+) -> Result<KeySet, FetchError> {
+    let failed = |description: Description| {
+        let refusal = Refusal::from(description);
+        move |cause| FetchError { refusal, cause }
     };
-    let of_keys = |cause| FetchError {
-        description: Description::Jwks,
-        cause,
-    };
+    let (of_discovery, of_keys) = (failed(Description::Discovery), failed(Description::Jwks));
     let discovery = discovery_uri(issuer).map_err(of_discovery)?;
-    let document = get(&discovery, upstream).map_err(of_discovery)?;
+    let slot = take_slot(&discovery, &upstream.slots(discovery.scheme, &discovery.authority))?;
+    asks(slot.slots());
+    let document = get(&discovery, upstream, &slot).map_err(of_discovery)?;
     let jwks = jwks_uri(issuer, discovery.scheme, &document).map_err(of_discovery)?;
-    let keys = get(&jwks, upstream).map_err(of_keys)?;
+    let slots = upstream.slots(jwks.scheme, &jwks.authority);
+    // Given back and taken again, it could go to somebody else between the two.
+    let slot = match Arc::ptr_eq(slot.slots(), &slots) {
+        true => slot,
+        false => take_slot(&jwks, &slots)?,
+    };
+    asks(slot.slots());
+    let keys = get(&jwks, upstream, &slot).map_err(of_keys)?;
     KeySet::parse(&keys).map_err(|error| of_keys(format!("{}: {error}", place(&jwks))))
+}
+
+fn take_slot(uri: &InvokeUri, slots: &Arc<Slots>) -> Result<Slot, FetchError> {
+    slots.take().ok_or_else(|| FetchError {
+        refusal: Refusal::Overloaded(slots.most()),
+        cause: place(uri),
+    })
 }
 
 /// Where an issuer's discovery document is (OpenID Connect Discovery §4).
@@ -86,9 +110,10 @@ fn jwks_uri(issuer: &str, scheme: Scheme, document: &[u8]) -> Result<InvokeUri, 
 }
 
 /// The document at an address.
-fn get(uri: &InvokeUri, upstream: &Upstream) -> Result<Vec<u8>, String> {
+fn get(uri: &InvokeUri, upstream: &Upstream, slot: &Slot) -> Result<Vec<u8>, String> {
     let failed = |cause: String| format!("{}: {cause}", place(uri));
-    let answer = upstream.send(request(uri)).map_err(|error| failed(error.to_string()))?;
+    let answer = upstream.send_within(slot, request(uri));
+    let answer = answer.map_err(|error| failed(error.to_string()))?;
     if answer.status != 200 {
         return Err(failed(format!("its status is {}", answer.status)));
     }

@@ -12,6 +12,8 @@ use crate::authorizer::jwt::algorithm::Algorithm;
 use crate::authorizer::jwt::discovery::{self, FetchError, TIMEOUT};
 use crate::authorizer::jwt::key::{Found, KeySet, PublicKey};
 use crate::authorizer::jwt::refusal::{Description, Refusal};
+use crate::authorizer::jwt::waiting::{Full, Waiting};
+use crate::slots::Slots;
 use crate::upstream::Upstream;
 
 /// How long keys are used without a look at the issuer (`R8.9`).
@@ -30,8 +32,8 @@ const OLD_KEYS_PAUSE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_millis(2 * TIMEOUT.as_millis() as u64 + 500);
 
 /// Most requests that wait for one issuer, once it has answered or failed. More are refused, so that neither a flood of
-/// made-up tokens nor an issuer that is down holds all workers. Those that come while it is asked for the first time may
-/// all wait.
+/// made-up tokens nor an issuer that is down holds many workers. Those that come while it is asked for the first time
+/// may all wait, as long as there are slots of the destination that is asked.
 const MAX_WAITING: usize = 64;
 
 /// Most issuers. They come from files only; this bounds what many reloads could leave behind.
@@ -62,7 +64,7 @@ impl Issuers {
         upstream: &Upstream,
         now: Instant,
     ) -> Result<Arc<PublicKey>, Refusal> {
-        let fetch = || discovery::fetch(issuer, upstream);
+        let fetch = |asks: &mut dyn FnMut(&Arc<Slots>)| discovery::fetch(issuer, upstream, asks);
         self.issuer(issuer).key(issuer, kid, algorithm, now, fetch)
     }
 
@@ -99,11 +101,11 @@ struct State {
     /// When the keys were asked for; none where there are none.
     since: Option<Instant>,
     /// The last fetch, if it failed: when, and at what.
-    failure: Option<(Instant, Description)>,
+    failure: Option<(Instant, Refusal)>,
     /// When a name that is not known last caused a fetch.
     unknown_kid: Option<Instant>,
     is_fetching: bool,
-    waiting: usize,
+    waiting: Waiting,
 }
 
 /// What a request does next.
@@ -120,12 +122,14 @@ impl State {
             moment.is_some_and(|moment| now.saturating_duration_since(moment) < time)
         };
         let failed = self.failure.map(|(at, _)| at);
-        let failure = self.failure.map_or(Description::Jwks, |(_, description)| description);
+        let failure = self.failure.map_or(Description::Jwks.into(), |(_, refusal)| refusal);
+        let is_paused = is_within(failed, FAILURE_PAUSE);
+        let has_room = self.waiting.count() < MAX_WAITING;
         if self.since.is_none() {
             return match may_ask {
-                true if self.is_fetching && (failed.is_none() || self.waiting < MAX_WAITING) => Step::Wait,
-                true if !self.is_fetching && !is_within(failed, FAILURE_PAUSE) => Step::Fetch,
-                _ => Step::Done(Err(failure.into())),
+                true if self.is_fetching && (failed.is_none() || has_room) => Step::Wait,
+                true if !self.is_fetching && !is_paused => Step::Fetch,
+                _ => Step::Done(Err(failure)),
             };
         }
         let is_due = !is_within(self.since, TIME_TO_LIVE) && !is_within(failed, OLD_KEYS_PAUSE);
@@ -135,18 +139,18 @@ impl State {
         match self.keys.find(kid, algorithm) {
             Found::Key(key) => Step::Done(Ok(key)),
             Found::OtherType => Step::Done(Err(Description::KeyType.into())),
-            Found::Nothing if may_ask && self.is_fetching && self.waiting < MAX_WAITING => Step::Wait,
-            Found::Nothing if may_ask && !self.is_fetching && !is_within(self.unknown_kid, UNKNOWN_KID_PAUSE) => {
+            Found::Nothing if may_ask && self.is_fetching && has_room => Step::Wait,
+            // Where the issuer could not say just now whether it has that key, the token may well be good.
+            Found::Nothing if self.is_fetching || is_paused => Step::Done(Err(failure)),
+            Found::Nothing if may_ask && !is_within(self.unknown_kid, UNKNOWN_KID_PAUSE) => {
                 self.unknown_kid = Some(now);
                 Step::Fetch
             }
-            // Where the issuer could not say just now whether it has that key, the token may well be good.
-            Found::Nothing if self.is_fetching || is_within(failed, FAILURE_PAUSE) => Step::Done(Err(failure.into())),
             Found::Nothing => Step::Done(Err(Description::UnknownKid.into())),
         }
     }
 
-    fn take_in(&mut self, fetched: Result<KeySet, Description>, began: Instant, ended: Instant) {
+    fn take_in(&mut self, fetched: Result<KeySet, Refusal>, began: Instant, ended: Instant) {
         match fetched {
             Ok(mut keys) => {
                 keys.keep_the_same_of(&self.keys);
@@ -154,7 +158,13 @@ impl State {
                 self.since = Some(began);
                 self.failure = None;
             }
-            Err(description) => self.failure = Some((ended, description)),
+            Err(refusal) => {
+                self.failure = Some((ended, refusal));
+                // What could not be asked is to be asked as soon as it can.
+                if matches!(refusal, Refusal::Overloaded(_)) && self.unknown_kid == Some(began) {
+                    self.unknown_kid = None;
+                }
+            }
         }
     }
 }
@@ -170,7 +180,7 @@ impl Issuer {
         kid: &str,
         algorithm: Algorithm,
         now: Instant,
-        fetch: impl FnOnce() -> Result<KeySet, FetchError>,
+        fetch: impl FnOnce(&mut dyn FnMut(&Arc<Slots>)) -> Result<KeySet, FetchError>,
     ) -> Result<Arc<PublicKey>, Refusal> {
         let mut state = self.state();
         match state.step(kid, algorithm, now, true) {
@@ -181,7 +191,7 @@ impl Issuer {
                 self.fetch(name, now, fetch);
                 state = self.state();
             }
-            Step::Wait => state = self.wait(state),
+            Step::Wait => state = self.wait(state).map_err(|Full(most)| Refusal::Overloaded(most))?,
         }
         match state.step(kid, algorithm, now, false) {
             Step::Done(outcome) => outcome,
@@ -191,34 +201,51 @@ impl Issuer {
     }
 
     /// Fetches, while the others go on with what there is. They are told of the end even where it is a panic.
-    fn fetch(&self, name: &str, now: Instant, fetch: impl FnOnce() -> Result<KeySet, FetchError>) {
+    fn fetch(
+        &self,
+        name: &str,
+        now: Instant,
+        fetch: impl FnOnce(&mut dyn FnMut(&Arc<Slots>)) -> Result<KeySet, FetchError>,
+    ) {
         struct Fetching<'a>(&'a Issuer);
         impl Drop for Fetching<'_> {
             fn drop(&mut self) {
-                self.0.state().is_fetching = false;
+                let mut state = self.0.state();
+                state.is_fetching = false;
+                state.waiting.stop();
+                drop(state);
                 self.0.fetched.notify_all();
             }
         }
         let _fetching = Fetching(self);
         let began = Instant::now();
-        let fetched = fetch();
+        let fetched = fetch(&mut |slots| {
+            self.state().waiting.ask(slots);
+            // Some may have to leave.
+            self.fetched.notify_all();
+        });
         match &fetched {
             Ok(keys) => log::debug!("the issuer {name} has {} keys", keys.len()),
             Err(error) => log::warn!("the issuer {name}: {error}"),
         }
-        let fetched = fetched.map_err(|error| error.description);
+        let fetched = fetched.map_err(|error| error.refusal);
         self.state().take_in(fetched, now, now + began.elapsed());
     }
 
     /// Waits for the end of another request's fetch.
-    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        state.waiting += 1;
+    ///
+    /// # Errors
+    /// As many wait for the destination that is asked as may.
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>, Full> {
+        state.waiting.begin()?;
+        let goes_on = |state: &mut State| state.is_fetching && state.waiting.check().is_ok();
         let (mut state, _) = self
             .fetched
-            .wait_timeout_while(state, PATIENCE, |state| state.is_fetching)
+            .wait_timeout_while(state, PATIENCE, goes_on)
             .unwrap_or_else(PoisonError::into_inner);
-        state.waiting -= 1;
-        state
+        let outcome = state.waiting.check();
+        state.waiting.end();
+        outcome.map(|()| state)
     }
 }
 
@@ -249,11 +276,11 @@ mod tests {
         /// What a request for a key of ES256 gets that comes after so many seconds, where the issuer says that.
         fn key(&self, seconds: u64, kid: &str, answer: Result<&str, Description>) -> Result<Arc<PublicKey>, Refusal> {
             let now = self.start + Duration::from_secs(seconds);
-            self.issuer.key("http://i", kid, Algorithm::Es256, now, || {
+            self.issuer.key("http://i", kid, Algorithm::Es256, now, |_| {
                 self.fetches.fetch_add(1, Ordering::SeqCst);
                 let keys = answer.map(|text| KeySet::parse(text.as_bytes()).unwrap());
                 keys.map_err(|description| FetchError {
-                    description,
+                    refusal: description.into(),
                     cause: "a test".to_owned(),
                 })
             })
@@ -371,7 +398,7 @@ mod tests {
     fn a_fetch_that_panics_leaves_nobody_waiting() {
         let scene = Scene::new();
         let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let fetch = || panic!("in a test");
+            let fetch = |_: &mut dyn FnMut(&Arc<Slots>)| panic!("in a test");
             scene.issuer.key("http://i", "a", Algorithm::Es256, scene.start, fetch)
         }));
         assert!(panics.is_err());

@@ -8,6 +8,7 @@
 mod object;
 mod claims;
 mod discovery;
+mod waiting;
 
 pub mod refusal;
 pub mod algorithm;

@@ -1,6 +1,7 @@
 //! Why a token is refused, and in which words: for the client in `www-authenticate`, for the operator in the log.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 
 /// Why a request is not authorized. Nothing in it comes from the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Refusal {
     Invalid(Description),
     /// The token holds, but has none of the route's scopes (`R8.8`): 403.
     Scopes,
+    /// The issuer's keys cannot be asked for or waited for, since so many workers do so already (contract §3): 503.
+    Overloaded(NonZeroUsize),
 }
 
 /// What is wrong with a token, in the order in which it is looked at.
@@ -110,6 +113,7 @@ impl Refusal {
         match self {
             Refusal::Missing | Refusal::Invalid(_) => 401,
             Refusal::Scopes => 403,
+            Refusal::Overloaded(_) => 503,
         }
     }
 
@@ -123,17 +127,18 @@ impl Refusal {
                 quotable(&route_scopes.join(" ")),
                 description.text(),
             )),
-            Refusal::Scopes => None,
+            Refusal::Scopes | Refusal::Overloaded(_) => None,
         }
     }
 
-    /// The value of `$context.authorizer.error` (`R8.13`).
+    /// The value of `$context.authorizer.error` (`R8.13`); for what is no answer to the token, what the log says.
     pub fn log_text(&self) -> String {
         match self {
             Refusal::Missing => "missing: token not provided".to_owned(),
             Refusal::Invalid(description) => format!("invalid_token: {}", description.text()),
             // ASSUMED: the code is RFC 6750's.
             Refusal::Scopes => "insufficient_scope: the token does not have a required scope".to_owned(),
+            Refusal::Overloaded(most) => format!("the issuer holds {most} workers, as many as one destination may"),
         }
     }
 }
@@ -202,6 +207,13 @@ mod tests {
                 403,
                 None,
                 "insufficient_scope: the token does not have a required scope",
+            ),
+            (
+                Refusal::Overloaded(NonZeroUsize::MIN),
+                scopes(&["a"]),
+                503,
+                None,
+                "the issuer holds 1 workers, as many as one destination may",
             ),
         ] {
             assert_eq!(refusal.status(), status);
