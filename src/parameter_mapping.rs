@@ -12,7 +12,7 @@ use crate::context::ContextValues;
 use crate::deployment::parameter_mapping::{Change, Edit, RequestMapping, ResponseMapping, status_code};
 use crate::deployment::routes::RouteMatch;
 use crate::error::GatewayError;
-use crate::message::{Body, Headers, Method, RequestParts, Response};
+use crate::message::{Body, Headers, Method, RequestParts, Response, is_hop_by_hop};
 use crate::notation::mapping_value::{MappingValue, Piece, Source};
 use crate::notation::path::{self, RequestPath};
 use crate::notation::{query, uri};
@@ -144,6 +144,8 @@ impl RequestSources<'_> {
     fn value<'s>(&'s self, source: &Source, window: &'s [u8]) -> Option<Cow<'s, [u8]>> {
         let request = self.context.request;
         match source {
+            // Nobody behind the gateway sees such a field, so no value is made of it either.
+            Source::Header(name) if is_hop_by_hop(name) && name != "content-length" => None,
             Source::Header(name) => joined(&request.headers, name),
             Source::Querystring(name) => query::value(request.query.as_deref()?, name).map(Cow::Owned),
             Source::Body => (!window.is_empty()).then_some(Cow::Borrowed(window)),

@@ -1,7 +1,8 @@
 //! Who is trusted, by the files that say so. What is taken out of them is trusted no longer, also where other files keep
 //! the API from being deployed anew: then the last good one goes on, but without it.
 //!
-//! A file that has an error says nothing, so what it said before goes on.
+//! A file that has an error says nothing, so what it said before goes on; but an access key that a list does not name is
+//! taken out, whatever else is wrong with the list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ impl Deployment {
         let drafts = authorizer::check_all(&resources, &mut problems);
         let functions = Functions::check(&resources, &mut problems);
         let files = TrustFiles {
+            listing,
             resources: &resources,
             drafts: &drafts,
             functions: &functions,
@@ -46,16 +48,22 @@ impl Deployment {
         };
         let mut withdrawn = Withdrawn::new();
         for stage in self.stages() {
+            let mut seen = BTreeSet::new();
             for route in stage.routes.iter() {
-                if let Some((id, reason)) = files.objection(&route.authorization, stage) {
+                let Some(id) = authorizer_id(&route.authorization).filter(|id| seen.insert(*id)) else {
+                    continue;
+                };
+                if let Some(reason) = files.objection(id, &route.authorization, stage) {
                     withdrawn.entry(id.to_owned()).or_insert(reason);
                 }
             }
         }
-        let credentials = match &resources.credentials {
-            _ if problems.has_errors_in(CREDENTIALS_FILE) => Arc::clone(&self.credentials),
-            Some(credentials) => Arc::clone(credentials),
-            None => Arc::default(),
+        let is_whole = !problems.has_errors_in(CREDENTIALS_FILE);
+        let credentials = match (&resources.credentials, &resources.named_access_keys) {
+            _ if !resources.has_credentials() || listing.dangling.contains(CREDENTIALS_FILE) => Arc::default(),
+            (Some(credentials), _) if is_whole => Arc::clone(credentials),
+            (Some(credentials), Some(named)) => Arc::new(credentials.beside(&self.credentials, named)),
+            _ => Arc::clone(&self.credentials),
         };
         Deployment {
             credentials,
@@ -83,6 +91,7 @@ impl Deployment {
 
 /// What the files of a listing say of whom they trust.
 struct TrustFiles<'a> {
+    listing: &'a Listing,
     resources: &'a Resources,
     drafts: &'a Drafts<'a>,
     functions: &'a Functions,
@@ -93,31 +102,32 @@ struct TrustFiles<'a> {
 }
 
 impl TrustFiles<'_> {
-    /// Why an authorizer that is deployed counts no longer, if so, and its id.
-    fn objection<'d>(&self, authorization: &'d Authorization, stage: &Stage) -> Option<(&'d str, String)> {
-        let id = match authorization {
-            Authorization::None | Authorization::Iam => return None,
-            Authorization::Jwt { authorizer, .. } => &authorizer.id,
-            Authorization::Lambda(authorizer) => &authorizer.id,
-        };
+    /// Whether there is no such file, nor one behind a link of that name.
+    fn is_gone(&self, directory: &str, id: &str) -> bool {
+        let is_dangling = self.listing.dangling.contains(&format!("{directory}/{id}.json"));
+        is_dangling || !self.resources.has_file(directory, id)
+    }
+
+    /// Why an authorizer that is deployed counts no longer, if so.
+    fn objection(&self, id: &str, authorization: &Authorization, stage: &Stage) -> Option<String> {
         if !self.has_authorizers {
             return None;
         }
         let file = format!("authorizers/{id}.json");
-        if !self.resources.has_file("authorizers", id) {
-            return Some((id, format!("{file} is gone")));
+        if self.is_gone("authorizers", id) {
+            return Some(format!("{file} is gone"));
         }
         if self.problems.has_errors_in(&file) {
             return None;
         }
-        let reason = match (authorization, self.drafts.get(id.as_str())?.as_ref()?) {
+        let reason = match (authorization, self.drafts.get(id)?.as_ref()?) {
             (Authorization::Jwt { authorizer, .. }, Draft::Jwt(draft)) => issuer_objection(authorizer, draft),
             (Authorization::Lambda(authorizer), Draft::Lambda(draft)) => {
                 self.function_objection(authorizer, draft.uri, stage)
             }
             _ => Some("is of another type now".to_owned()),
         };
-        reason.map(|reason| (id.as_str(), format!("{file} {reason}")))
+        reason.map(|reason| format!("{file} {reason}"))
     }
 
     fn function_objection(&self, authorizer: &LambdaAuthorizer, uri: &str, stage: &Stage) -> Option<String> {
@@ -132,11 +142,15 @@ impl TrustFiles<'_> {
         }
         let name = authorizer.arn.name();
         let file = format!("functions/{name}.json");
+        let has_file = !matches!(authorizer.function, Function::AtEndpoint);
+        if has_file && self.has_functions && self.is_gone("functions", name) {
+            return Some(format!("names a function that is gone from {file}"));
+        }
         if !self.has_functions || self.problems.has_errors_in(&file) {
             return None;
         }
         let is_the_same = match (&authorizer.function, self.functions.get(name)) {
-            (_, None) => self.resources.has_file("functions", name),
+            (_, None) => true,
             (Function::At(before), Some(Function::At(now))) => *before == now,
             // Its program may be edited: it goes on to be the function of that name.
             (Function::Local(_), Some(Function::Local(_))) => true,
@@ -144,6 +158,15 @@ impl TrustFiles<'_> {
             _ => false,
         };
         (!is_the_same).then(|| format!("names a function that is gone from {file}"))
+    }
+}
+
+/// The authorizer that a route asks, if it asks one.
+fn authorizer_id(authorization: &Authorization) -> Option<&str> {
+    match authorization {
+        Authorization::None | Authorization::Iam => None,
+        Authorization::Jwt { authorizer, .. } => Some(&authorizer.id),
+        Authorization::Lambda(authorizer) => Some(&authorizer.id),
     }
 }
 

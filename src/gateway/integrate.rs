@@ -164,7 +164,7 @@ impl Gateway {
             context,
             request,
             account_id: &self.settings.account_id,
-            api_id: selected.api_id,
+            api_id: selected.deployment.api_id(),
             stage: &selected.stage.name,
             route_key: &selected.route.route.key_text,
             caller,

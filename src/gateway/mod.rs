@@ -16,12 +16,10 @@ use crate::authorizer::jwt::JwtAuthorizers;
 use crate::clock::Clock;
 use crate::context::{RequestContext, TrustedProxies};
 use crate::cors;
-use crate::credentials::Credentials;
 use crate::deployment::Deployment;
 use crate::deployment::function::InvokeUri;
 use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
-use crate::deployment::trust::Withdrawn;
 use crate::error::GatewayError;
 use crate::function::{self, Functions};
 use crate::message::{MAX_BODY_LENGTH, Method, Request, Response};
@@ -177,12 +175,14 @@ impl Gateway {
         let generation = self.answers.generation();
         let deployment = self.deployment();
         let received = request.body.length().unwrap_or_default();
+        // From here on all see the same fields: authorizers, mappings, events and integrations.
+        request.headers.remove_fields_of_connection();
         let mut found = Found::default();
         // A panic is a defect of ours, and costs the request that met it and no other.
         let answer = || self.answer(&context, &deployment, generation, &mut request, &mut found);
         let outcome = catch_unwind(AssertUnwindSafe(answer))
             .unwrap_or_else(|_| Err(GatewayError::InternalServerError("a panic in the gateway".to_owned())));
-        let outcome = match context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned() {
+        let outcome = match is_abandoned(&context, &request) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
         };
@@ -254,9 +254,7 @@ impl Gateway {
             .select(method, &path)
             .map_err(|error| GatewayError::BadRequest(error.to_string()))?;
         let selected = route.map(|route| Selected {
-            api_id: deployment.api_id(),
-            credentials: deployment.credentials(),
-            withdrawn: deployment.withdrawn(),
+            deployment,
             generation,
             method,
             stage,
@@ -266,6 +264,10 @@ impl Gateway {
         if let Some(selected) = &selected {
             found.route = Some(Arc::clone(&selected.route.route));
             found.caller = self.authorize(context, request, selected)?;
+            // An authorizer may have taken its time.
+            if is_abandoned(context, request) {
+                return Err(GatewayError::ClientGone);
+            }
             // R0.1: who asks is known by now.
             throttle(&selected.route.route)?;
         }
@@ -284,9 +286,7 @@ impl Gateway {
 
 /// What a request's line selects.
 struct Selected<'a> {
-    api_id: &'a str,
-    credentials: &'a Credentials,
-    withdrawn: &'a Withdrawn,
+    deployment: &'a Deployment,
     /// The deployment by which authorizers' answers are remembered.
     generation: u64,
     method: Method,
@@ -294,6 +294,11 @@ struct Selected<'a> {
     /// Below the stage.
     path: &'a RequestPath,
     route: RouteMatch,
+}
+
+/// Whether a request has lasted so long that its client may have gone, and the client has.
+fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
+    context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned()
 }
 
 /// Takes one of the route's tokens (`R9.1`).

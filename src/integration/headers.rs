@@ -4,26 +4,9 @@ use std::net::IpAddr;
 
 use crate::context::RequestContext;
 use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
-use crate::message::{Headers, Method};
+use crate::message::{Headers, Method, is_hop_by_hop};
 use crate::notation::forwarded::{closes_its_quotes, push_node, push_translated_node, push_value};
 use crate::upstream::IntegrationResponse;
-
-/// Whether a field concerns one connection, or is one that the gateway writes itself: it never passes (RFC 9110 §7.6.1).
-fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "expect"
-            | "http2-settings"
-            | "keep-alive"
-            | "te"
-            | "trailer"
-            | "trailers"
-            | "transfer-encoding"
-            | "upgrade"
-    ) || name.starts_with("proxy-")
-}
 
 /// Whether a field tells an upstream who asked, or whom. `Forwarded`, `Via` and `Host` are written anew, and the first
 /// takes the place of the others (`R3.7`).
@@ -40,13 +23,14 @@ fn is_translated(name: &str) -> bool {
     )
 }
 
-/// Whether some upstreams take a field of the client's for one that the gateway writes or holds back: those which make `-`
-/// and `_` the same.
+/// Whether some upstreams take a field of the client's for one that the gateway writes or holds back, see
+/// [`Headers::remove_twins`].
 fn is_twin_of_ours(name: &str) -> bool {
-    if !name.contains('_') {
+    let is_folded = |character: char| !character.is_ascii_alphanumeric() && character != '-';
+    if !name.contains(is_folded) {
         return false;
     }
-    let name = name.replace('_', "-");
+    let name = name.replace(is_folded, "-");
     is_hop_by_hop(&name) || is_translated(&name) || name == "x-amzn-trace-id"
 }
 

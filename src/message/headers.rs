@@ -114,12 +114,30 @@ impl Headers {
     }
 
     /// Drops the fields that some servers take for one of that name: those which hand fields to programs as CGI does make
-    /// `-` and `_` the same (RFC 3875 §4.1.18). Fields of that very name stay.
+    /// all that is no letter and no digit the same (RFC 3875 §4.1.18). Fields of that very name stay.
     pub fn remove_twins(&mut self, name: &str) {
         let text = &self.text;
         let is_twin =
             |field: &Field| !field.is_named(name, text) && is_folded_the_same(field.name(text), name.as_bytes());
         self.fields.retain(|field| !is_twin(field));
+    }
+
+    /// Drops the fields that `Connection` names, as they concern one connection (RFC 9110 §7.6.1). `Host` is none of
+    /// those, and what is hop-by-hop anyway is left to whoever passes fields on.
+    pub fn remove_fields_of_connection(&mut self) {
+        let is_of_connection = |name: &&[u8]| {
+            let is_known = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            !is_known(b"close") && !is_known(b"keep-alive") && !is_known(b"host")
+        };
+        let named: Vec<Vec<u8>> = self
+            .list("connection")
+            .filter(is_of_connection)
+            .map(<[u8]>::to_vec)
+            .collect();
+        if !named.is_empty() {
+            let is_named = |name: &str| named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+            self.retain(|name, _| !is_named(name) || is_hop_by_hop(name));
+        }
     }
 
     /// Keeps the fields for which `keep(name, value)` holds.
@@ -198,10 +216,30 @@ impl fmt::Debug for Headers {
     }
 }
 
-/// Whether two names differ only in case, and in `-` and `_`.
+/// Whether two names differ only in case, and in what is no letter and no digit.
 fn is_folded_the_same(one: &[u8], other: &[u8]) -> bool {
-    let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let folded = |byte: &u8| match byte.is_ascii_alphanumeric() {
+        true => byte.to_ascii_lowercase(),
+        false => b'-',
+    };
     one.len() == other.len() && one.iter().map(folded).eq(other.iter().map(folded))
+}
+
+/// Whether a field concerns one connection, or is one that the gateway writes itself: it never passes (RFC 9110 §7.6.1).
+pub fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "expect"
+            | "http2-settings"
+            | "keep-alive"
+            | "te"
+            | "trailer"
+            | "trailers"
+            | "transfer-encoding"
+            | "upgrade"
+    ) || name.starts_with("proxy-")
 }
 
 /// Whether the text is a token (RFC 9110 §5.6.2), as a method or a field name must be.

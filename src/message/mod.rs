@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Weak;
 
 pub use crate::message::body::{Body, Receipt, Stream, Unheld};
-pub use crate::message::headers::{Headers, InvalidField, is_token};
+pub use crate::message::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
 
 /// Most bytes of a request's body: AWS's 10 MB (`R13.1`).
 pub const MAX_BODY_LENGTH: u64 = 10 * 1024 * 1024;

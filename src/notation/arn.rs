@@ -165,7 +165,8 @@ pub struct RouteArn<'a> {
 }
 
 /// Writes the ARN. What a policy takes for a wildcard stands as its encoding where the client wrote it: an authorizer that
-/// puts the ARN into its policy would else allow every path that the client's text matches.
+/// puts the ARN into its policy would else allow every path that the client's text matches. A text that looks like such an
+/// encoding is encoded too, so that no two paths have one ARN.
 ///
 /// # Example
 /// ```
@@ -188,10 +189,16 @@ impl fmt::Display for RouteArn<'_> {
         } = self;
         write!(f, "arn:aws:execute-api:{region}:{account_id}:{api_id}/{stage}/{method}")?;
         let mut rest = *path;
-        while let Some(at) = rest.find(['*', '?']) {
+        while let Some(at) = rest.find(['*', '?', '%']) {
             let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            let encoded = match from.get(..3).unwrap_or(from) {
+                "%2A" | "%3F" | "%25" => "%25",
+                text if text.starts_with('*') => "%2A",
+                text if text.starts_with('?') => "%3F",
+                _ => "%",
+            };
             f.write_str(before)?;
-            f.write_str(if from.starts_with('*') { "%2A" } else { "%3F" })?;
+            f.write_str(encoded)?;
             rest = from.get(1..).unwrap_or_default();
         }
         f.write_str(rest)

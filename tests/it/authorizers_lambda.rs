@@ -495,6 +495,71 @@ fn a_wildcard_of_a_client_opens_no_other_path() {
     }
 }
 
+/// What `Connection` names concerns the connection, so nobody sees it: not the authorizer, nor a mapping, nor what an
+/// answer is remembered by.
+#[test]
+fn connection_hides_nothing_from_the_authorizer_alone() {
+    let answer = |event: &Value| {
+        let tenant = event["headers"]["x-tenant"].as_str();
+        json!({"isAuthorized": tenant.is_none_or(|tenant| tenant == "bobs")}).to_string()
+    };
+    let named = [("Authorization", "t"), ("X-Tenant", "acme"), ("Connection", "X-Tenant")];
+    let plain = [("Authorization", "t"), ("X-Tenant", "acme")];
+    for (sources, status) in [(&[HEADER][..], 200), (&[HEADER, "$request.header.X-Tenant"], 401)] {
+        let api = Api::new(function(answer), authorizer("auth", sources, 300));
+        let mut up = lambda_proxy("up", "2.0");
+        up["RequestParameters"] = json!({"append:header.mapped": "<${request.header.X-Tenant}>"});
+        api.gateway.directory.write("integrations/up.json", &up.to_string());
+        api.gateway.server.reload();
+        assert_eq!(api.ask("/a", &named).status, status, "{sources:?}");
+        if status == 200 {
+            let seen = event(&api.up.next());
+            assert_eq!(seen["headers"]["mapped"], "<>");
+            assert_eq!(seen["headers"]["x-tenant"], Value::Null);
+        }
+        if sources.len() > 1 {
+            assert_eq!(api.ask("/a", &plain).status, 403, "{sources:?}");
+        }
+    }
+}
+
+/// What an event tells apart is remembered apart, though the text of the source is the same.
+#[test]
+fn values_that_are_joined_are_remembered_apart() {
+    let answer = |_: &Value| YES.to_owned();
+    for (source, one, other) in [
+        ("$request.header.Cookie", &["a=1,b=2"][..], &["a=1", "b=2"][..]),
+        ("$request.header.X-B", &["d", "c"], &["d,c"]),
+        ("$request.header.X-B", &["d", "c", ""], &["d", "c,"]),
+    ] {
+        let name = source.rsplit('.').next().unwrap();
+        let api = Api::new(function(answer), authorizer("auth", &[source], 300));
+        for values in [one, other, one, other] {
+            let fields: Vec<_> = values.iter().map(|value| (name, *value)).collect();
+            assert_eq!(api.ask("/a", &fields).status, 200);
+        }
+        assert_eq!(api.asked(), 2, "{source} {one:?} {other:?}");
+    }
+    let api = Api::new(function(answer), authorizer("auth", &[QUERY], 300));
+    for target in [
+        "/a?token=1&token=2",
+        "/a?token=1,2",
+        "/a?token=1&token=2",
+        "/a?token=1%2C2",
+    ] {
+        assert_eq!(api.ask(target, &[]).status, 200);
+    }
+    assert_eq!(api.asked(), 2);
+    // What the event has is more than what the client sent: its address.
+    let api = Api::new(
+        function(answer),
+        authorizer("auth", &["$request.header.X-Forwarded-For"], 300),
+    );
+    assert_eq!(api.ask("/a", &[("X-Forwarded-For", "192.0.2.1")]).status, 200);
+    let asked = event(&api.function.next());
+    assert_eq!(asked["identitySource"], json!(["192.0.2.1, 127.0.0.1"]));
+}
+
 /// Issue E.5: a server does not start with an authorizer that does not compile.
 #[test]
 fn nothing_is_served_with_a_broken_authorizer() {
