@@ -1,10 +1,12 @@
 //! What one request and its answer share with the transport below ureq: the deadline, and what happened.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::message::Headers;
 use crate::upstream::UpstreamError;
+use crate::upstream::resolver::Addresses;
 
 /// The exchange that is going on; one at a time for each client.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ struct State {
     head: Head,
     /// The fields of the answer, where the transport has read them.
     fields: Option<Headers>,
+    /// The addresses that the host's name has, where it is one.
+    addresses: Option<Addresses>,
 }
 
 /// The head of the request, on its way through the transport.
@@ -48,6 +52,7 @@ impl Exchange {
             failure: None,
             head: Head::default(),
             fields: None,
+            addresses: None,
         }))
     }
 
@@ -65,6 +70,7 @@ impl Exchange {
             failure: None,
             head: Head::default(),
             fields: None,
+            addresses: None,
         };
     }
 
@@ -149,6 +155,25 @@ impl Exchange {
     /// The fields of the answer, if they have been read.
     pub(super) fn take_fields(&self) -> Option<Headers> {
         self.state().fields.take()
+    }
+
+    /// Keeps the addresses that the host's name has.
+    pub(super) fn note_addresses(&self, addresses: Addresses) {
+        self.state().addresses = Some(addresses);
+    }
+
+    /// The addresses that the host's name has, if it was looked up.
+    pub(super) fn addresses(&self) -> Option<Addresses> {
+        self.state().addresses.clone()
+    }
+
+    /// Whether that is one of them.
+    pub(super) fn has_address(&self, address: &SocketAddr) -> bool {
+        let state = self.state();
+        state
+            .addresses
+            .as_ref()
+            .is_some_and(|addresses| addresses.contains(address))
     }
 
     /// Keeps what failed, since ureq's own errors say less. The first failure is the cause of all others.

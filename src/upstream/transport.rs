@@ -13,6 +13,7 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBu
 use crate::upstream::UpstreamError;
 use crate::upstream::answer_head;
 use crate::upstream::exchange::Exchange;
+use crate::upstream::resolver::HostResolver;
 use crate::upstream::socket::{Socket, Written, is_gone};
 
 /// Bytes of a request that are sent without a look whether the upstream has answered already: such a look is a system
@@ -22,6 +23,7 @@ const WITHOUT_A_LOOK: usize = 64 * 1024;
 /// Makes connections for one agent.
 pub(super) struct GatewayConnector {
     exchange: Arc<Exchange>,
+    resolver: HostResolver,
     tls: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
 }
@@ -30,11 +32,13 @@ impl GatewayConnector {
     /// Where there is a `server_name`, certificates must be for it instead of the URI's host.
     pub(super) fn new(
         exchange: Arc<Exchange>,
+        resolver: HostResolver,
         tls: Arc<ClientConfig>,
         server_name: Option<ServerName<'static>>,
     ) -> GatewayConnector {
         GatewayConnector {
             exchange,
+            resolver,
             tls,
             server_name,
         }
@@ -46,8 +50,12 @@ impl GatewayConnector {
         ureq::Error::ConnectionFailed
     }
 
-    fn connect_tcp(&self, host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, ureq::Error> {
-        let mut reason = "it has no address".to_owned();
+    fn connect_tcp(&self, host: &str, addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), ureq::Error> {
+        let not_connected = |reason: String| UpstreamError::NotConnected {
+            host: host.to_owned(),
+            reason,
+        };
+        let mut failure = not_connected("it has no address".to_owned());
         for (tried, address) in addresses.iter().enumerate() {
             let wait = self.exchange.next_wait().map_err(|failure| self.fail(failure))?;
             // An address that is silent must leave time for those after it.
@@ -56,16 +64,17 @@ impl GatewayConnector {
                 Ok(stream) => {
                     // Requests are written whole; waiting for more would only delay them.
                     stream.set_nodelay(true)?;
-                    return Ok(stream);
+                    return Ok((stream, *address));
                 }
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && left == 1 => {
-                    return Err(self.fail(self.exchange.timed_out()));
+                    failure = self.exchange.timed_out();
                 }
-                Err(error) => reason = format!("{address}: {error}"),
+                Err(error) => failure = not_connected(format!("{address}: {error}")),
             }
         }
-        let host = host.to_owned();
-        Err(self.fail(UpstreamError::NotConnected { host, reason }))
+        // It may have moved.
+        self.resolver.forget();
+        Err(self.fail(failure))
     }
 
     fn start_tls(&self, details: &ConnectionDetails<'_>, socket: Socket) -> Result<Stream, ureq::Error> {
@@ -108,7 +117,8 @@ impl Connector<()> for GatewayConnector {
             .authority()
             .map(http::uri::Authority::as_str)
             .unwrap_or_default();
-        let socket = Socket::new(self.connect_tcp(host, &details.addrs)?, Arc::clone(&self.exchange));
+        let (stream, peer) = self.connect_tcp(host, &details.addrs)?;
+        let socket = Socket::new(stream, Arc::clone(&self.exchange));
         let stream = if details.needs_tls() {
             self.start_tls(details, socket)?
         } else {
@@ -117,6 +127,8 @@ impl Connector<()> for GatewayConnector {
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Connection {
             stream,
+            resolver: self.resolver.clone(),
+            peer,
             buffers,
             head: Vec::new(),
             sent: 0,
@@ -138,6 +150,9 @@ impl fmt::Debug for GatewayConnector {
 /// A connection to an integration, as ureq uses it. The timeouts that ureq computes are not set, so not heeded.
 pub(super) struct Connection {
     stream: Stream,
+    resolver: HostResolver,
+    /// The address that it was made to.
+    peer: SocketAddr,
     buffers: LazyBuffers,
     /// The head of a request, which waits for the first part of the content: both are sent at once.
     head: Vec<u8>,
@@ -315,6 +330,10 @@ impl Transport for Connection {
         // ureq asks twice for each exchange: when it is over, and before the next. What has come by then counts.
         if !std::mem::replace(&mut self.is_at_rest, true) {
             return true;
+        }
+        // The host's name may have moved since.
+        if !self.resolver.has(&self.peer) {
+            return false;
         }
         let mut byte = [0];
         let peeked = recv(
