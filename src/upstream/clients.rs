@@ -168,6 +168,7 @@ impl Clients {
         let connector = GatewayConnector::new(
             Arc::clone(&exchange),
             resolver.clone(),
+            Arc::clone(&destination),
             Arc::clone(&self.tls),
             server_name.clone(),
         );
@@ -253,6 +254,15 @@ impl Lease {
             },
             ureq::Error::BodyStalled => UpstreamError::Broken("it ended inside the size of a chunk".to_owned()),
             other => UpstreamError::Malformed(other.to_string()),
+        }
+    }
+
+    /// The answer has been read to its end: what came behind it is none of it.
+    pub(super) fn note_end(&self) {
+        if let Some(client) = &self.client
+            && self.exchange.take_left_over()
+        {
+            client.destination.note_surplus();
         }
     }
 

@@ -1,6 +1,7 @@
 //! What one request and its answer share with the transport below ureq: the deadline, and what happened.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,11 @@ use crate::upstream::resolver::Addresses;
 
 /// The exchange that is going on; one at a time for each client.
 #[derive(Debug)]
-pub(super) struct Exchange(Mutex<State>);
+pub(super) struct Exchange {
+    state: Mutex<State>,
+    /// The connection was closed with bytes of the upstream's that nobody has read.
+    left_over: AtomicBool,
+}
 
 #[derive(Debug)]
 struct State {
@@ -44,24 +49,28 @@ enum Limit {
 
 impl Exchange {
     pub(super) fn new() -> Exchange {
-        Exchange(Mutex::new(State {
-            timeout: Duration::ZERO,
-            limit: Limit::EachWait,
-            connected: false,
-            answered: false,
-            failure: None,
-            head: Head::default(),
-            fields: None,
-            addresses: None,
-        }))
+        Exchange {
+            state: Mutex::new(State {
+                timeout: Duration::ZERO,
+                limit: Limit::EachWait,
+                connected: false,
+                answered: false,
+                failure: None,
+                head: Head::default(),
+                fields: None,
+                addresses: None,
+            }),
+            left_over: AtomicBool::new(false),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the clock of a new exchange.
     pub(super) fn begin(&self, timeout: Duration) {
+        self.left_over.store(false, Ordering::Relaxed);
         *self.state() = State {
             timeout,
             limit: Limit::Until(Instant::now() + timeout),
@@ -155,6 +164,16 @@ impl Exchange {
     /// The fields of the answer, if they have been read.
     pub(super) fn take_fields(&self) -> Option<Headers> {
         self.state().fields.take()
+    }
+
+    /// The connection is closed with bytes that nobody has read. Where the answer was complete, they are none of it.
+    pub(super) fn note_left_over(&self) {
+        self.left_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection was closed with bytes that nobody has read; tells it once.
+    pub(super) fn take_left_over(&self) -> bool {
+        self.left_over.load(Ordering::Relaxed) && self.left_over.swap(false, Ordering::Relaxed)
     }
 
     /// Keeps the addresses that the host's name has.

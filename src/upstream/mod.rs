@@ -267,8 +267,12 @@ fn read_answer(
     refuse_ambiguous(parts.status, parts.version, &headers)?;
     let status = parts.status.as_u16();
     let body = match status {
-        204 | 304 => Body::Empty,
-        _ if method == Method::Head => Body::Empty,
+        _ if matches!(status, 204 | 304) || method == Method::Head => {
+            // There is none, whatever came.
+            drop(body);
+            client.note_end();
+            Body::Empty
+        }
         _ => {
             let is_event_stream = may_stream && headers.announce_event_stream();
             incoming::receive(body, is_event_stream, client)?

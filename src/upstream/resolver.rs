@@ -315,9 +315,11 @@ mod tests {
         make_room(&mut names);
         assert!(names.is_empty());
         let many = (1..=3 * MAX_ADDRESSES).map(|port| SocketAddr::from(([192, 0, 2, 1], port as u16)));
-        let Entry::Known(Ok(addresses), _) = cache().known(Ok(many.collect())) else {
+        let Entry::Known(Ok(addresses), until) = cache().known(Ok(many.collect())) else {
             panic!("there are some");
         };
         assert_eq!(addresses.len(), MAX_ADDRESSES);
+        let hour = past + Duration::from_secs(3600);
+        assert!((hour..hour + Duration::from_secs(60)).contains(&until));
     }
 }

@@ -1,4 +1,4 @@
-//! Names that move, with a look-up of the tests' own and servers on real sockets.
+//! Names that move, with a look-up of the tests' own and servers on real sockets; and what rustls holds.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -274,4 +274,58 @@ fn an_address_is_not_looked_up() {
         assert_eq!(scene.get_from("127.0.0.2", 10_000), answered_by(&other));
     }
     assert_eq!((scene.look_ups(), other.connections()), (0, 1));
+}
+
+/// Takes what one side has to write to the other.
+fn pass(from: &mut rustls::Connection, to: &mut rustls::Connection) {
+    let mut bytes = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut bytes).unwrap();
+    }
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        to.read_tls(&mut rest).unwrap();
+        to.process_new_packets().unwrap();
+    }
+}
+
+#[test]
+fn content_that_rustls_holds_is_seen() {
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["h".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let server = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let mut server = rustls::Connection::from(rustls::ServerConnection::new(Arc::new(server)).unwrap());
+    let config = tls::client_config(Some(certificate.pem().as_bytes())).unwrap();
+    let client = rustls::ClientConnection::new(config, ServerName::try_from("h").unwrap()).unwrap();
+    let mut client = rustls::Connection::from(client);
+    while client.is_handshaking() || server.is_handshaking() || server.wants_write() {
+        pass(&mut client, &mut server);
+        pass(&mut server, &mut client);
+    }
+    let has_content = |client: &mut rustls::Connection| match client {
+        rustls::Connection::Client(client) => transport::has_content(client),
+        rustls::Connection::Server(_) => panic!("it is a client"),
+    };
+    assert!(!has_content(&mut client), "session tickets are none");
+    server.writer().write_all(b"ok, and more").unwrap();
+    pass(&mut server, &mut client);
+    client.reader().read_exact(&mut [0; 2]).unwrap();
+    assert!(has_content(&mut client));
+    client.reader().read_exact(&mut [0; 10]).unwrap();
+    assert!(!has_content(&mut client));
+    server.send_close_notify();
+    pass(&mut server, &mut client);
+    assert!(!has_content(&mut client), "the end is none");
 }

@@ -12,6 +12,7 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBu
 
 use crate::upstream::UpstreamError;
 use crate::upstream::answer_head;
+use crate::upstream::destinations::Destination;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::resolver::HostResolver;
 use crate::upstream::socket::{Socket, Written, is_gone};
@@ -20,10 +21,14 @@ use crate::upstream::socket::{Socket, Written, is_gone};
 /// call, and what the kernel buffers is under way in any case.
 const WITHOUT_A_LOOK: usize = 64 * 1024;
 
+/// Bytes that are looked at of what has come over TLS since the last answer: a record has no more (RFC 8446 §5.2).
+const LOOKED_AT: usize = 5 + (16 * 1024) + 256;
+
 /// Makes connections for one agent.
 pub(super) struct GatewayConnector {
     exchange: Arc<Exchange>,
     resolver: HostResolver,
+    destination: Arc<Destination>,
     tls: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
 }
@@ -33,12 +38,14 @@ impl GatewayConnector {
     pub(super) fn new(
         exchange: Arc<Exchange>,
         resolver: HostResolver,
+        destination: Arc<Destination>,
         tls: Arc<ClientConfig>,
         server_name: Option<ServerName<'static>>,
     ) -> GatewayConnector {
         GatewayConnector {
             exchange,
             resolver,
+            destination,
             tls,
             server_name,
         }
@@ -128,6 +135,7 @@ impl Connector<()> for GatewayConnector {
         Ok(Some(Connection {
             stream,
             resolver: self.resolver.clone(),
+            destination: Arc::clone(&self.destination),
             peer,
             buffers,
             head: Vec::new(),
@@ -151,6 +159,7 @@ impl fmt::Debug for GatewayConnector {
 pub(super) struct Connection {
     stream: Stream,
     resolver: HostResolver,
+    destination: Arc<Destination>,
     /// The address that it was made to.
     peer: SocketAddr,
     buffers: LazyBuffers,
@@ -321,31 +330,82 @@ impl Transport for Connection {
         Ok(true)
     }
 
-    /// One system call that does not wait. Bytes that nobody asked for are as bad as the end: they would be read
-    /// as the answer to the next request.
+    /// ureq asks twice for each exchange: when the answer is complete, which costs no system call, and before the next
+    /// request, which costs one that does not wait. Bytes that nobody asked for are as bad as the end: they would be
+    /// read as the answer to the next request.
     fn is_open(&mut self) -> bool {
-        if self.is_early || self.handed_on < self.backlog.len() {
+        if self.is_early || !self.destination.keeps_connections() {
             return false;
         }
-        // ureq asks twice for each exchange: when it is over, and before the next. What has come by then counts.
-        if !std::mem::replace(&mut self.is_at_rest, true) {
-            return true;
+        match std::mem::replace(&mut self.is_at_rest, true) {
+            false => !self.has_left_over(),
+            // The host's name may have moved since.
+            true => self.resolver.has(&self.peer) && self.is_quiet(),
         }
-        // The host's name may have moved since.
-        if !self.resolver.has(&self.peer) {
-            return false;
-        }
-        let mut byte = [0];
-        let peeked = recv(
-            &self.stream.socket().stream,
-            &mut byte[..],
-            RecvFlags::PEEK | RecvFlags::DONTWAIT,
-        );
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
     }
 
     fn is_tls(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
+    }
+}
+
+impl Connection {
+    /// Whether there are bytes of the upstream's that have come and that nobody has read.
+    fn has_left_over(&mut self) -> bool {
+        let is_in_buffers = !self.buffers.input().is_empty() || self.handed_on < self.backlog.len();
+        is_in_buffers
+            || match &mut self.stream {
+                Stream::Plain(_) => false,
+                Stream::Tls(stream) => has_content(&mut stream.conn),
+            }
+    }
+
+    /// Whether nothing has come since the last answer, and nobody has closed the connection.
+    fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let is_surplus = match recv(&self.stream.socket().stream, &mut byte[..], flags) {
+            Err(error) if error == rustix::io::Errno::AGAIN => return true,
+            Err(_) | Ok((_, 0)) => false,
+            Ok(_) => match &mut self.stream {
+                Stream::Plain(_) => true,
+                // It may be the end, as TLS tells it.
+                Stream::Tls(stream) => receives_content(stream),
+            },
+        };
+        if is_surplus {
+            self.destination.note_surplus();
+        }
+        false
+    }
+}
+
+/// Whether there is content that rustls has read, and nobody of it.
+pub(super) fn has_content(connection: &mut ClientConnection) -> bool {
+    let state = connection.process_new_packets();
+    state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+}
+
+/// Whether there is content in what is here now.
+fn receives_content(stream: &mut StreamOwned<ClientConnection, Socket>) -> bool {
+    let mut bytes = [0; LOOKED_AT];
+    let Ok((_, count)) = recv(&stream.sock.stream, &mut bytes[..], RecvFlags::DONTWAIT) else {
+        return false;
+    };
+    let mut input = bytes.get(..count).unwrap_or_default();
+    while !input.is_empty() && stream.conn.read_tls(&mut input).is_ok_and(|count| count > 0) {
+        if has_content(&mut stream.conn) {
+            return true;
+        }
+    }
+    false
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.has_left_over() {
+            self.stream.socket().exchange.note_left_over();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod http_integrations;
 mod jwt_issuers;
 mod connections;
 mod upstream_faults;
+mod surplus_bytes;
 mod destinations;
 mod live_files;
 mod functions;
