@@ -19,10 +19,11 @@ use apigateway::route_table;
 use apigateway::server::{Options, Server, StartError};
 use apigateway::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::store::Store;
+use apigateway::upstream;
 
 use crate::arguments::{
     AccountId, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
-    ServeArguments, access_log, front, limits, option, parse, root,
+    ServeArguments, access_log, front, limits, option, parse, root, seconds,
 };
 
 fn main() -> ExitCode {
@@ -185,6 +186,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         limits,
         front,
         upstream_ca: (!upstream_ca.is_empty()).then(|| upstream_ca.into()),
+        dns_ttl: seconds("--dns-ttl", arguments.dns_ttl, upstream::DNS_TTL)?,
         access_log: access_log(arguments.access_log)?,
         hang_up: Some(hang_up),
         settings,

@@ -48,6 +48,8 @@ pub struct Options {
     pub front: FrontKind,
     /// PEM roots that are trusted for upstreams besides the built-in ones.
     pub upstream_ca: Option<PathBuf>,
+    /// How long the addresses of an upstream's name are used before it is looked up again.
+    pub dns_ttl: Duration,
     /// Where a line goes for each request.
     pub access_log: Destination,
     /// The signal that asks for a reload, where there is one.
@@ -309,5 +311,6 @@ fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, Star
         tls,
         most_connections,
         share: slots::share(options.workers),
+        dns_ttl: options.dns_ttl,
     }))
 }

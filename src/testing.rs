@@ -50,6 +50,7 @@ use crate::problem::Problems;
 use crate::resource::File;
 use crate::server::{FrontKind, Options, Server, StartError};
 use crate::store::{Listing, Store};
+use crate::upstream;
 
 /// Most requests that are answered at once.
 const WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
@@ -157,6 +158,7 @@ impl Builder {
             admin: None,
             workers: WORKERS,
             upstream_ca: self.upstream_ca,
+            dns_ttl: upstream::DNS_TTL,
             access_log: Destination::Off,
             hang_up: None,
             limits: Limits::default(),

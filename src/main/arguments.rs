@@ -71,6 +71,10 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "file")]
     pub(crate) upstream_ca: Option<String>,
 
+    /// seconds after which the name of an upstream is looked up again; default: 5
+    #[argh(option, arg_name = "seconds")]
+    pub(crate) dns_ttl: Option<String>,
+
     /// URL of what invokes functions without a file in functions/
     #[argh(option, arg_name = "url")]
     pub(crate) lambda_endpoint: Option<String>,
@@ -266,7 +270,7 @@ pub(crate) fn access_log(flag: Option<String>) -> Result<Destination, String> {
 }
 
 /// Seconds above 0.
-fn seconds(name: &str, flag: Option<String>, default: Duration) -> Result<Duration, String> {
+pub(crate) fn seconds(name: &str, flag: Option<String>, default: Duration) -> Result<Duration, String> {
     let default = u32::try_from(default.as_secs()).ok().and_then(NonZeroU32::new);
     let seconds = option(
         name,

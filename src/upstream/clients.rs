@@ -14,7 +14,7 @@ use crate::slots::Slot;
 use crate::upstream::destinations::{Destination, Destinations};
 use crate::upstream::exchange::Exchange;
 use crate::upstream::outgoing::{Content, Outgoing};
-use crate::upstream::resolver::CachingResolver;
+use crate::upstream::resolver::{CachingResolver, LookUp};
 use crate::upstream::transport::GatewayConnector;
 use crate::upstream::{IntegrationRequest, MAX_HEAD_LENGTH, MAX_REQUEST_PART_LENGTH, Settings, UpstreamError};
 
@@ -106,10 +106,10 @@ pub(super) struct Lease {
 }
 
 impl Clients {
-    pub(super) fn new(settings: Settings) -> Arc<Clients> {
+    pub(super) fn new(settings: Settings, look_up: LookUp) -> Arc<Clients> {
         Arc::new(Clients {
             tls: settings.tls,
-            resolver: Arc::default(),
+            resolver: CachingResolver::new(settings.dns_ttl, look_up),
             most: settings.most_connections,
             kept: Mutex::new(Kept {
                 idle: Vec::new(),
@@ -156,16 +156,22 @@ impl Clients {
     }
 
     fn client(&self, request: &IntegrationRequest, destination: Arc<Destination>) -> Result<Client, UpstreamError> {
-        let exchange = Arc::new(Exchange::new());
-        let server_name = request.server_name.clone();
-        let connector = GatewayConnector::new(Arc::clone(&exchange), Arc::clone(&self.tls), server_name.clone());
-        let resolver = self.resolver.for_exchange(Arc::clone(&exchange));
         let uri = http::Uri::builder()
             .scheme(request.scheme.as_str())
             .authority(request.authority.as_str())
             .path_and_query("/")
             .build()
             .map_err(|error| UpstreamError::Unsendable(error.to_string()))?;
+        let exchange = Arc::new(Exchange::new());
+        let server_name = request.server_name.clone();
+        let resolver = self.resolver.for_exchange(Arc::clone(&exchange), &uri);
+        let connector = GatewayConnector::new(
+            Arc::clone(&exchange),
+            resolver.clone(),
+            Arc::clone(&destination),
+            Arc::clone(&self.tls),
+            server_name.clone(),
+        );
         Ok(Client {
             agent: ureq::Agent::with_parts(config(), connector, resolver),
             exchange,
@@ -248,6 +254,15 @@ impl Lease {
             },
             ureq::Error::BodyStalled => UpstreamError::Broken("it ended inside the size of a chunk".to_owned()),
             other => UpstreamError::Malformed(other.to_string()),
+        }
+    }
+
+    /// The answer has been read to its end: what came behind it is none of it.
+    pub(super) fn note_end(&self) {
+        if let Some(client) = &self.client
+            && self.exchange.take_left_over()
+        {
+            client.destination.note_surplus();
         }
     }
 

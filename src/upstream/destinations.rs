@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::notation::uri::Scheme;
 use crate::slots::{Slot, Slots};
@@ -11,6 +13,10 @@ use crate::upstream::UpstreamError;
 /// Most destinations that are known though nobody uses them. They come from files only; this bounds what many reloads
 /// could leave behind.
 const MAX_UNUSED: usize = 1024;
+
+/// How long no connection is kept after bytes behind a complete answer. They could be taken for the answer to the next
+/// request, and a server that sends them once may do so again.
+const NOT_KEPT_TIME: Duration = Duration::from_secs(60);
 
 /// All destinations that are in use, and some that were.
 #[derive(Debug)]
@@ -33,6 +39,9 @@ struct Key {
 pub(super) struct Destination {
     key: Key,
     slots: Arc<Slots>,
+    began: Instant,
+    /// Until when no connection is kept, in milliseconds after it began; 0 where all are.
+    not_kept_until: AtomicU64,
 }
 
 impl Destinations {
@@ -55,6 +64,8 @@ impl Destinations {
         let destination = Arc::new(Destination {
             key: key.clone(),
             slots: Slots::new(self.share),
+            began: Instant::now(),
+            not_kept_until: AtomicU64::new(0),
         });
         self.by_key.insert(key, Arc::clone(&destination));
         destination
@@ -102,9 +113,41 @@ impl Destination {
         format!("{}://{host}:{port}", scheme.as_str())
     }
 
-    /// Whether anybody but the list knows it.
+    /// It has sent bytes behind a complete answer.
+    pub(super) fn note_surplus(&self) {
+        if self.keep_none_from(Instant::now()) {
+            let (name, seconds) = (self.name(), NOT_KEPT_TIME.as_secs());
+            log::warn!("{name} sends bytes behind a complete answer: for {seconds} s no connection to it is kept");
+        }
+    }
+
+    /// Whether its connections are kept after an answer, and used again.
+    pub(super) fn keeps_connections(&self) -> bool {
+        self.keeps_connections_at(Instant::now)
+    }
+
+    /// Keeps no connection for a while; whether any was kept before.
+    fn keep_none_from(&self, now: Instant) -> bool {
+        let now = self.millis_at(now);
+        let until = now.saturating_add(u64::try_from(NOT_KEPT_TIME.as_millis()).unwrap_or(u64::MAX));
+        self.not_kept_until.fetch_max(until, Ordering::Relaxed) <= now
+    }
+
+    fn keeps_connections_at(&self, now: impl FnOnce() -> Instant) -> bool {
+        match self.not_kept_until.load(Ordering::Relaxed) {
+            0 => true,
+            until => self.millis_at(now()) >= until,
+        }
+    }
+
+    fn millis_at(&self, moment: Instant) -> u64 {
+        let passed = moment.saturating_duration_since(self.began).as_millis();
+        u64::try_from(passed).unwrap_or(u64::MAX)
+    }
+
+    /// Whether anybody but the list knows it, or there is something to know of it.
     fn is_in_use(self: &Arc<Destination>) -> bool {
-        Arc::strong_count(self) > 1 || Arc::strong_count(&self.slots) > 1
+        Arc::strong_count(self) > 1 || Arc::strong_count(&self.slots) > 1 || !self.keeps_connections()
     }
 }
 
@@ -164,8 +207,30 @@ mod tests {
     }
 
     #[test]
+    fn after_bytes_behind_an_answer_no_connection_is_kept_for_a_minute() {
+        let mut destinations = destinations();
+        let (bad, good) = (
+            destinations.find(Scheme::Http, "bad"),
+            destinations.find(Scheme::Http, "good"),
+        );
+        let at = |millis| bad.began + Duration::from_millis(millis);
+        let keeps = |millis| bad.keeps_connections_at(|| at(millis));
+        assert!(keeps(0));
+        assert!(bad.keep_none_from(at(0)), "it is told once");
+        assert_eq!(
+            [0, 1, 59_999, 60_000, 80_000].map(keeps),
+            [false, false, false, true, true]
+        );
+        // It lasts from the last time.
+        assert!(bad.keep_none_from(at(100_000)) && !bad.keep_none_from(at(130_000)));
+        assert_eq!([130_000, 189_999, 190_000].map(keeps), [false, false, true]);
+        assert!(good.keeps_connections());
+    }
+
+    #[test]
     fn destinations_that_nobody_uses_are_forgotten() {
         let mut destinations = destinations();
+        destinations.find(Scheme::Http, "bad").note_surplus();
         let used = destinations.find(Scheme::Http, "used");
         let slot = destinations.find(Scheme::Http, "held").take_slot().unwrap();
         for number in 0..3 * MAX_UNUSED {
@@ -173,6 +238,7 @@ mod tests {
             assert!(destinations.by_key.len() <= MAX_UNUSED);
         }
         assert!(Arc::ptr_eq(&used, &destinations.find(Scheme::Http, "used")));
+        assert!(!destinations.find(Scheme::Http, "bad").keeps_connections());
         let held = destinations.find(Scheme::Http, "held");
         assert!(Arc::ptr_eq(slot.slots(), &held.slots));
     }

@@ -1,17 +1,24 @@
 //! What one request and its answer share with the transport below ureq: the deadline, and what happened.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::message::{Client, Headers};
 use crate::upstream::UpstreamError;
+use crate::upstream::resolver::Addresses;
 
 /// How often it is looked whether the client is still there, while its integration is waited for.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
 /// The exchange that is going on; one at a time for each client.
 #[derive(Debug)]
-pub(super) struct Exchange(Mutex<State>);
+pub(super) struct Exchange {
+    state: Mutex<State>,
+    /// The connection was closed with bytes of the upstream's that nobody has read.
+    left_over: AtomicBool,
+}
 
 #[derive(Debug)]
 struct State {
@@ -26,6 +33,8 @@ struct State {
     runs_on: bool,
     /// The fields of the answer, where the transport has read them.
     fields: Option<Headers>,
+    /// The addresses that the host's name has, where it is one.
+    addresses: Option<Addresses>,
 }
 
 /// The head of the request, on its way through the transport.
@@ -46,25 +55,30 @@ enum Limit {
 
 impl Exchange {
     pub(super) fn new() -> Exchange {
-        Exchange(Mutex::new(State {
-            timeout: Duration::ZERO,
-            limit: Limit::EachWait,
-            connected: false,
-            answered: false,
-            failure: None,
-            head: Head::default(),
-            client: None,
-            runs_on: false,
-            fields: None,
-        }))
+        Exchange {
+            state: Mutex::new(State {
+                timeout: Duration::ZERO,
+                limit: Limit::EachWait,
+                connected: false,
+                answered: false,
+                failure: None,
+                head: Head::default(),
+                client: None,
+                runs_on: false,
+                fields: None,
+                addresses: None,
+            }),
+            left_over: AtomicBool::new(false),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the clock of a new exchange, for a client or for the gateway itself.
     pub(super) fn begin(&self, timeout: Duration, client: Option<Client>, runs_on: bool) {
+        self.left_over.store(false, Ordering::Relaxed);
         *self.state() = State {
             timeout,
             limit: Limit::Until(Instant::now() + timeout),
@@ -75,6 +89,7 @@ impl Exchange {
             client,
             runs_on,
             fields: None,
+            addresses: None,
         };
     }
 
@@ -187,6 +202,35 @@ impl Exchange {
     /// The fields of the answer, if they have been read.
     pub(super) fn take_fields(&self) -> Option<Headers> {
         self.state().fields.take()
+    }
+
+    /// The connection is closed with bytes that nobody has read. Where the answer was complete, they are none of it.
+    pub(super) fn note_left_over(&self) {
+        self.left_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection was closed with bytes that nobody has read; tells it once.
+    pub(super) fn take_left_over(&self) -> bool {
+        self.left_over.load(Ordering::Relaxed) && self.left_over.swap(false, Ordering::Relaxed)
+    }
+
+    /// Keeps the addresses that the host's name has.
+    pub(super) fn note_addresses(&self, addresses: Addresses) {
+        self.state().addresses = Some(addresses);
+    }
+
+    /// The addresses that the host's name has, if it was looked up.
+    pub(super) fn addresses(&self) -> Option<Addresses> {
+        self.state().addresses.clone()
+    }
+
+    /// Whether that is one of them.
+    pub(super) fn has_address(&self, address: &SocketAddr) -> bool {
+        let state = self.state();
+        state
+            .addresses
+            .as_ref()
+            .is_some_and(|addresses| addresses.contains(address))
     }
 
     /// Keeps what failed, since ureq's own errors say less. The first failure is the cause of all others.

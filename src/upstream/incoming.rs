@@ -29,12 +29,14 @@ pub(super) fn receive(body: ureq::Body, is_event_stream: bool, mut client: Lease
     if let Some(length) = length.filter(|length| *length <= SMALL as u64) {
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         reader.read_to_end(&mut bytes).map_err(|error| client.cause_of(error))?;
+        client.note_end();
         return Ok(Body::Bytes(bytes));
     }
     let mut first = vec![0; FIRST_PART];
     let count = reader.read(&mut first).map_err(|error| client.cause_of(error))?;
     first.truncate(count);
     if count == 0 {
+        client.note_end();
         return Ok(Body::Bytes(first));
     }
     let slot = client.slot.take();
@@ -58,9 +60,13 @@ impl Read for Incoming {
         let Some(reader) = &mut self.reader else {
             return Err(io::Error::other("the answer broke off before"));
         };
-        reader.read(buffer).map_err(|error| {
+        let read = reader.read(buffer).map_err(|error| {
             self.reader = None;
             io::Error::other(self.client.cause_of(error))
-        })
+        });
+        if matches!(read, Ok(0)) && !buffer.is_empty() {
+            self.client.note_end();
+        }
+        read
     }
 }

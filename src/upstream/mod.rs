@@ -15,6 +15,9 @@ mod incoming;
 
 pub mod tls;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -28,6 +31,7 @@ use crate::notation::uri::Scheme;
 use crate::slots::{Slot, Slots};
 use crate::upstream::clients::{Clients, Lease};
 use crate::upstream::outgoing::Outgoing;
+use crate::upstream::resolver::LookUp;
 
 /// Most bytes of an answer's status line and header fields; a larger head is malformed.
 pub const MAX_HEAD_LENGTH: usize = 64 * 1024;
@@ -35,6 +39,10 @@ pub const MAX_HEAD_LENGTH: usize = 64 * 1024;
 /// Most bytes of a request's target, and of all its fields. A client's head has no more than a third of it, and
 /// percent-encoding makes three bytes of one; only what files add gets there.
 pub const MAX_REQUEST_PART_LENGTH: usize = 32 * 1024;
+
+/// How long the addresses of a name are used unless an option says otherwise: container platforms move a name about as
+/// fast.
+pub const DNS_TTL: Duration = Duration::from_secs(5);
 
 /// A request to an integration. Its fields are end-to-end ones; ureq's transport adds the framing.
 #[derive(Debug)]
@@ -158,6 +166,8 @@ pub struct Settings {
     pub most_connections: usize,
     /// Most workers that wait for one destination, see [`share`](crate::slots::share); one more is refused.
     pub share: NonZeroUsize,
+    /// How long the addresses of a name are used before it is looked up again.
+    pub dns_ttl: Duration,
 }
 
 /// The way to every integration.
@@ -171,9 +181,13 @@ pub struct Upstream {
 impl Upstream {
     /// Nothing is connected yet.
     pub fn new(settings: Settings) -> Upstream {
+        Upstream::with_look_up(settings, Box::new(resolver::of_the_system))
+    }
+
+    fn with_look_up(settings: Settings, look_up: LookUp) -> Upstream {
         Upstream {
             share: settings.share,
-            clients: Clients::new(settings),
+            clients: Clients::new(settings, look_up),
             connections: UpstreamConnections::default(),
         }
     }
@@ -260,8 +274,12 @@ fn read_answer(
     refuse_ambiguous(parts.status, parts.version, &headers)?;
     let status = parts.status.as_u16();
     let body = match status {
-        204 | 304 => Body::Empty,
-        _ if method == Method::Head => Body::Empty,
+        _ if matches!(status, 204 | 304) || method == Method::Head => {
+            // There is none, whatever came.
+            drop(body);
+            client.note_end();
+            Body::Empty
+        }
         _ => {
             let is_event_stream = may_stream && headers.announce_event_stream();
             incoming::receive(body, is_event_stream, client)?

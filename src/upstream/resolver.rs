@@ -1,7 +1,11 @@
 //! Host names to addresses, with a cache: ureq asks before each request, also for a connection that it keeps.
+//!
+//! What it is told is noted in the exchange, so that a kept connection to an address that the name no longer has is not
+//! used.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,22 +17,29 @@ use ureq::unversioned::transport::NextTimeout;
 use crate::upstream::UpstreamError;
 use crate::upstream::exchange::{Exchange, LOOK};
 
-/// How long addresses are used. The system's resolver does not tell a record's own time to live; this follows a
-/// change of address as fast as container platforms make one.
-const TIME_TO_LIVE: Duration = Duration::from_secs(5);
-
 /// How long a failure is remembered, so that a dead name server is not asked by every request.
 const FAILURE_TIME_TO_LIVE: Duration = Duration::from_secs(1);
 
 /// Most names kept. Names come from files only; this bounds what many reloads could leave behind.
 const MAX_NAMES: usize = 1024;
 
-/// Most addresses of one name that are tried.
-const MAX_ADDRESSES: usize = 16;
+/// Most addresses of one name that are known: a kept connection to any of them is good.
+const MAX_ADDRESSES: usize = 1024;
+
+/// Most of them that are tried, which is as many as ureq takes.
+const MAX_TRIED: usize = 16;
+
+/// What finds the addresses of `host:port`; it may take as long as it likes.
+pub(super) type LookUp = Box<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
+
+/// Addresses of one name, all from one look-up.
+pub(super) type Addresses = Arc<[SocketAddr]>;
 
 /// The cache that all agents share.
-#[derive(Debug, Default)]
 pub(super) struct CachingResolver {
+    /// How long addresses are used. The system's resolver does not tell a record's own time to live.
+    time_to_live: Duration,
+    look_up: LookUp,
     names: Mutex<HashMap<String, Entry>>,
     changed: Condvar,
 }
@@ -38,15 +49,37 @@ enum Entry {
     /// A thread is asking.
     Asked,
     /// The addresses, or what the resolver said, and until when.
-    Known(Result<Vec<SocketAddr>, String>, Instant),
+    Known(Result<Addresses, String>, Instant),
+}
+
+/// Asks the system.
+pub(super) fn of_the_system(name: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(name.to_socket_addrs()?.collect())
 }
 
 impl CachingResolver {
-    /// The resolver of one agent: look-ups end with its exchange.
-    pub(super) fn for_exchange(self: &Arc<CachingResolver>, exchange: Arc<Exchange>) -> ExchangeResolver {
-        ExchangeResolver {
+    pub(super) fn new(time_to_live: Duration, look_up: LookUp) -> Arc<CachingResolver> {
+        Arc::new(CachingResolver {
+            time_to_live,
+            look_up,
+            names: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The resolver of one agent, which has one host for good: look-ups end with its exchange.
+    pub(super) fn for_exchange(self: &Arc<CachingResolver>, exchange: Arc<Exchange>, uri: &http::Uri) -> HostResolver {
+        let host = uri.host().unwrap_or_default();
+        let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        HostResolver {
             cache: Arc::clone(self),
             exchange,
+            host: match bare.parse::<IpAddr>() {
+                Ok(address) => Host::Address(SocketAddr::new(address, port)),
+                Err(_) => Host::Name(format!("{host}:{port}").into()),
+            },
         }
     }
 
@@ -55,7 +88,7 @@ impl CachingResolver {
     }
 
     /// The addresses of `host:port`, from the cache or after one look-up, however many ask for it at once.
-    fn look_up(self: &Arc<CachingResolver>, name: &str, exchange: &Exchange) -> Result<Vec<SocketAddr>, UpstreamError> {
+    fn look_up(self: &Arc<CachingResolver>, name: &str, exchange: &Exchange) -> Result<Addresses, UpstreamError> {
         let mut names = self.names();
         loop {
             match names.get(name) {
@@ -85,30 +118,48 @@ impl CachingResolver {
         }
     }
 
-    /// Asks the system in a thread of its own, since `getaddrinfo` takes as long as it likes.
+    /// Asks in a thread of its own, since `getaddrinfo` takes as long as it likes.
     fn ask(self: &Arc<CachingResolver>, name: String, names: &mut HashMap<String, Entry>) {
         let cache = Arc::clone(self);
         let asked = name.clone();
         let thread = thread::Builder::new().name("resolver".to_owned()).spawn(move || {
-            let answer = asked
-                .to_socket_addrs()
-                .map(|addresses| addresses.take(MAX_ADDRESSES).collect());
-            cache.names().insert(asked, known(answer));
+            let answer = (cache.look_up)(&asked);
+            let known = cache.known(answer);
+            cache.names().insert(asked, known);
             cache.changed.notify_all();
         });
         if let Err(error) = thread {
-            names.insert(name, known(Err(error)));
+            names.insert(name, self.known(Err(error)));
+        }
+    }
+
+    fn known(&self, answer: io::Result<Vec<SocketAddr>>) -> Entry {
+        let (result, time_to_live) = match answer {
+            Ok(mut addresses) if !addresses.is_empty() => {
+                addresses.truncate(MAX_ADDRESSES);
+                (Ok(addresses.into()), self.time_to_live)
+            }
+            Ok(_) => (Err("it has no address".to_owned()), FAILURE_TIME_TO_LIVE),
+            Err(error) => (Err(error.to_string()), FAILURE_TIME_TO_LIVE),
+        };
+        Entry::Known(result, Instant::now() + time_to_live)
+    }
+
+    /// Forgets these addresses of a name. Those of a later look-up stay.
+    fn forget(&self, name: &str, of_no_use: &Addresses) {
+        let mut names = self.names();
+        if let Some(Entry::Known(Ok(known), _)) = names.get(name)
+            && Arc::ptr_eq(known, of_no_use)
+        {
+            names.remove(name);
         }
     }
 }
 
-fn known(answer: std::io::Result<Vec<SocketAddr>>) -> Entry {
-    let (result, time_to_live) = match answer {
-        Ok(addresses) if !addresses.is_empty() => (Ok(addresses), TIME_TO_LIVE),
-        Ok(_) => (Err("it has no address".to_owned()), FAILURE_TIME_TO_LIVE),
-        Err(error) => (Err(error.to_string()), FAILURE_TIME_TO_LIVE),
-    };
-    Entry::Known(result, Instant::now() + time_to_live)
+impl fmt::Debug for CachingResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CachingResolver({:?})", self.names())
+    }
 }
 
 fn make_room(names: &mut HashMap<String, Entry>) {
@@ -118,44 +169,70 @@ fn make_room(names: &mut HashMap<String, Entry>) {
     }
 }
 
-/// What ureq asks.
-pub(super) struct ExchangeResolver {
+/// What an agent asks for its host, and its connections ask of it.
+#[derive(Clone)]
+pub(super) struct HostResolver {
     cache: Arc<CachingResolver>,
     exchange: Arc<Exchange>,
+    host: Host,
 }
 
-impl Resolver for ExchangeResolver {
+#[derive(Clone)]
+enum Host {
+    /// It is an address itself.
+    Address(SocketAddr),
+    /// A name and a port.
+    Name(Arc<str>),
+}
+
+impl HostResolver {
+    /// Whether the host still has that address, by what the exchange that goes on was told.
+    pub(super) fn has(&self, address: &SocketAddr) -> bool {
+        match &self.host {
+            Host::Address(_) => true,
+            Host::Name(_) => self.exchange.has_address(address),
+        }
+    }
+
+    /// Forgets the addresses that the exchange was told, since there was no connection to any of them: the next one asks
+    /// anew.
+    pub(super) fn forget(&self) {
+        if let Host::Name(name) = &self.host
+            && let Some(addresses) = self.exchange.addresses()
+        {
+            self.cache.forget(name, &addresses);
+        }
+    }
+}
+
+impl Resolver for HostResolver {
     fn resolve(
         &self,
-        uri: &http::Uri,
+        _: &http::Uri,
         _: &ureq::config::Config,
         _: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().unwrap_or_default();
-        let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(default_port);
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses = match bare.parse::<IpAddr>() {
-            Ok(address) => vec![SocketAddr::new(address, port)],
-            Err(_) => self
-                .cache
-                .look_up(&format!("{host}:{port}"), &self.exchange)
-                .map_err(|failure| {
+        let mut resolved = self.empty();
+        match &self.host {
+            Host::Address(address) => resolved.push(*address),
+            Host::Name(name) => {
+                let addresses = self.cache.look_up(name, &self.exchange).map_err(|failure| {
                     self.exchange.note_failure(failure);
                     ureq::Error::HostNotFound
-                })?,
-        };
-        let mut resolved = self.empty();
-        for address in addresses {
-            resolved.push(address);
+                })?;
+                for address in addresses.iter().take(MAX_TRIED) {
+                    resolved.push(*address);
+                }
+                self.exchange.note_addresses(addresses);
+            }
         }
         Ok(resolved)
     }
 }
 
-impl fmt::Debug for ExchangeResolver {
+impl fmt::Debug for HostResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ExchangeResolver")
+        f.write_str("HostResolver")
     }
 }
 
@@ -169,9 +246,13 @@ mod tests {
         exchange
     }
 
+    fn cache() -> Arc<CachingResolver> {
+        CachingResolver::new(Duration::from_secs(3600), Box::new(of_the_system))
+    }
+
     #[test]
     fn answers_are_remembered() {
-        let cache = Arc::new(CachingResolver::default());
+        let cache = cache();
         let patient = exchange(Duration::from_secs(20));
         let addresses = cache.look_up("localhost:80", &patient).unwrap();
         assert!(
@@ -190,7 +271,7 @@ mod tests {
 
     #[test]
     fn many_ask_and_one_look_up_answers_them_all() {
-        let cache = Arc::new(CachingResolver::default());
+        let cache = cache();
         cache.names().insert("h:80".to_owned(), Entry::Asked);
         let threads: Vec<_> = (0..8)
             .map(|_| {
@@ -199,11 +280,32 @@ mod tests {
             })
             .collect();
         let address = SocketAddr::from(([192, 0, 2, 1], 80));
-        cache.names().insert("h:80".to_owned(), known(Ok(vec![address])));
+        let known = cache.known(Ok(vec![address]));
+        cache.names().insert("h:80".to_owned(), known);
         cache.changed.notify_all();
         for thread in threads {
-            assert_eq!(thread.join().unwrap(), Ok(vec![address]));
+            assert_eq!(thread.join().unwrap().as_deref(), Ok(&[address][..]));
         }
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_forgotten_and_not_what_came_since() {
+        let cache = cache();
+        let known = |port| {
+            let known = cache.known(Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
+            cache.names().insert("h:80".to_owned(), known);
+            let addresses = cache.look_up("h:80", &exchange(Duration::ZERO));
+            addresses.unwrap()
+        };
+        let (first, second) = (known(1), known(1));
+        cache.forget("h:80", &first);
+        assert_eq!(
+            cache.look_up("h:80", &exchange(Duration::ZERO)),
+            Ok(Arc::clone(&second))
+        );
+        cache.forget("h:80", &second);
+        assert!(cache.names().is_empty());
+        cache.forget("h:80", &second);
     }
 
     #[test]
@@ -215,5 +317,12 @@ mod tests {
         }
         make_room(&mut names);
         assert!(names.is_empty());
+        let many = (1..=3 * MAX_ADDRESSES).map(|port| SocketAddr::from(([192, 0, 2, 1], port as u16)));
+        let Entry::Known(Ok(addresses), until) = cache().known(Ok(many.collect())) else {
+            panic!("there are some");
+        };
+        assert_eq!(addresses.len(), MAX_ADDRESSES);
+        let hour = past + Duration::from_secs(3600);
+        assert!((hour..hour + Duration::from_secs(60)).contains(&until));
     }
 }

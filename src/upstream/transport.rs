@@ -12,16 +12,23 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBu
 
 use crate::upstream::UpstreamError;
 use crate::upstream::answer_head;
+use crate::upstream::destinations::Destination;
 use crate::upstream::exchange::Exchange;
+use crate::upstream::resolver::HostResolver;
 use crate::upstream::socket::{self, Socket, Written, is_gone};
 
 /// Bytes of a request that are sent without a look whether the upstream has answered already: such a look is a system
 /// call, and what the kernel buffers is under way in any case.
 const WITHOUT_A_LOOK: usize = 64 * 1024;
 
+/// Bytes that are looked at of what has come over TLS since the last answer: a record has no more (RFC 8446 §5.2).
+const LOOKED_AT: usize = 5 + (16 * 1024) + 256;
+
 /// Makes connections for one agent.
 pub(super) struct GatewayConnector {
     exchange: Arc<Exchange>,
+    resolver: HostResolver,
+    destination: Arc<Destination>,
     tls: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
 }
@@ -30,11 +37,15 @@ impl GatewayConnector {
     /// Where there is a `server_name`, certificates must be for it instead of the URI's host.
     pub(super) fn new(
         exchange: Arc<Exchange>,
+        resolver: HostResolver,
+        destination: Arc<Destination>,
         tls: Arc<ClientConfig>,
         server_name: Option<ServerName<'static>>,
     ) -> GatewayConnector {
         GatewayConnector {
             exchange,
+            resolver,
+            destination,
             tls,
             server_name,
         }
@@ -46,8 +57,12 @@ impl GatewayConnector {
         ureq::Error::ConnectionFailed
     }
 
-    fn connect_tcp(&self, host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, ureq::Error> {
-        let mut reason = "it has no address".to_owned();
+    fn connect_tcp(&self, host: &str, addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), ureq::Error> {
+        let not_connected = |reason: String| UpstreamError::NotConnected {
+            host: host.to_owned(),
+            reason,
+        };
+        let mut failure = not_connected("it has no address".to_owned());
         for (tried, address) in addresses.iter().enumerate() {
             let wait = self.exchange.next_wait().map_err(|failure| self.fail(failure))?;
             // An address that is silent must leave time for those after it.
@@ -56,20 +71,22 @@ impl GatewayConnector {
                 Ok(stream) => {
                     // Requests are written whole; waiting for more would only delay them.
                     stream.set_nodelay(true)?;
-                    return Ok(stream);
+                    return Ok((stream, *address));
                 }
                 Err(error) => match error.downcast::<UpstreamError>() {
                     // The exchange is over.
-                    Ok(failure) => return Err(self.fail(failure)),
+                    Ok(UpstreamError::ClientGone) => return Err(self.fail(UpstreamError::ClientGone)),
+                    Ok(over) => failure = over,
                     Err(error) if error.kind() == io::ErrorKind::TimedOut && left == 1 => {
-                        return Err(self.fail(self.exchange.timed_out()));
+                        failure = self.exchange.timed_out();
                     }
-                    Err(error) => reason = format!("{address}: {error}"),
+                    Err(error) => failure = not_connected(format!("{address}: {error}")),
                 },
             }
         }
-        let host = host.to_owned();
-        Err(self.fail(UpstreamError::NotConnected { host, reason }))
+        // It may have moved.
+        self.resolver.forget();
+        Err(self.fail(failure))
     }
 
     fn start_tls(&self, details: &ConnectionDetails<'_>, socket: Socket) -> Result<Stream, ureq::Error> {
@@ -112,7 +129,8 @@ impl Connector<()> for GatewayConnector {
             .authority()
             .map(http::uri::Authority::as_str)
             .unwrap_or_default();
-        let socket = Socket::new(self.connect_tcp(host, &details.addrs)?, Arc::clone(&self.exchange));
+        let (stream, peer) = self.connect_tcp(host, &details.addrs)?;
+        let socket = Socket::new(stream, Arc::clone(&self.exchange));
         let stream = if details.needs_tls() {
             self.start_tls(details, socket)?
         } else {
@@ -121,6 +139,9 @@ impl Connector<()> for GatewayConnector {
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Connection {
             stream,
+            resolver: self.resolver.clone(),
+            destination: Arc::clone(&self.destination),
+            peer,
             buffers,
             head: Vec::new(),
             sent: 0,
@@ -142,6 +163,10 @@ impl fmt::Debug for GatewayConnector {
 /// A connection to an integration, as ureq uses it. The timeouts that ureq computes are not set, so not heeded.
 pub(super) struct Connection {
     stream: Stream,
+    resolver: HostResolver,
+    destination: Arc<Destination>,
+    /// The address that it was made to.
+    peer: SocketAddr,
     buffers: LazyBuffers,
     /// The head of a request, which waits for the first part of the content: both are sent at once.
     head: Vec<u8>,
@@ -310,27 +335,82 @@ impl Transport for Connection {
         Ok(true)
     }
 
-    /// One system call that does not wait. Bytes that nobody asked for are as bad as the end: they would be read
-    /// as the answer to the next request.
+    /// ureq asks twice for each exchange: when the answer is complete, which costs no system call, and before the next
+    /// request, which costs one that does not wait. Bytes that nobody asked for are as bad as the end: they would be
+    /// read as the answer to the next request.
     fn is_open(&mut self) -> bool {
-        if self.is_early || self.handed_on < self.backlog.len() {
+        if self.is_early || !self.destination.keeps_connections() {
             return false;
         }
-        // ureq asks twice for each exchange: when it is over, and before the next. What has come by then counts.
-        if !std::mem::replace(&mut self.is_at_rest, true) {
-            return true;
+        match std::mem::replace(&mut self.is_at_rest, true) {
+            false => !self.has_left_over(),
+            // The host's name may have moved since.
+            true => self.resolver.has(&self.peer) && self.is_quiet(),
         }
-        let mut byte = [0];
-        let peeked = recv(
-            &self.stream.socket().stream,
-            &mut byte[..],
-            RecvFlags::PEEK | RecvFlags::DONTWAIT,
-        );
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
     }
 
     fn is_tls(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
+    }
+}
+
+impl Connection {
+    /// Whether there are bytes of the upstream's that have come and that nobody has read.
+    fn has_left_over(&mut self) -> bool {
+        let is_in_buffers = !self.buffers.input().is_empty() || self.handed_on < self.backlog.len();
+        is_in_buffers
+            || match &mut self.stream {
+                Stream::Plain(_) => false,
+                Stream::Tls(stream) => has_content(&mut stream.conn),
+            }
+    }
+
+    /// Whether nothing has come since the last answer, and nobody has closed the connection.
+    fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let is_surplus = match recv(&self.stream.socket().stream, &mut byte[..], flags) {
+            Err(error) if error == rustix::io::Errno::AGAIN => return true,
+            Err(_) | Ok((_, 0)) => false,
+            Ok(_) => match &mut self.stream {
+                Stream::Plain(_) => true,
+                // It may be the end, as TLS tells it.
+                Stream::Tls(stream) => receives_content(stream),
+            },
+        };
+        if is_surplus {
+            self.destination.note_surplus();
+        }
+        false
+    }
+}
+
+/// Whether there is content that rustls has read, and nobody of it.
+pub(super) fn has_content(connection: &mut ClientConnection) -> bool {
+    let state = connection.process_new_packets();
+    state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+}
+
+/// Whether there is content in what is here now.
+fn receives_content(stream: &mut StreamOwned<ClientConnection, Socket>) -> bool {
+    let mut bytes = [0; LOOKED_AT];
+    let Ok((_, count)) = recv(&stream.sock.stream, &mut bytes[..], RecvFlags::DONTWAIT) else {
+        return false;
+    };
+    let mut input = bytes.get(..count).unwrap_or_default();
+    while !input.is_empty() && stream.conn.read_tls(&mut input).is_ok_and(|count| count > 0) {
+        if has_content(&mut stream.conn) {
+            return true;
+        }
+    }
+    false
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.has_left_over() {
+            self.stream.socket().exchange.note_left_over();
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::support::directory::{Directory, http_proxy, pass_everything, route};
 use crate::support::endpoint::{Endpoint, Next, Recorded, nobody};
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 18] = [
+const OPTIONS: [(&str, &str); 19] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--admin", "off"),
@@ -29,6 +29,7 @@ const OPTIONS: [(&str, &str); 18] = [
     ("--log-level", "warn"),
     ("--log-format", "text"),
     ("--upstream-ca", ""),
+    ("--dns-ttl", "1"),
     ("--lambda-endpoint", "http://127.0.0.1:3001"),
     ("--trusted-proxy", "10.0.0.0/8"),
     ("--region", "eu-west-1"),
@@ -319,6 +320,7 @@ fn help_of_serve_lists_every_option_with_its_default() {
         ("--max-connections", "10000"),
         ("--head-timeout", "10"),
         ("--body-timeout", "30"),
+        ("--dns-ttl", "5"),
         ("--idle-timeout", "75"),
         ("--write-timeout", "30"),
         ("--grace", "25"),
@@ -442,7 +444,7 @@ fn an_argument_that_is_not_utf8_is_refused() {
 }
 
 /// Values that an option cannot have, for the flag and for the variable.
-const BAD_VALUES: [(&str, &[&str]); 16] = [
+const BAD_VALUES: [(&str, &[&str]); 17] = [
     ("--access-log", &["", "/nowhere/access.log", "/"]),
     ("--log-level", &["", "Info", "trace", "off"]),
     ("--log-format", &["", "JSON", "xml"]),
@@ -466,6 +468,7 @@ const BAD_VALUES: [(&str, &[&str]); 16] = [
     ),
     ("--workers", &["0", "-1", "1.5", "many", "", "99999999999999999999999"]),
     ("--max-connections", &["0", "-1", "1.5", "many", ""]),
+    ("--dns-ttl", &["0", "-1", "1.5", "1s", "", "99999999999"]),
     ("--head-timeout", &["0", "-1", "1.5", "1s", ""]),
     ("--body-timeout", &["0", "-1", "1.5", "1s", ""]),
     ("--idle-timeout", &["0", "-1", "1.5", "1s", ""]),

@@ -13,7 +13,7 @@ use apigateway::deployment::function::InvokeUri;
 use apigateway::message::{Body, Headers, Method, Stream};
 use apigateway::notation::uri::Scheme;
 use apigateway::server::Options;
-use apigateway::upstream::{IntegrationRequest, Settings, Upstream, UpstreamError, tls};
+use apigateway::upstream::{DNS_TTL, IntegrationRequest, Settings, Upstream, UpstreamError, tls};
 use serde_json::{Value, json};
 
 use crate::authorizers_lambda::{authorizer, invoke_uri};
@@ -440,6 +440,7 @@ fn a_slot_comes_back_however_an_exchange_ends() {
         tls: tls::client_config(None).unwrap(),
         most_connections: 16,
         share: NonZeroUsize::MIN,
+        dns_ttl: DNS_TTL,
     });
     let large = [
         b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".as_slice(),

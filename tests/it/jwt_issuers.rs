@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use apigateway::authorizer::jwt::refusal::{Description, Refusal};
 use apigateway::authorizer::jwt::{Expectations, JwtAuthorizers, Verified};
 use apigateway::notation::uri::Scheme;
-use apigateway::upstream::{Settings, Upstream, tls};
+use apigateway::upstream::{DNS_TTL, Settings, Upstream, tls};
 
 use super::connections::wait_until;
 use super::support::client::PATIENCE;
@@ -46,6 +46,7 @@ fn upstream(share: usize) -> Upstream {
         tls: tls::client_config(None).unwrap(),
         most_connections: usize::MAX,
         share: NonZeroUsize::new(share).unwrap(),
+        dns_ttl: DNS_TTL,
     })
 }
 

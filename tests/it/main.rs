@@ -21,6 +21,7 @@ mod connections;
 mod crowds;
 mod departures;
 mod upstream_faults;
+mod surplus_bytes;
 mod destinations;
 mod live_files;
 mod functions;

@@ -568,31 +568,6 @@ fn what_an_answer_leaves_over_does_not_answer_the_next_request() {
     ]);
 }
 
-/// As before, but the rest comes in a packet of its own, when the answer has been taken already.
-#[test]
-fn what_an_answer_leaves_over_is_noticed_when_it_comes_late() {
-    let (sender, is_sent) = channel();
-    let sender = Mutex::new(sender);
-    let (taken, is_taken) = channel();
-    let is_taken = Mutex::new(is_taken);
-    let endpoint = Endpoint::start(move |stream, recorded| {
-        let _ = stream.write_all(OK.as_bytes());
-        if recorded.line().contains("/fault") {
-            let _ = is_taken.lock().unwrap().recv_timeout(PATIENCE);
-            let _ = stream.write_all(EVIL.as_bytes());
-            sender.lock().unwrap().send(()).unwrap();
-        }
-        Next::KeepAlive
-    });
-    let gateway = serve(&endpoint, 15_000);
-    for _ in 0..5 {
-        assert_eq!(gateway.get("/fault").text(), "ok");
-        taken.send(()).unwrap();
-        is_sent.recv_timeout(PATIENCE).unwrap();
-        check_next(&gateway).unwrap();
-    }
-}
-
 #[test]
 fn a_body_after_a_head_does_not_answer_the_next_request() {
     for rest in ["hello", EVIL] {
@@ -945,33 +920,6 @@ fn a_connection_that_was_closed_meanwhile_is_not_used_again() {
             let _ = stream.read(&mut [0]);
         }
         assert_eq!(endpoint.connections(), 5);
-    }
-}
-
-/// What an upstream sends between two requests is the answer to neither.
-#[test]
-fn bytes_that_nobody_asked_for_end_their_connection() {
-    const NOT_ASKED_FOR: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
-    let (sender, kept) = channel();
-    let sender = Mutex::new(sender);
-    let endpoint = Endpoint::start(move |stream, _| {
-        let _ = stream.write_all(OK.as_bytes());
-        sender.lock().unwrap().send(stream.try_clone().unwrap()).unwrap();
-        Next::KeepAlive
-    });
-    let gateway = serve(&endpoint, 15_000);
-    for connections in 1..=3 {
-        for method in ["GET", "POST"] {
-            let answer = Client::connect(gateway.address)
-                .send(request(method, "/ok"))
-                .answer_to(method);
-            check(&whole(200, "ok"), &answer).unwrap_or_else(|error| panic!("{method}: {error}"));
-            assert_eq!(endpoint.connections(), connections);
-            let mut stream: TcpStream = kept.recv_timeout(PATIENCE).unwrap();
-            if method == "POST" {
-                stream.write_all(NOT_ASKED_FOR.as_bytes()).unwrap();
-            }
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use apigateway::context::TrustedProxies;
 use apigateway::front::limits::Limits;
 use apigateway::gateway::Settings;
 use apigateway::server::{FrontKind, Options, Server};
+use apigateway::upstream::DNS_TTL;
 use serde_json::Value;
 
 use super::client::{self, Answer};
@@ -34,6 +35,7 @@ pub fn options(directory: &Directory) -> Options {
         limits: Limits::default(),
         front: FrontKind::default(),
         upstream_ca: None,
+        dns_ttl: DNS_TTL,
         access_log: Destination::Off,
         hang_up: None,
         settings: Settings {
