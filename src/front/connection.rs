@@ -142,6 +142,11 @@ impl Connection {
         matches!(self.state, State::Idle)
     }
 
+    /// Since when nothing of a request has come, if so.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.is_idle().then_some(self.since)
+    }
+
     /// Whether it ends whatever its client does.
     pub(super) fn is_lingering(&self) -> bool {
         matches!(self.state, State::Lingering(_))

@@ -96,6 +96,11 @@ pub const LINGER_LENGTH: usize = 64 * 1024 * 1024;
 /// are closed at once.
 const LINGERING_OVER_LIMIT: usize = 16;
 
+/// How long a new connection over a small limit waits for one that becomes idle, before it is refused. A client that has
+/// its answer may connect anew before the worker has parked the connection on which it was given, or while it waits there
+/// itself for [`NEXT_REQUEST_PATIENCE`]. The rest is for a machine that has much else to do.
+pub const ROOM_PATIENCE: Duration = Duration::from_millis(200);
+
 /// Connections of the management listener, where the descriptors allow so many: a few probes and a person.
 const MANAGEMENT_CONNECTIONS: usize = 256;
 
@@ -113,7 +118,8 @@ const MOST_OWN_DESCRIPTORS: usize = 256;
 /// The limits that differ between listeners.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Open connections; one more is answered 503 and closed. Defaults to 10,000.
+    /// Open connections. For one more, the one that is idle for longest is closed; where none is idle, it is answered 503
+    /// and closed. Defaults to 10,000.
     pub max_connections: NonZeroUsize,
     /// A head is whole this long after its first byte, or the answer is 408. Defaults to 10 s.
     pub head_timeout: Duration,
@@ -134,7 +140,8 @@ pub struct Limits {
     /// Bytes of requests' bodies and of answers that slow clients have not taken, over all connections; beyond it the
     /// answer is 503. Defaults to 256 MiB: 25 of the largest bodies at once, and half of a small container.
     pub memory: usize,
-    /// Connections over the limit that are listened to until they have read their 503. Defaults to 16.
+    /// Connections over the limit that are listened to until they have read their 503, or the answer before they were
+    /// closed for a new one. Defaults to 16.
     pub lingering_over_limit: usize,
 }
 

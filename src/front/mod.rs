@@ -267,7 +267,9 @@ mod tests {
     #[test]
     fn a_panic_over_a_new_connection_costs_no_other() {
         let front = front(1);
-        let first = TcpStream::connect(front.local_addr()).unwrap();
+        let mut first = TcpStream::connect(front.local_addr()).unwrap();
+        // It is not idle, and gives way to nobody.
+        first.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         for _ in 0..3 {
             let mut stream = TcpStream::connect(front.local_addr()).unwrap();
             assert_eq!(answer(&mut stream, ""), "", "closed without a word");

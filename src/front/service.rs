@@ -32,7 +32,7 @@ use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
 const STOP_TICK: Duration = Duration::from_millis(20);
 
 /// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
-const FEW_CONNECTIONS: usize = 64;
+pub(super) const FEW_CONNECTIONS: usize = 64;
 
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
@@ -180,9 +180,12 @@ impl Service {
     }
 
     /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
-    /// another thread, and is done while there are so few connections that a worker has nothing better to do.
+    /// another thread, and is done while there are so few connections that a worker has nothing better to do. Where there
+    /// are as many as may be, a new one must see that this one is idle.
     pub(super) fn waits_itself(&self, connection: &mut Connection) -> bool {
-        let is_of_use = self.open() <= self.few && !self.workers.has_waiting();
+        let open = self.open();
+        let has_room = open < self.limits.max_connections.get();
+        let is_of_use = open <= self.few && has_room && !self.workers.has_waiting();
         if is_of_use {
             self.parking.leave(connection);
         }
