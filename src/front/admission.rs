@@ -1,16 +1,22 @@
 //! New connections, and what gives way to them where there are as many as there may be.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::GatewayError;
-use crate::front::connection::{Connection, Next};
+use crate::front::connection::{Connection, Next, State};
 use crate::front::limits::{LINGER_TIME, NEXT_REQUEST_PATIENCE, ROOM_PATIENCE};
 use crate::front::quota::{Open, Quota};
+use crate::front::reply::Incomplete;
 use crate::front::service::{FEW_CONNECTIONS, Service};
 use crate::front::socket::{Patience, Socket};
+use crate::front::workers::Urgency;
+
+/// What is told to who finds no room.
+pub(super) const TOO_MANY: GatewayError = GatewayError::Overloaded("there are too many connections");
 
 /// How often it is looked whether a connection has become idle.
 const TICK: Duration = Duration::from_millis(1);
@@ -57,7 +63,7 @@ impl Admission {
             return;
         }
         self.is_crowded = true;
-        if self.service.find_room(&mut connection) || self.wait_for_room(&mut connection) {
+        if self.service.admits(&mut connection) || self.wait_for_room(&mut connection) {
             self.service.park(connection);
         } else {
             self.service.turn_away(connection);
@@ -73,7 +79,7 @@ impl Admission {
         let start = Instant::now();
         while start.elapsed() < self.patience {
             thread::sleep(TICK);
-            if self.service.find_room(connection) {
+            if self.service.admits(connection) {
                 self.patience = ROOM_PATIENCE;
                 return true;
             }
@@ -84,6 +90,30 @@ impl Admission {
 }
 
 impl Service {
+    /// Lets a new connection in where that takes another one's place.
+    fn admits(self: &Arc<Service>, connection: &mut Connection) -> bool {
+        self.find_room(connection) || self.find_reserve(connection)
+    }
+
+    /// Whether a whole request on a connection in reserve is answered. What is not vital needs room by now.
+    pub(super) fn may_answer(self: &Arc<Service>, connection: &mut Connection, urgency: Urgency) -> bool {
+        let most = self.limits.max_connections.get();
+        match urgency {
+            // It goes on with it, then, after the answer.
+            Urgency::Vital => {
+                connection.open.move_to(Quota::Limit, most);
+                true
+            }
+            Urgency::Ordinary => {
+                let has_room = self.find_room(connection);
+                if !has_room {
+                    self.count_refusal();
+                }
+                has_room
+            }
+        }
+    }
+
     /// Counts a connection against the limit, for which those that are idle for longest are closed where need be; tells
     /// whether there was room.
     fn find_room(self: &Arc<Service>, connection: &mut Connection) -> bool {
@@ -120,88 +150,61 @@ impl Service {
         }
     }
 
-    /// Refuses a new connection for which there is no room.
-    fn turn_away(self: &Arc<Service>, connection: Box<Connection>) {
-        if let Some(connections) = &self.metrics.connections {
-            connections.refused.add_one();
+    /// Counts a connection against the reserve, for which those in it are closed where need be that ask for nothing; tells
+    /// whether there was some left.
+    fn find_reserve(self: &Arc<Service>, connection: &mut Connection) -> bool {
+        let most = self.limits.reserve;
+        while most > 0 && !connection.open.move_to(Quota::Reserve, most) {
+            let Some(other) = self.parking.take_least(Connection::place_in_reserve) else {
+                return false;
+            };
+            self.close_in_reserve(other);
         }
-        let refusal = connection.refusal(GatewayError::Overloaded("there are too many connections"));
-        if self.quotas.count(Quota::OverLimit) <= self.limits.lingering_over_limit {
+        most > 0
+    }
+
+    /// Closes a connection in reserve for another one, unless its request has just come.
+    fn close_in_reserve(self: &Arc<Service>, mut connection: Box<Connection>) {
+        match connection.state {
+            State::Idle | State::Head(_) | State::Body(_) => {}
+            State::Writing(_) => {
+                let reason = io::Error::other("others wait for its connection");
+                self.notices.cut(connection.peer, &Incomplete::Client(reason));
+                return connection.socket.reset();
+            }
+            // It has its answer.
+            State::Lingering(_) => return,
+        }
+        match connection.read_request(&self.budget, Patience::None) {
+            Next::Wait | Next::Yield if connection.is_idle() => self.evict(connection),
+            Next::Wait | Next::Yield => self.turn_away(connection),
+            next => self.follow(connection, next),
+        }
+    }
+
+    /// Refuses a connection for which there is no room.
+    fn turn_away(self: &Arc<Service>, mut connection: Box<Connection>) {
+        self.count_refusal();
+        let refusal = connection.refusal(TOO_MANY);
+        let most = self.limits.lingering_over_limit;
+        let is_listened_to = match connection.open.quota() {
+            Quota::OverLimit => self.quotas.count(Quota::OverLimit) <= most,
+            Quota::Limit | Quota::Reserve => connection.open.move_to(Quota::OverLimit, most),
+        };
+        if is_listened_to {
             self.refuse(connection, refusal);
         } else {
             let bytes = self.refusal_bytes(refusal);
             let _ = connection.socket.send_now(&bytes);
         }
     }
+
+    fn count_refusal(&self) {
+        if let Some(connections) = &self.metrics.connections {
+            connections.refused.add_one();
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::front::Handler;
-    use crate::front::limits::Limits;
-    use crate::message::{Body, Headers, Request, Response};
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-    use std::num::NonZeroUsize;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
-    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-
-    struct Ok;
-
-    impl Handler for Ok {
-        fn handle(&self, _: Request) -> Response {
-            Response {
-                status: 200,
-                headers: Headers::new(),
-                body: Body::Empty,
-            }
-        }
-
-        fn refuse(&self, error: GatewayError, _: &Request) -> Response {
-            error.response()
-        }
-    }
-
-    fn begin_of_answer(client: &mut TcpStream) -> String {
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut bytes = [0; 12];
-        let count = client.read(&mut bytes).unwrap();
-        String::from_utf8(bytes[..count].to_vec()).unwrap()
-    }
-
-    #[test]
-    fn what_nobody_has_read_yet_is_read_before_a_connection_gives_way() {
-        let limits = Limits {
-            max_connections: NonZeroUsize::new(3).unwrap(),
-            ..Limits::default()
-        };
-        // Nobody watches, so that only who looks for room reads.
-        let (service, _watch) = Service::new("test", NonZeroUsize::MIN, limits, Arc::new(Ok)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut admission = Admission::new(Arc::clone(&service), listener.local_addr().unwrap());
-        let mut connect = || {
-            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let (stream, peer) = listener.accept().unwrap();
-            admission.admit(stream, peer);
-            client
-        };
-        let (mut asks, mut begins, mut idle) = (connect(), connect(), connect());
-        asks.write_all(GET).unwrap();
-        begins.write_all(&GET[..10]).unwrap();
-        let mut new = connect();
-        assert_eq!(begin_of_answer(&mut asks), "HTTP/1.1 200");
-        assert_eq!(begin_of_answer(&mut idle), "", "it is idle, and gives way");
-        assert_eq!(service.quotas.count(Quota::Limit), 3);
-        let metrics = service.metrics.connections.as_ref().unwrap();
-        assert_eq!((metrics.evicted.value(), metrics.refused.value()), (1, 0));
-        new.write_all(&GET[..10]).unwrap();
-        // The first has been answered, and is idle.
-        let mut newer = connect();
-        newer.write_all(&GET[..10]).unwrap();
-        assert_eq!(metrics.evicted.value(), 2);
-        assert_eq!(begin_of_answer(&mut connect()), "HTTP/1.1 503");
-        assert_eq!((metrics.evicted.value(), metrics.refused.value()), (2, 1));
-    }
-}
+mod tests;

@@ -105,6 +105,14 @@ impl Lot {
         self.places.get(number)?.parked.as_ref()?.connection.idle_since()
     }
 
+    /// Takes out the connection with the least key of those that have one. That looks at all of them.
+    pub(super) fn take_least<Key: Ord>(&mut self, key: impl Fn(&Connection) -> Option<Key>) -> Option<Box<Connection>> {
+        let key = |place: &Place| key(&place.parked.as_ref()?.connection);
+        let keyed = self.places.iter_mut().filter_map(|place| Some((key(place)?, place)));
+        let (_, place) = keyed.min_by(|(one, _), (other, _)| one.cmp(other))?;
+        place.parked.take().map(|parked| parked.connection)
+    }
+
     /// Nobody asks for idle connections for now.
     pub(super) fn forget_idle(&mut self) {
         self.idle = None;

@@ -58,6 +58,12 @@ pub trait Handler: Send + Sync {
     ///
     /// `request` is what is known of it, without content.
     fn refuse(&self, error: GatewayError, request: &Request) -> Response;
+
+    /// Whether a request is to be answered also where there is no room for others, and before them. It must take little
+    /// time. Defaults to none.
+    fn is_vital(&self, _: &Request) -> bool {
+        false
+    }
 }
 
 impl Handler for Gateway {
@@ -77,6 +83,10 @@ impl Handler for Admin {
 
     fn refuse(&self, error: GatewayError, _: &Request) -> Response {
         error.response()
+    }
+
+    fn is_vital(&self, request: &Request) -> bool {
+        Admin::is_vital(request)
     }
 }
 

@@ -180,6 +180,11 @@ impl Parking {
         self.0.lot().take_longest_idle()
     }
 
+    /// Takes out the connection with the least key of those that have one, of which there must be few.
+    pub(super) fn take_least<Key: Ord>(&self, key: impl Fn(&Connection) -> Option<Key>) -> Option<Box<Connection>> {
+        self.0.lot().take_least(key)
+    }
+
     /// Keeps no account of idle connections any more, until one is taken out again.
     pub(super) fn forget_idle(&self) {
         self.0.lot().forget_idle();

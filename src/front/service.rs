@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::GatewayError;
 use crate::front::Handler;
+use crate::front::admission::TOO_MANY;
 use crate::front::budget::{Budget, Class};
 use crate::front::connection::{Connection, Next, State};
 use crate::front::exchange;
@@ -24,7 +25,7 @@ use crate::front::reply::{Incomplete, Reply};
 use crate::front::socket::Patience;
 use crate::front::turns::{Asked, Most, Turn, Turns};
 use crate::front::unsent::{Then, Unsent, Written};
-use crate::front::workers::{Full, Workers};
+use crate::front::workers::{Full, Urgency, Workers};
 use crate::message::Version;
 use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
 
@@ -319,6 +320,13 @@ impl Service {
     }
 
     fn hand_over(self: &Arc<Service>, mut connection: Box<Connection>, whole: Whole) {
+        let urgency = match self.handler.is_vital(&whole.head.request) {
+            true => Urgency::Vital,
+            false => Urgency::Ordinary,
+        };
+        if connection.is_in_reserve() && !self.may_answer(&mut connection, urgency) {
+            return self.refuse(connection, Refusal::of(TOO_MANY, &whole.head));
+        }
         // Thousands may wait for a worker.
         connection.shrink();
         let service = Arc::clone(self);
@@ -330,7 +338,7 @@ impl Service {
                 exchange::serve(&service, connection, whole);
             }
         };
-        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), job) {
+        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), urgency, job) {
             self.metrics.queue_depth.fall();
             let error = GatewayError::Overloaded("the queue is full");
             self.refuse(connection, Refusal::of(error, &whole.head));

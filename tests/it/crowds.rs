@@ -261,3 +261,59 @@ fn who_has_its_answer_may_connect_anew_at_once() {
     let samples = metrics_at(gateway.server.admin_addr().unwrap());
     assert_eq!(samples["apigateway_connections_refused_total"], 0.0);
 }
+
+#[test]
+fn clients_that_do_not_go_on_lock_no_probe_out_of_the_management_listener() {
+    // Its connections with those in reserve, as README.md says, and more.
+    const ROOM: usize = 256;
+    const FLOOD: usize = ROOM + 44;
+    let endpoint = Endpoint::telling_the_target();
+    for (begin, end) in [
+        ("GET /echo HTTP/1.1\r\nHo", "st: h\r\n\r\n"),
+        ("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel", "lo"),
+    ] {
+        let gateway = serve_few(&endpoint, 10);
+        let admin = gateway.server.admin_addr().unwrap();
+        let mut flood: Vec<Client> = Vec::new();
+        for _ in 0..FLOOD {
+            flood.push(Client::connect(admin));
+            flood.last_mut().unwrap().send(begin);
+        }
+        // Another one may come between the connection and its request.
+        for with_more in [false, true] {
+            for (method, target, status) in [
+                ("GET", "/healthz", 200),
+                ("HEAD", "/healthz", 200),
+                ("GET", "/metrics?x", 200),
+                ("HEAD", "/metrics", 200),
+                ("POST", "/healthz", 503),
+                ("GET", "/echo", 503),
+                ("GET", "/healthz/", 503),
+                ("GET", "/none", 503),
+            ] {
+                let mut client = Client::connect(admin);
+                if with_more {
+                    flood.push(Client::connect(admin));
+                    flood.last_mut().unwrap().send(begin);
+                }
+                let request = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+                let answer = client.send(request).answer_to(method);
+                assert_eq!(answer.status, status, "{method} {target} behind {begin:?}");
+                assert_eq!(answer.header("connection"), Some("close"), "{method} {target}");
+                assert_eq!(
+                    answer.header("retry-after").is_some(),
+                    status == 503,
+                    "{method} {target}"
+                );
+                assert!(client.is_closed(), "{method} {target}");
+            }
+        }
+        // The oldest of those in reserve have given way, and were told so; those before them have not.
+        let answer = flood[ROOM - 1].answer_to("GET");
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+        let first = flood[0].send(end).answer_to("POST");
+        assert_eq!((first.status, first.header("connection")), (200, Some("keep-alive")));
+        drop(flood);
+        wait_until("empty", || get(admin, "/echo").status == 200);
+    }
+}
