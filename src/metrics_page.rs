@@ -103,6 +103,9 @@ fn of_front(page: &mut Exposition, front: &FrontMetrics) {
             "Connections that were taken.",
             accepted.value(),
         );
+        let help = "Idle connections that were closed for new ones, since there were too many.";
+        let evicted = connections.evicted.value();
+        counter(page, "apigateway_connections_evicted_total", help, evicted);
         let help = "Connections that were refused since there were too many.";
         counter(page, "apigateway_connections_refused_total", help, refused.value());
     }

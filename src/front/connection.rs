@@ -15,7 +15,7 @@ use crate::front::limits::{
 };
 use crate::front::pace::Pace;
 use crate::front::parking::Seat;
-use crate::front::quota::Open;
+use crate::front::quota::{Open, Quota};
 use crate::front::receiving::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Received, Socket};
 use crate::front::unsent::{Then, Unsent, Written};
@@ -32,6 +32,7 @@ pub(super) struct Connection {
     /// The address that the client reached.
     local: SocketAddr,
     pub(super) state: State,
+    accepted: Instant,
     /// When the state began.
     since: Instant,
     /// Bytes that were read and belong to nothing yet.
@@ -80,12 +81,14 @@ pub(super) enum Next {
 
 impl Connection {
     pub(super) fn new(socket: Socket, peer: SocketAddr, local: SocketAddr, open: Open) -> Connection {
+        let now = Instant::now();
         Connection {
             socket,
             peer,
             local,
             state: State::Idle,
-            since: Instant::now(),
+            accepted: now,
+            since: now,
             input: Vec::new(),
             requests: 0,
             empty_lines: 0,
@@ -140,6 +143,22 @@ impl Connection {
     /// Whether nothing of a request has come, and nothing of an answer is left.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
+    }
+
+    /// Since when nothing of a request has come, where it may be closed for another connection because of that.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        (self.is_idle() && !self.is_in_reserve()).then_some(self.since)
+    }
+
+    /// Whether it is for vital requests only. It gets one answer.
+    pub(super) fn is_in_reserve(&self) -> bool {
+        self.open.quota() == Quota::Reserve
+    }
+
+    /// The order in which those in reserve give way to new ones: the oldest first, and last those that take an answer.
+    pub(super) fn place_in_reserve(&self) -> Option<(bool, Instant)> {
+        let is_writing = matches!(self.state, State::Writing(_));
+        self.is_in_reserve().then_some((is_writing, self.accepted))
     }
 
     /// Whether it ends whatever its client does.

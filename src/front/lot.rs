@@ -13,6 +13,9 @@ pub(super) struct Lot {
     /// When places are looked at. A place has one entry at most, which may be too early: to move it with every request
     /// would cost more than to look in vain now and then.
     pub(super) schedule: BTreeSet<(Instant, usize)>,
+    /// Since when connections here are idle, once somebody has asked for the longest. As with the schedule, a place has
+    /// one entry at most, which may be too early.
+    pub(super) idle: Option<BTreeSet<(Instant, usize)>>,
     /// Until when the watching thread sleeps, if it does.
     pub(super) asleep_until: Option<Instant>,
 }
@@ -26,6 +29,8 @@ pub(super) struct Place {
     /// When it was noted that no more comes.
     ended_at: Option<Instant>,
     scheduled: Option<Instant>,
+    /// Its entry among the idle ones.
+    listed: Option<Instant>,
 }
 
 /// What has happened to a connection.
@@ -52,10 +57,70 @@ impl Lot {
     }
 
     pub(super) fn fill(&mut self, place: usize, connection: Box<Connection>, deadline: Instant) {
+        let idle_since = connection.idle_since();
         if let Some(place) = self.places.get_mut(place) {
             place.parked = Some(Parked { connection, deadline });
         }
         self.look_at(place, deadline);
+        if let Some(since) = idle_since {
+            self.list_idle(place, since);
+        }
+    }
+
+    fn list_idle(&mut self, number: usize, since: Instant) {
+        if let Some(idle) = &mut self.idle
+            && let Some(place) = self.places.get_mut(number)
+            && place.listed.is_none()
+        {
+            place.listed = Some(since);
+            idle.insert((since, number));
+        }
+    }
+
+    /// Takes out the connection that is idle for longest. The first time looks at all of them. From then on an entry is
+    /// put right when it is found, so that a request leaves its connection's as it is.
+    pub(super) fn take_longest_idle(&mut self) -> Option<Box<Connection>> {
+        if self.idle.is_none() {
+            self.idle = Some(BTreeSet::new());
+            for number in 0..self.places.len() {
+                if let Some(since) = self.idle_since(number) {
+                    self.list_idle(number, since);
+                }
+            }
+        }
+        while let Some((listed, number)) = self.idle.as_mut().and_then(BTreeSet::pop_first) {
+            let since = self.idle_since(number);
+            let place = self.places.get_mut(number)?;
+            place.listed = None;
+            match since {
+                // All others are idle since their entry or later, and their entries are later.
+                Some(since) if since <= listed => return place.parked.take().map(|parked| parked.connection),
+                Some(since) => self.list_idle(number, since),
+                // It is listed again when it is here and idle.
+                None => {}
+            }
+        }
+        None
+    }
+
+    fn idle_since(&self, number: usize) -> Option<Instant> {
+        self.places.get(number)?.parked.as_ref()?.connection.idle_since()
+    }
+
+    /// Takes out the connection with the least key of those that have one. That looks at all of them.
+    pub(super) fn take_least<Key: Ord>(&mut self, key: impl Fn(&Connection) -> Option<Key>) -> Option<Box<Connection>> {
+        let key = |place: &Place| key(&place.parked.as_ref()?.connection);
+        let keyed = self.places.iter_mut().filter_map(|place| Some((key(place)?, place)));
+        let (_, place) = keyed.min_by(|(one, _), (other, _)| one.cmp(other))?;
+        place.parked.take().map(|parked| parked.connection)
+    }
+
+    /// Nobody asks for idle connections for now.
+    pub(super) fn forget_idle(&mut self) {
+        self.idle = None;
+        for place in &mut self.places {
+            place.listed = None;
+        }
     }
 
     /// Sees to it that a place is looked at by that time.
@@ -121,16 +186,13 @@ impl Lot {
 
     /// Frees the place of a connection that is away, for good.
     pub(super) fn vacate(&mut self, place: usize) {
-        if let Some(Place {
-            scheduled,
-            note,
-            ended_at,
-            ..
-        }) = self.places.get_mut(place)
-        {
-            (*note, *ended_at) = (None, None);
-            if let Some(at) = scheduled.take() {
+        if let Some(vacated) = self.places.get_mut(place) {
+            (vacated.note, vacated.ended_at) = (None, None);
+            if let Some(at) = vacated.scheduled.take() {
                 self.schedule.remove(&(at, place));
+            }
+            if let (Some(at), Some(idle)) = (vacated.listed.take(), &mut self.idle) {
+                idle.remove(&(at, place));
             }
             self.free.push(place);
         }

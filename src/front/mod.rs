@@ -58,6 +58,12 @@ pub trait Handler: Send + Sync {
     ///
     /// `request` is what is known of it, without content.
     fn refuse(&self, error: GatewayError, request: &Request) -> Response;
+
+    /// Whether a request is to be answered also where there is no room for others, and before them. It must take little
+    /// time. Defaults to none.
+    fn is_vital(&self, _: &Request) -> bool {
+        false
+    }
 }
 
 impl Handler for Gateway {
@@ -77,6 +83,10 @@ impl Handler for Admin {
 
     fn refuse(&self, error: GatewayError, _: &Request) -> Response {
         error.response()
+    }
+
+    fn is_vital(&self, request: &Request) -> bool {
+        Admin::is_vital(request)
     }
 }
 
@@ -267,7 +277,9 @@ mod tests {
     #[test]
     fn a_panic_over_a_new_connection_costs_no_other() {
         let front = front(1);
-        let first = TcpStream::connect(front.local_addr()).unwrap();
+        let mut first = TcpStream::connect(front.local_addr()).unwrap();
+        // It is not idle, and gives way to nobody.
+        first.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         for _ in 0..3 {
             let mut stream = TcpStream::connect(front.local_addr()).unwrap();
             assert_eq!(answer(&mut stream, ""), "", "closed without a word");

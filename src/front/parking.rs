@@ -24,7 +24,8 @@ const ROUND: usize = 1024;
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// The place where connections wait. Any thread may put one in; only the watching thread takes them out.
+/// The place where connections wait. Any thread may put one in; the watching thread takes out what has something to do,
+/// and who wants room takes out what is idle.
 pub(super) struct Parking(Arc<Shared>);
 
 struct Shared {
@@ -178,6 +179,21 @@ impl Parking {
                 is_expired: true,
             });
         }
+    }
+
+    /// Takes out the connection that is idle for longest.
+    pub(super) fn take_longest_idle(&self) -> Option<Box<Connection>> {
+        self.0.lot().take_longest_idle()
+    }
+
+    /// Takes out the connection with the least key of those that have one, of which there must be few.
+    pub(super) fn take_least<Key: Ord>(&self, key: impl Fn(&Connection) -> Option<Key>) -> Option<Box<Connection>> {
+        self.0.lot().take_least(key)
+    }
+
+    /// Keeps no account of idle connections any more, until one is taken out again.
+    pub(super) fn forget_idle(&self) {
+        self.0.lot().forget_idle();
     }
 
     /// Lets idle connections wait no longer than that.
@@ -337,6 +353,47 @@ mod tests {
             parking.wait(&mut watch, PATIENCE, &mut woken);
         }
         assert!(woken[0].is_expired && Instant::now() >= until);
+    }
+
+    #[test]
+    fn the_longest_idle_is_taken_whatever_was_asked_meanwhile() {
+        let (parking, mut watch) = Parking::new().unwrap();
+        let mut clients = Vec::new();
+        let mut peers = Vec::new();
+        for _ in 0..5 {
+            let (connection, client) = connection();
+            peers.push(connection.peer);
+            clients.push(client);
+            assert!(parking.put(connection, later(), false).unwrap().is_none());
+        }
+        let take = || parking.take_longest_idle().map(|connection| connection.peer);
+        // Closed, it is no more among those that are listed.
+        assert_eq!(take(), Some(peers[0]));
+        let mut ask = |number: usize, state: fn() -> State| {
+            clients[number].write_all(b"a").unwrap();
+            let Woken { mut connection, .. } = one(&parking, &mut watch);
+            let listed = parking.0.lot().idle.as_ref().unwrap().len();
+            connection.enter(state());
+            assert!(parking.put(connection, later(), false).unwrap().is_none());
+            // A request changes no entry.
+            assert_eq!(parking.0.lot().idle.as_ref().unwrap().len(), listed);
+        };
+        ask(2, || State::Idle);
+        ask(1, || State::Idle);
+        ask(3, || State::Lingering(1));
+        assert_eq!(take(), Some(peers[4]));
+        // It has lost its entry by now, and gets another.
+        ask(1, || State::Idle);
+        assert_eq!(take(), Some(peers[2]));
+        assert_eq!(take(), Some(peers[1]));
+        assert_eq!(take(), None);
+        let (fresh, _client) = connection();
+        let peer = fresh.peer;
+        assert!(parking.put(fresh, later(), false).unwrap().is_none());
+        parking.forget_idle();
+        assert!(parking.0.lot().idle.is_none());
+        assert_eq!((take(), take()), (Some(peer), None));
+        assert_eq!(parking.count(|_| true), 1);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::metrics::FrontMetrics;
 pub(super) enum Quota {
     /// The limit of connections.
     Limit,
+    /// What is kept for vital requests where the limit is reached.
+    Reserve,
     /// What is listened to over the limit: it is being admitted, or it was refused or closed for another one and its
     /// client may still have to read the last answer.
     OverLimit,
@@ -19,6 +21,7 @@ pub(super) enum Quota {
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
     limit: AtomicUsize,
+    reserve: AtomicUsize,
     over_limit: AtomicUsize,
 }
 
@@ -26,6 +29,7 @@ impl Quotas {
     fn counter(&self, quota: Quota) -> &AtomicUsize {
         match quota {
             Quota::Limit => &self.limit,
+            Quota::Reserve => &self.reserve,
             Quota::OverLimit => &self.over_limit,
         }
     }
@@ -37,7 +41,7 @@ impl Quotas {
 
     /// How many are open.
     pub(super) fn open(&self) -> usize {
-        self.count(Quota::Limit) + self.count(Quota::OverLimit)
+        self.count(Quota::Limit) + self.count(Quota::Reserve) + self.count(Quota::OverLimit)
     }
 }
 
@@ -63,6 +67,11 @@ impl Open {
             quotas: Arc::clone(quotas),
             metrics: Arc::clone(metrics),
         }
+    }
+
+    /// What it counts against.
+    pub(super) fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// Counts it against another quota, of which there is so much; tells whether there was some left.

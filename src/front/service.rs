@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::GatewayError;
 use crate::front::Handler;
+use crate::front::admission::TOO_MANY;
 use crate::front::budget::{Budget, Class};
 use crate::front::connection::{Connection, Next, State};
 use crate::front::exchange;
@@ -27,7 +28,7 @@ use crate::front::reply::{Incomplete, Reply};
 use crate::front::socket::{Patience, Presence};
 use crate::front::turns::{Asked, Most, Turn, Turns};
 use crate::front::unsent::{Then, Unsent, Written};
-use crate::front::workers::{Full, Workers};
+use crate::front::workers::{Full, Urgency, Workers};
 use crate::message::Version;
 use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
 
@@ -35,7 +36,7 @@ use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
 const STOP_TICK: Duration = Duration::from_millis(20);
 
 /// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
-const FEW_CONNECTIONS: usize = 64;
+pub(super) const FEW_CONNECTIONS: usize = 64;
 
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
@@ -183,9 +184,12 @@ impl Service {
     }
 
     /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
-    /// another thread, and is done while there are so few connections that a worker has nothing better to do.
+    /// another thread, and is done while there are so few connections that a worker has nothing better to do. Where there
+    /// are as many as may be, a new one must see that this one is idle.
     pub(super) fn waits_itself(&self, connection: &mut Connection) -> bool {
-        let is_of_use = self.open() <= self.few && !self.workers.has_waiting();
+        let open = self.open();
+        let has_room = open < self.limits.max_connections.get();
+        let is_of_use = open <= self.few && has_room && !self.workers.has_waiting();
         if is_of_use {
             self.parking.leave(connection);
         }
@@ -327,6 +331,13 @@ impl Service {
     }
 
     fn hand_over(self: &Arc<Service>, mut connection: Box<Connection>, whole: Whole) {
+        let urgency = match self.handler.is_vital(&whole.head.request) {
+            true => Urgency::Vital,
+            false => Urgency::Ordinary,
+        };
+        if connection.is_in_reserve() && !self.may_answer(&mut connection, urgency) {
+            return self.refuse(connection, Refusal::of(TOO_MANY, &whole.head));
+        }
         // Thousands may wait for a worker.
         connection.shrink();
         // Where that cannot be watched, a client that goes is noticed when it has its answer.
@@ -340,7 +351,7 @@ impl Service {
                 exchange::serve(&service, connection, whole);
             }
         };
-        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), job) {
+        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), urgency, job) {
             self.metrics.queue_depth.fall();
             let error = GatewayError::Overloaded("the queue is full");
             self.refuse(connection, Refusal::of(error, &whole.head));

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use threadpool::ThreadPool;
 
+pub use crate::front::queue::Urgency;
 use crate::front::queue::{Queue, Queued};
 use crate::operational_log::catch_quietly;
 
@@ -138,13 +139,14 @@ impl Workers {
     pub fn submit<Work: Send + 'static>(
         &self,
         work: Work,
+        urgency: Urgency,
         job: impl FnOnce(Work, Duration) + Send + 'static,
     ) -> Result<(), Full<Work>> {
         let mut state = self.0.lock();
         if state.queue.len() >= MAX_QUEUED {
             return Err(Full(work));
         }
-        state.queue.push(Queued::new(move |waited| job(work, waited)));
+        state.queue.push(Queued::new(move |waited| job(work, waited)), urgency);
         self.take_note(state);
         Ok(())
     }

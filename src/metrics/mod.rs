@@ -185,6 +185,8 @@ pub struct ConnectionMetrics {
     pub open: Gauge,
     /// Connections that were taken.
     pub accepted: Counter,
+    /// Connections without a request that were closed for new ones, since there were too many.
+    pub evicted: Counter,
     /// Connections that were refused since there were too many.
     pub refused: Counter,
 }

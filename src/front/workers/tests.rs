@@ -18,7 +18,7 @@ fn as_many_threads_as_there_is_work_up_to_the_bound() {
     let (sender, done) = channel();
     for _ in 0..9 {
         let (barrier, sender) = (Arc::clone(&barrier), sender.clone());
-        let submitted = workers.submit((), move |(), _| {
+        let submitted = workers.submit((), Urgency::Ordinary, move |(), _| {
             barrier.wait();
             sender.send(()).unwrap();
         });
@@ -36,7 +36,7 @@ fn a_full_queue_gives_the_work_back() {
     let (release, released) = channel::<()>();
     let (started, starting) = channel();
     let (finished, finishing) = channel();
-    let first = workers.submit(0, move |_, _| {
+    let first = workers.submit(0, Urgency::Ordinary, move |_, _| {
         started.send(()).unwrap();
         let _ = released.recv();
     });
@@ -45,11 +45,13 @@ fn a_full_queue_gives_the_work_back() {
     assert!(!workers.has_waiting());
     for number in 1..=MAX_QUEUED {
         let finished = finished.clone();
-        let queued = workers.submit(number, move |number, _| finished.send(number).unwrap());
+        let queued = workers.submit(number, Urgency::Ordinary, move |number, _| {
+            finished.send(number).unwrap()
+        });
         assert!(queued.is_ok(), "{number}");
     }
     assert!(workers.has_waiting());
-    let Err(Full(number)) = workers.submit(4711, |_, _| {}) else {
+    let Err(Full(number)) = workers.submit(4711, Urgency::Ordinary, |_, _| {}) else {
         panic!("the queue has no end");
     };
     assert_eq!(number, 4711);
@@ -77,7 +79,7 @@ fn work_that_waits_too_long_is_ended_while_all_threads_are_busy() {
     beginning.recv_timeout(PATIENCE).unwrap();
     let submit = |name: &'static str| {
         let sender = sender.clone();
-        let submitted = workers.submit(name, move |name, waited| {
+        let submitted = workers.submit(name, Urgency::Ordinary, move |name, waited| {
             let thread = thread::current().name().unwrap_or_default().to_owned();
             sender.send((name, thread, waited >= SHORT)).unwrap();
             assert_ne!(name, "panics", "on purpose");
@@ -110,7 +112,7 @@ fn work_that_finds_a_thread_in_time_is_carried_out_by_it() {
     let (sender, done) = channel();
     for _ in 0..20 {
         let sender = sender.clone();
-        let submitted = workers.submit((), move |(), waited| {
+        let submitted = workers.submit((), Urgency::Ordinary, move |(), waited| {
             thread::sleep(TICK);
             let thread = thread::current().name().unwrap_or_default().to_owned();
             sender.send((thread, waited < PATIENCE)).unwrap();
@@ -126,8 +128,16 @@ fn work_that_finds_a_thread_in_time_is_carried_out_by_it() {
 fn a_panic_costs_no_thread() {
     let workers = workers(1);
     let (sender, done) = channel();
-    assert!(workers.submit((), |(), _| panic!("on purpose")).is_ok());
-    assert!(workers.submit((), move |(), _| sender.send(()).unwrap()).is_ok());
+    assert!(
+        workers
+            .submit((), Urgency::Ordinary, |(), _| panic!("on purpose"))
+            .is_ok()
+    );
+    assert!(
+        workers
+            .submit((), Urgency::Ordinary, move |(), _| sender.send(()).unwrap())
+            .is_ok()
+    );
     done.recv_timeout(PATIENCE).unwrap();
     let state = workers.0.lock();
     assert_eq!((state.threads, state.pool.as_ref().unwrap().panic_count()), (1, 0));
@@ -141,7 +151,7 @@ fn threads_that_are_not_needed_end_while_others_work() {
     let held = Arc::new(Mutex::new(held));
     for number in 0..20 {
         let (barrier, held) = (Arc::clone(&barrier), Arc::clone(&held));
-        let submitted = workers.submit(number, move |number, _| {
+        let submitted = workers.submit(number, Urgency::Ordinary, move |number, _| {
             barrier.wait();
             if number == 0 {
                 let _ = held.lock().unwrap().recv();
@@ -170,7 +180,10 @@ fn work_is_done_also_when_nobody_waits_for_it() {
     let one = workers(1);
     for number in 0..3 {
         let sender = sender.clone();
-        assert!(one.submit((), move |(), _| sender.send(number).unwrap()).is_ok());
+        assert!(
+            one.submit((), Urgency::Ordinary, move |(), _| sender.send(number).unwrap())
+                .is_ok()
+        );
     }
     drop(one);
     for number in 0..3 {
