@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use apigateway::access_log::Destination;
+use apigateway::front::limits::Limits;
 use serde_json::json;
 
 use crate::connections::{assert_one, holding, number, serve_with, wait_until, wait_until_queued};
@@ -43,6 +44,7 @@ fn who_waits_too_long_for_a_worker_is_told_so_while_none_becomes_free() {
         let log = directory.path().join("access.log");
         let mut options = options(&directory);
         options.workers = number(workers);
+        options.limits.queue_timeout = Limits::default().queue_timeout;
         options.admin = Some("127.0.0.1:0".to_owned());
         options.access_log = Destination::File(log.clone());
         let gateway = Gateway::start(directory, options);
