@@ -457,6 +457,8 @@ fn what_is_withdrawn_lets_nobody_pass_while_another_file_is_broken() {
             None => directory.remove(path),
         }
         assert_eq!(ask(what, 500), 0, "{what}: nobody is asked");
+        directory.write(path, "{");
+        assert_eq!(ask(what, 500), 0, "{what}, then broken: nobody is asked");
         directory.write(path, good);
         assert_eq!(ask(&format!("restored after: {what}"), 200), 2);
     }
