@@ -2,7 +2,8 @@
 //! the API from being deployed anew: then the last good one goes on, but without it.
 //!
 //! What a file does not say because it has an error goes on as it was: trusted, or withdrawn. What it does say counts,
-//! whatever else is wrong with it. So an access key that a list does not name is taken out.
+//! whatever else is wrong with it. So an access key is taken out that a list does not name, or names with an error: it may
+//! have been changed because somebody else has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,12 +66,10 @@ impl Deployment {
                 withdrawn.entry(id.to_owned()).or_insert(reason);
             }
         }
-        let is_whole = !problems.has_errors_in(CREDENTIALS_FILE);
-        let credentials = match (&resources.credentials, &resources.named_access_keys) {
+        let credentials = match &resources.credentials {
             _ if !resources.has_credentials() || listing.dangling.contains(CREDENTIALS_FILE) => Arc::default(),
-            (Some(credentials), _) if is_whole => Arc::clone(credentials),
-            (Some(credentials), Some(named)) => Arc::new(credentials.beside(&self.credentials, named)),
-            _ => Arc::clone(&self.credentials),
+            Some(credentials) => Arc::clone(credentials),
+            None => Arc::clone(&self.credentials),
         };
         Deployment {
             credentials,
