@@ -15,6 +15,7 @@ use crate::deployment::stage::Stage;
 use crate::deployment::tally::{Tallies, Tally};
 use crate::error::GatewayError;
 use crate::message::{Body, Headers, Receipt, Request, Response};
+use crate::metrics::Counter;
 use crate::notation::context_variable::ContextVariable as Variable;
 use crate::notation::log_format::LogFormat;
 
@@ -66,6 +67,8 @@ pub struct Books {
     pub access_log: AccessLog,
     /// Where each is counted.
     pub tallies: Tallies,
+    /// Requests whose client was gone before it had its answer.
+    pub abandonments: Arc<Counter>,
     /// Where those count that belong to no stage.
     tally: Arc<Tally>,
     account_id: String,
@@ -79,6 +82,7 @@ impl Books {
         Books {
             access_log,
             tallies: Tallies::default(),
+            abandonments: Arc::default(),
             tally: Tally::of_none(),
             account_id,
             log_format: LogFormat::default(),
@@ -118,6 +122,9 @@ impl Books {
         let of_route = found.route.as_ref().and_then(|route| route.tally.get());
         let of_stage = || found.stage.and_then(|stage| stage.tally.get());
         let tally = of_route.or_else(of_stage).unwrap_or(&self.tally);
+        if matches!(over.error, Some(GatewayError::ClientGone)) {
+            self.abandonments.add_one();
+        }
         if let Some(error) = over.error {
             report(&over.context.request_id, error, tally);
         }
@@ -130,7 +137,7 @@ impl Books {
             integration_latency: found.integration.as_ref().map(|arrived| arrived.latency),
             received: over.received,
         };
-        account.of(response, over.is_head())
+        account.of(response, over.is_head(), &self.abandonments)
     }
 
     fn line(&self, deployment: &Deployment, over: &Over<'_>, response: &Response) -> Line {
@@ -211,10 +218,11 @@ struct Account {
 
 impl Account {
     /// Closes it, now or when the content has been sent; `head_only` sends none of it.
-    fn of(self, mut response: Response, head_only: bool) -> Response {
+    fn of(self, mut response: Response, head_only: bool, abandonments: &Arc<Counter>) -> Response {
         match &mut response.body {
             Body::Stream(stream) => {
                 stream.receipt = Some(Box::new(Counted {
+                    abandonments: Arc::clone(abandonments),
                     sent: 0,
                     failure: None,
                     account: Some(self),
@@ -227,12 +235,13 @@ impl Account {
     }
 
     fn close(self, sent: u64, failure: Option<&str>) {
-        let latency = self.began.elapsed();
+        let (latency, status) = (self.began.elapsed(), self.status);
         let processed = self.received + sent;
         let metrics = &self.tally.metrics;
-        metrics.count(self.status, latency, self.integration_latency, processed);
+        metrics.count(status, latency, self.integration_latency, processed);
         if let Some((log, line)) = self.line {
             log.write(line.finish(|variable| match variable {
+                Variable::Status => Some(status.to_string()),
                 Variable::ResponseLength => Some(sent.to_string()),
                 Variable::DataProcessed => Some(processed.to_string()),
                 Variable::ResponseLatency => Some(latency.as_millis().to_string()),
@@ -245,6 +254,7 @@ impl Account {
 
 /// Counts content as it is sent. Where the client goes away, that is less than all.
 struct Counted {
+    abandonments: Arc<Counter>,
     sent: u64,
     failure: Option<String>,
     account: Option<Account>,
@@ -265,6 +275,17 @@ impl Receipt for Counted {
 
     fn replaced(&mut self) {
         self.account = None;
+    }
+
+    fn abandoned(&mut self) {
+        if let Some(account) = &mut self.account
+            && account.status != GatewayError::ClientGone.status()
+        {
+            account.status = GatewayError::ClientGone.status();
+            self.abandonments.add_one();
+        }
+        // The integration is not to blame.
+        self.failure = None;
     }
 }
 

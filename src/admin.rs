@@ -33,6 +33,14 @@ impl Admin {
         self.is_stopping.store(true, Ordering::SeqCst);
     }
 
+    /// Whether a request is for what probes and monitors want, which tells that the gateway lives.
+    pub fn is_vital(request: &Request) -> bool {
+        matches!(
+            (request.method.as_str(), request.path.as_str()),
+            ("GET" | "HEAD", "/healthz" | "/metrics")
+        )
+    }
+
     /// Answers a request to the management listener.
     pub fn handle(&self, request: Request) -> Response {
         let path = request.path.as_str();

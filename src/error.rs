@@ -39,6 +39,8 @@ pub enum GatewayError {
     ServiceUnavailable(String),
     /// The gateway has as much to do as it may; the client may come again.
     Overloaded(&'static str),
+    /// The client is gone, so nobody gets this. The status is for the access log, and servers' own convention.
+    ClientGone,
     /// As many workers wait for an integration, an authorizer or an issuer as may; the client may come again.
     DestinationOverloaded(String),
 }
@@ -61,6 +63,7 @@ impl GatewayError {
             GatewayError::UriTooLong => (414, "Request URI too long"),
             GatewayError::TooManyRequests => (429, "Too Many Requests"),
             GatewayError::HeadersTooLarge => (431, "Request Header Fields Too Large"),
+            GatewayError::ClientGone => (499, "Client Closed Request"),
             GatewayError::InternalServerError(_) => (500, "Internal Server Error"),
             GatewayError::ServiceUnavailable(_) | GatewayError::Overloaded(_) => (503, "Service Unavailable"),
             GatewayError::DestinationOverloaded(_) => (503, "Service Unavailable"),
@@ -100,7 +103,8 @@ impl GatewayError {
             | GatewayError::PayloadTooLarge
             | GatewayError::UriTooLong
             | GatewayError::TooManyRequests
-            | GatewayError::HeadersTooLarge => None,
+            | GatewayError::HeadersTooLarge
+            | GatewayError::ClientGone => None,
         }
     }
 

@@ -103,6 +103,9 @@ fn of_front(page: &mut Exposition, front: &FrontMetrics) {
             "Connections that were taken.",
             accepted.value(),
         );
+        let help = "Idle connections that were closed for new ones, since there were too many.";
+        let evicted = connections.evicted.value();
+        counter(page, "apigateway_connections_evicted_total", help, evicted);
         let help = "Connections that were refused since there were too many.";
         counter(page, "apigateway_connections_refused_total", help, refused.value());
     }
@@ -118,7 +121,7 @@ fn of_front(page: &mut Exposition, front: &FrontMetrics) {
         "Workers that answer a request.",
         front.workers_busy.value(),
     );
-    let help = "Requests that were refused since the queue was full.";
+    let help = "Requests that were refused for want of room, or of a worker in time.";
     counter(
         page,
         "apigateway_requests_refused_total",
@@ -131,6 +134,9 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     let metrics = gateway.metrics();
     let help = "Requests whose answer is not there yet.";
     gauge(page, "apigateway_requests_in_flight", help, metrics.in_flight.value());
+    let help = "Requests whose client was gone before it had its answer.";
+    let abandonments = gateway.books().abandonments.value();
+    counter(page, "apigateway_requests_abandoned_total", help, abandonments);
     let help = "Requests that were refused since as many workers waited for their destination as may.";
     let overloads = metrics.destination_overloads.value();
     counter(page, "apigateway_destination_overloads_total", help, overloads);

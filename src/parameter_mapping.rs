@@ -12,7 +12,7 @@ use crate::context::ContextValues;
 use crate::deployment::parameter_mapping::{Change, Edit, RequestMapping, ResponseMapping, status_code};
 use crate::deployment::routes::RouteMatch;
 use crate::error::GatewayError;
-use crate::message::{Body, Headers, Method, RequestParts, Response};
+use crate::message::{Body, Headers, Method, RequestParts, Response, is_hop_by_hop};
 use crate::notation::mapping_value::{MappingValue, Piece, Source};
 use crate::notation::path::{self, RequestPath};
 use crate::notation::{query, uri};
@@ -71,7 +71,10 @@ impl<'a> MappedRequest<'a> {
         Ok(MappedRequest {
             header: edited(&mapping.header, value),
             querystring: edited(&mapping.querystring, value),
-            path: mapping.path.as_ref().and_then(|path| sources.path(path, value)),
+            path: match &mapping.path {
+                Some(path) => sources.path(path, value)?,
+                None => None,
+            },
         })
     }
 
@@ -81,6 +84,11 @@ impl<'a> MappedRequest<'a> {
     /// A value cannot stand where it should, or the request is too large with it.
     pub fn apply(self, request: &mut RequestParts) -> Result<(), GatewayError> {
         let is_host = |host: &[u8]| str::from_utf8(host).is_ok_and(uri::is_authority);
+        // Before anything is added, since the files may set both. An upstream that takes the client's field for ours would
+        // believe what the client says.
+        for edited in &self.header {
+            request.headers.remove_twins(edited.name);
+        }
         for edited in self.header {
             if edited.name == "host" && !edited.adds.as_deref().is_none_or(is_host) {
                 return Err(GatewayError::BadRequest("the mapped Host is not a host".to_owned()));
@@ -136,14 +144,16 @@ impl RequestSources<'_> {
     fn value<'s>(&'s self, source: &Source, window: &'s [u8]) -> Option<Cow<'s, [u8]>> {
         let request = self.context.request;
         match source {
+            // Nobody behind the gateway sees such a field, so no value is made of it either.
+            Source::Header(name) if is_hop_by_hop(name) && name != "content-length" => None,
             Source::Header(name) => joined(&request.headers, name),
             Source::Querystring(name) => query::value(request.query.as_deref()?, name).map(Cow::Owned),
             Source::Body => (!window.is_empty()).then_some(Cow::Borrowed(window)),
             Source::BodyValue(path) => path.find(window.get(..BODY_WINDOW).unwrap_or(window)).map(text),
             Source::Path => Some(Cow::Borrowed(self.path.raw().as_bytes())),
             Source::PathParameter(name) => {
-                let value = self.route.parameter(name)?;
-                Some(Cow::Borrowed(value.as_bytes()))
+                let parameter = self.route.parameter(name)?;
+                Some(Cow::Borrowed(parameter.value().as_bytes()))
             }
             Source::Context(variable) => self.context.get(variable),
             // Those that the stage has were put in when it was compiled.
@@ -154,16 +164,23 @@ impl RequestSources<'_> {
     /// A path for the request line; none where the value is a source that is missing.
     ///
     /// What is a path already stays as it is, a path variable stays within its segment, and all else is text.
-    fn path<'s>(&self, value: &MappingValue, get: impl Fn(&Source) -> Option<Cow<'s, [u8]>>) -> Option<String> {
+    fn path<'s>(
+        &self,
+        value: &MappingValue,
+        get: impl Fn(&Source) -> Option<Cow<'s, [u8]>>,
+    ) -> Result<Option<String>, GatewayError> {
         let mut path = String::new();
         match value {
-            MappingValue::Source(source) => self.push_source(&mut path, source, &get(source)?),
+            MappingValue::Source(source) => {
+                let Some(value) = get(source) else { return Ok(None) };
+                self.push_source(&mut path, source, &value)?;
+            }
             MappingValue::Pieces(pieces) => {
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => push(&mut path, path::encode_written(text)),
                         Piece::Source(source) => {
-                            self.push_source(&mut path, source, &get(source).unwrap_or_default());
+                            self.push_source(&mut path, source, &get(source).unwrap_or_default())?;
                         }
                     }
                 }
@@ -172,17 +189,22 @@ impl RequestSources<'_> {
         if !path.starts_with('/') {
             path.insert(0, '/');
         }
-        Some(path)
+        Ok(Some(path))
     }
 
-    fn push_source(&self, path: &mut String, source: &Source, value: &[u8]) {
+    fn push_source(&self, path: &mut String, source: &Source, value: &[u8]) -> Result<(), GatewayError> {
         match source {
             Source::Path => push(path, path::passed_path(&String::from_utf8_lossy(value))),
-            Source::PathParameter(name) if !self.route.route.key.is_greedy(name) => {
-                push(path, path::encode_segment(&String::from_utf8_lossy(value)));
+            // Not its value, which is decoded once more than the path by which the route was chosen.
+            Source::PathParameter(name) => {
+                if let Some(parameter) = self.route.parameter(name) {
+                    let refused = |error| GatewayError::BadRequest(format!("in the mapped path, {error}"));
+                    parameter.write_to_path(path).map_err(refused)?;
+                }
             }
             _ => push(path, path::encode_bytes(value)),
         }
+        Ok(())
     }
 }
 

@@ -93,6 +93,11 @@ impl Problems {
         self.errors.get(file).is_some_and(|pointers| pointers.contains(pointer))
     }
 
+    /// Whether something is wrong with a file.
+    pub fn has_errors_in(&self, file: &str) -> bool {
+        self.errors.contains_key(file)
+    }
+
     fn add(&mut self, severity: Severity, file: &str, pointer: String, text: String) {
         if severity == Severity::Error {
             self.errors.entry(file.to_owned()).or_default().insert(pointer.clone());

@@ -190,8 +190,8 @@ fn explain_in(
     }
     match stage.routes.select(method, below) {
         Ok(found) => {
-            for (name, value) in found.iter().flat_map(|found| &found.path_parameters) {
-                lines.add("variable", format_args!("{name} = {value:?}"));
+            for parameter in found.iter().flat_map(|found| &found.path_parameters) {
+                lines.add("variable", format_args!("{} = {:?}", parameter.name, parameter.value()));
             }
         }
         Err(error) => lines.add("answer", format_args!("400: {error}")),

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// ```
 /// use std::num::NonZeroUsize;
 /// use apigateway::slots::share;
-/// assert_eq!([1, 2, 8, 512].map(|workers| share(NonZeroUsize::new(workers).unwrap())), [1, 1, 7, 448]);
+/// assert_eq!([1, 2, 8, 512].map(|workers| share(NonZeroUsize::new(workers).unwrap()).get()), [1, 1, 7, 448]);
 /// ```
 pub fn share(workers: NonZeroUsize) -> NonZeroUsize {
     let left = workers.get().div_ceil(8);

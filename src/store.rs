@@ -1,5 +1,6 @@
 //! The files of an API on disk: reads them all, and tells when any has changed. The only user of `std::fs`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -59,6 +60,19 @@ pub struct Listing {
     pub files: Vec<File>,
     /// Missing directories and what else is wrong with the tree.
     pub problems: Problems,
+    /// Those of the files that are links which lead nowhere.
+    pub dangling: BTreeSet<String>,
+}
+
+impl Listing {
+    fn add(&mut self, path: String, at: &Path) {
+        let text = read_text(at);
+        let is_missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        if text.is_err() && at.metadata().is_err_and(is_missing) {
+            self.dangling.insert(path.clone());
+        }
+        self.files.push(File { path, text });
+    }
 }
 
 impl Store {
@@ -86,6 +100,7 @@ impl Store {
             root: self.root.clone(),
             files: Vec::new(),
             problems: Problems::new(),
+            dangling: BTreeSet::new(),
         };
         if let Err(error) = fs::read_dir(&self.root) {
             let text = format!("the root directory cannot be read: {error}");
@@ -96,10 +111,7 @@ impl Store {
             let path = self.root.join(name);
             // A link that leads nowhere is a file that cannot be read, not an absent one.
             if path.symlink_metadata().is_ok() {
-                listing.files.push(File {
-                    path: name.to_owned(),
-                    text: read_text(&path),
-                });
+                listing.add(name.to_owned(), &path);
                 if name == CREDENTIALS_FILE && is_open_to_others(&path) {
                     let text = "others than its owner and its group can read or write the file, which holds secrets";
                     listing.problems.warning(name, "", text);
@@ -134,10 +146,7 @@ impl Store {
                     .warning(&shown, "", "ignored: its name does not end in .json");
                 continue;
             };
-            listing.files.push(File {
-                path: format!("{directory}/{text_name}"),
-                text: read_text(&path.join(&name)),
-            });
+            listing.add(format!("{directory}/{text_name}"), &path.join(&name));
         }
     }
 

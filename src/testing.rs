@@ -33,6 +33,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -140,6 +141,7 @@ impl Builder {
                 root: PathBuf::new(),
                 files: Vec::new(),
                 problems: Problems::new(),
+                dangling: BTreeSet::new(),
             },
         };
         let mut resources = self.resources;

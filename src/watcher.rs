@@ -201,6 +201,7 @@ fn deploy(seen: &Seen, changes: &Changes, gateway: &Gateway) {
         None => {
             gateway.metrics().failed_reloads.add_one();
             log::error!("not reloaded, the API goes on as it was: {changes}");
+            gateway.restrict(&seen.listing);
         }
     }
 }

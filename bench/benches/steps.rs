@@ -98,6 +98,7 @@ fn request() -> Request {
         headers.append(name, value.as_bytes()).unwrap();
     }
     Request {
+        client: None,
         method: "GET".to_owned(),
         path: "/p0/pets/7".to_owned(),
         query: Some("page=2&tag=dog".to_owned()),

@@ -67,7 +67,8 @@ impl Line {
 fn is_late(variable: &Variable) -> bool {
     matches!(
         variable,
-        Variable::ResponseLength
+        Variable::Status
+            | Variable::ResponseLength
             | Variable::ResponseLatency
             | Variable::DataProcessed
             | Variable::IntegrationErrorMessage

@@ -302,9 +302,12 @@ mod tests {
         let (release, released) = channel();
         let (sender, written) = channel();
         let log = AccessLog::with(Box::new(Stalled::new(released, sender)), Destination::Off).unwrap();
+        // So long that what the writer takes before it stalls is less than the queue holds.
+        const LENGTH: usize = 64;
+        const { assert!(BATCH_LENGTH / LENGTH < MAX_QUEUED_LINES) };
         let count = 3 * MAX_QUEUED_LINES as u64;
         for _ in 0..count {
-            log.write(b"line\n".to_vec());
+            log.write(vec![b'x'; LENGTH]);
         }
         assert!(log.lost() >= MAX_QUEUED_LINES as u64, "{}", log.lost());
         let lost = log.lost();
@@ -320,7 +323,7 @@ mod tests {
                 Err(RecvTimeoutError::Timeout) => panic!("the writer does not end"),
             }
         }
-        assert_eq!(bytes, (count - lost) * 5);
+        assert_eq!(bytes, (count - lost) * LENGTH as u64);
     }
 
     #[test]

@@ -91,6 +91,8 @@ impl InvokeUri {
             is_repeatable: true,
             may_stream: false,
             timeout,
+            client: None,
+            runs_on: false,
         }
     }
 }

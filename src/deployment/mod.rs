@@ -13,8 +13,10 @@ pub mod authorizer;
 pub mod authorization;
 pub mod tally;
 pub mod throttle;
+pub mod path_parameter;
 pub mod routes;
 pub mod stage;
+pub mod trust;
 mod review;
 
 use std::borrow::Cow;
@@ -26,6 +28,7 @@ use crate::deployment::cors::Cors;
 use crate::deployment::function::Functions;
 use crate::deployment::integration::{Draft, IntegrationCompiler};
 use crate::deployment::stage::Stage;
+use crate::deployment::trust::Withdrawn;
 use crate::function::Definition;
 use crate::notation::path::RequestPath;
 use crate::notation::route_key::{RouteKey, Segment};
@@ -45,13 +48,15 @@ const DEFAULT_STAGE_ALIAS: &str = "default";
 const DEFAULT_API_ID: &str = "local";
 
 /// An API that can be served.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Deployment {
     api_name: Option<String>,
     api_id: String,
-    cors: Option<Cors>,
+    cors: Option<Arc<Cors>>,
     issuers: Vec<String>,
     credentials: Arc<Credentials>,
+    /// See [`Deployment::with_trust_of`].
+    withdrawn: Arc<Withdrawn>,
     local_functions: Vec<Arc<Definition>>,
     named: HashMap<String, Arc<Stage>>,
     default: Option<Arc<Stage>>,
@@ -115,7 +120,8 @@ impl Deployment {
             api_id: api
                 .and_then(|api| api.api_id.clone())
                 .unwrap_or_else(|| DEFAULT_API_ID.to_owned()),
-            cors,
+            cors: cors.map(Arc::new),
+            withdrawn: Arc::default(),
             issuers: authorizer::issuers(&authorizers),
             credentials: resources.credentials.clone().unwrap_or_default(),
             local_functions: functions.local(),
@@ -145,6 +151,11 @@ impl Deployment {
         &self.credentials
     }
 
+    /// Authorizers that let nobody pass, though routes ask for them.
+    pub fn withdrawn(&self) -> &Withdrawn {
+        &self.withdrawn
+    }
+
     /// The functions that the gateway runs.
     pub fn local_functions(&self) -> &[Arc<Definition>] {
         &self.local_functions
@@ -152,7 +163,7 @@ impl Deployment {
 
     /// The API's CORS configuration.
     pub fn cors(&self) -> Option<&Cors> {
-        self.cors.as_ref()
+        self.cors.as_deref()
     }
 
     /// Every stage, each once.

@@ -10,9 +10,10 @@ use std::sync::{Arc, OnceLock};
 
 use crate::deployment::authorizer::Authorization;
 use crate::deployment::integration::Integration;
+use crate::deployment::path_parameter::PathParameter;
 use crate::deployment::tally::Tally;
 use crate::message::Method;
-use crate::notation::path::{InvalidPath, RequestPath, decode_again};
+use crate::notation::path::{InvalidPath, RequestPath};
 use crate::notation::route_key::{RouteKey, RouteMethod, Segment};
 use crate::throttle::Limits;
 
@@ -40,8 +41,8 @@ pub struct Route {
 pub struct RouteMatch {
     /// The route.
     pub route: Arc<Route>,
-    /// The path variables in the order of the key, decoded twice (`R1.32`).
-    pub path_parameters: Vec<(String, String)>,
+    /// The path variables in the order of the key.
+    pub path_parameters: Vec<PathParameter>,
 }
 
 impl Route {
@@ -53,9 +54,8 @@ impl Route {
 
 impl RouteMatch {
     /// What a path variable stands for; none where the route has no such variable.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        let parameter = self.path_parameters.iter().find(|(parameter, _)| parameter == name);
-        parameter.map(|(_, value)| value.as_str())
+    pub fn parameter(&self, name: &str) -> Option<&PathParameter> {
+        self.path_parameters.iter().find(|parameter| parameter.name == name)
     }
 }
 
@@ -213,7 +213,7 @@ impl Routes {
         };
         Ok(Some(RouteMatch {
             route: Arc::clone(route),
-            path_parameters: capture(&route.key, &segments)?,
+            path_parameters: PathParameter::capture(&route.key, &segments)?,
         }))
     }
 }
@@ -276,23 +276,6 @@ fn matches(key: &RouteKey, method: Method, segments: &[&str]) -> bool {
     is_method
         && is_length
         && pairs.all(|(wanted, segment)| !matches!(wanted, Segment::Literal(text) if text != segment))
-}
-
-/// What the variables of a key stand for in a path that it matches.
-fn capture(key: &RouteKey, segments: &[&str]) -> Result<Vec<(String, String)>, InvalidPath> {
-    let RouteKey::Path { path, .. } = key else {
-        return Ok(Vec::new());
-    };
-    let mut parameters = Vec::new();
-    for (at, segment) in path.iter().enumerate() {
-        let (name, value) = match segment {
-            Segment::Literal(_) => continue,
-            Segment::Variable(name) => (name, segments.get(at).copied().unwrap_or_default().to_owned()),
-            Segment::Greedy(name) => (name, segments.get(at..).unwrap_or_default().join("/")),
-        };
-        parameters.push((name.clone(), decode_again(&value)?.into_owned()));
-    }
-    Ok(parameters)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::GatewayError;
@@ -16,11 +15,11 @@ use crate::front::limits::{
 };
 use crate::front::pace::Pace;
 use crate::front::parking::Seat;
+use crate::front::quota::{Open, Quota};
 use crate::front::receiving::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Received, Socket};
 use crate::front::unsent::{Then, Unsent, Written};
 use crate::message::Request;
-use crate::metrics::FrontMetrics;
 
 /// Leave to send the content.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -33,6 +32,7 @@ pub(super) struct Connection {
     /// The address that the client reached.
     local: SocketAddr,
     pub(super) state: State,
+    accepted: Instant,
     /// When the state began.
     since: Instant,
     /// Bytes that were read and belong to nothing yet.
@@ -45,7 +45,7 @@ pub(super) struct Connection {
     pub(super) has_ended: bool,
     /// Where it is watched; none before it first waits.
     pub(super) seat: Option<Seat>,
-    _open: Open,
+    pub(super) open: Open,
 }
 
 /// What a connection waits for.
@@ -79,44 +79,22 @@ pub(super) enum Next {
     Close,
 }
 
-/// Counts a connection for as long as it is open.
-#[derive(Debug)]
-pub(super) struct Open(Arc<AtomicUsize>, Arc<FrontMetrics>);
-
-impl Open {
-    pub(super) fn count(counter: &Arc<AtomicUsize>, metrics: &Arc<FrontMetrics>) -> Open {
-        counter.fetch_add(1, Ordering::SeqCst);
-        if let Some(connections) = &metrics.connections {
-            connections.accepted.add_one();
-            connections.open.rise();
-        }
-        Open(Arc::clone(counter), Arc::clone(metrics))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-        if let Some(connections) = &self.1.connections {
-            connections.open.fall();
-        }
-    }
-}
-
 impl Connection {
     pub(super) fn new(socket: Socket, peer: SocketAddr, local: SocketAddr, open: Open) -> Connection {
+        let now = Instant::now();
         Connection {
             socket,
             peer,
             local,
             state: State::Idle,
-            since: Instant::now(),
+            accepted: now,
+            since: now,
             input: Vec::new(),
             requests: 0,
             empty_lines: 0,
             has_ended: false,
             seat: None,
-            _open: open,
+            open,
         }
     }
 
@@ -165,6 +143,22 @@ impl Connection {
     /// Whether nothing of a request has come, and nothing of an answer is left.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
+    }
+
+    /// Since when nothing of a request has come, where it may be closed for another connection because of that.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        (self.is_idle() && !self.is_in_reserve()).then_some(self.since)
+    }
+
+    /// Whether it is for vital requests only. It gets one answer.
+    pub(super) fn is_in_reserve(&self) -> bool {
+        self.open.quota() == Quota::Reserve
+    }
+
+    /// The order in which those in reserve give way to new ones: the oldest first, and last those that take an answer.
+    pub(super) fn place_in_reserve(&self) -> Option<(bool, Instant)> {
+        let is_writing = matches!(self.state, State::Writing(_));
+        self.is_in_reserve().then_some((is_writing, self.accepted))
     }
 
     /// Whether it ends whatever its client does.
@@ -259,7 +253,8 @@ impl Connection {
             return self.take_input(budget);
         }
         let bytes = self.input.get(..end).unwrap_or_default();
-        let head = head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
+        let mut head = head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
+        head.request.client = Some(self.socket.client());
         self.input.drain(..end);
         self.empty_lines = 0;
         self.begin_body(head, budget)
@@ -378,7 +373,7 @@ mod tests {
         let local = listener.local_addr().unwrap();
         let mut client = TcpStream::connect(local).unwrap();
         let (stream, peer) = listener.accept().unwrap();
-        let open = Open::count(&Arc::default(), &Arc::new(FrontMetrics::default()));
+        let open = Open::count(&Arc::default(), &Arc::default());
         let mut connection = Connection::new(Socket::of(stream), peer, local, open);
         let budget = Budget::of(1_000);
         let mut limits = Limits {

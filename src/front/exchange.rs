@@ -77,6 +77,7 @@ fn answer(service: &Arc<Service>, mut connection: Box<Connection>, whole: Whole)
     let reply = Reply {
         // At a stop, what was sent before is still answered.
         close: !keeps
+            || connection.is_in_reserve()
             || connection.requests >= service.limits.max_requests
             || (service.is_stopping() && !connection.has_more()),
         ..reply

@@ -132,6 +132,7 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, G
         take_host(&mut headers, authority).map_err(bad)?;
     }
     let request = Request {
+        client: None,
         method: method.to_owned(),
         path,
         query,

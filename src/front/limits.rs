@@ -83,7 +83,14 @@ pub const NEXT_REQUEST_PATIENCE: Duration = Duration::from_millis(2);
 
 /// A request that has waited so long for a worker is carried out only if its client is still there, which takes a
 /// system call. Who waits less has hardly gone.
-pub const WORTH_A_LOOK: Duration = Duration::from_millis(100);
+pub const WORTH_A_LOOK: Duration = Duration::from_millis(10);
+
+/// A client that ends its side so soon after its request only tells that no other follows, and waits for the answer. One
+/// that does so later, while the request waits for a worker, has gone: the two cannot be told apart in another way.
+pub const HALF_CLOSE_TIME: Duration = Duration::from_millis(50);
+
+/// How often it is looked whether the clients of long answers that wait for their turn are gone.
+pub const LOOK_AT_WAITING: Duration = Duration::from_millis(500);
 
 /// How long a client is listened to after the last answer on its connection, so that it can read it. Closed at once,
 /// the connection would be reset by what the client still sends, and the answer lost.
@@ -96,8 +103,17 @@ pub const LINGER_LENGTH: usize = 64 * 1024 * 1024;
 /// are closed at once.
 const LINGERING_OVER_LIMIT: usize = 16;
 
+/// How long a new connection over a small limit waits for one that becomes idle, before it is refused. A client that has
+/// its answer may connect anew before the worker has parked the connection on which it was given, or while it waits there
+/// itself for [`NEXT_REQUEST_PATIENCE`]. The rest is for a machine that has much else to do.
+pub const ROOM_PATIENCE: Duration = Duration::from_millis(200);
+
 /// Connections of the management listener, where the descriptors allow so many: a few probes and a person.
 const MANAGEMENT_CONNECTIONS: usize = 256;
+
+/// Of these, so many are kept for vital requests where all others are taken, and a quarter where there are less: a probe
+/// is admitted and has asked before sixteen others have come.
+const MANAGEMENT_RESERVE: usize = 16;
 
 /// How long connections without a request stay open once a stop has begun. What was sent before reaches us in this
 /// time.
@@ -113,8 +129,15 @@ const MOST_OWN_DESCRIPTORS: usize = 256;
 /// The limits that differ between listeners.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Open connections; one more is answered 503 and closed. Defaults to 10,000.
+    /// Open connections. For one more, the one that is idle for longest is closed; where none is idle, it is answered 503
+    /// and closed. Defaults to 10,000.
     pub max_connections: NonZeroUsize,
+    /// Connections besides these for vital requests (see [`Handler::is_vital`]), which are taken where none is idle. Where
+    /// these are taken as well, the one that has waited longest without a whole request is closed. Defaults to none, and
+    /// is so for the API.
+    ///
+    /// [`Handler::is_vital`]: crate::front::Handler::is_vital
+    pub reserve: usize,
     /// A head is whole this long after its first byte, or the answer is 408. Defaults to 10 s.
     pub head_timeout: Duration,
     /// A body is whole this long after its head, or the answer is 408. Defaults to 30 s.
@@ -125,15 +148,17 @@ pub struct Limits {
     /// something when its system acknowledges it, which does so in pieces of up to half of its buffer: a client that
     /// reads so slowly that this takes longer cannot be told from one that does not read.
     pub write_timeout: Duration,
-    /// How long a request may wait for a worker; one that has waited longer when there is one is answered 503. Defaults
-    /// to 30 s: who waits as long as an integration may take still gets its answer.
+    /// How long a request waits for a worker at most; then it is answered 503, whether there is a worker or not. Defaults
+    /// to 2 s: a burst is over in that time. Where workers are short for longer, a queue makes each answer late and helps
+    /// nobody, and who is told so soon can go elsewhere.
     pub queue_timeout: Duration,
     /// Requests on one connection; the last is answered with `connection: close`. Defaults to 100,000.
     pub max_requests: u32,
     /// Bytes of requests' bodies and of answers that slow clients have not taken, over all connections; beyond it the
     /// answer is 503. Defaults to 256 MiB: 25 of the largest bodies at once, and half of a small container.
     pub memory: usize,
-    /// Connections over the limit that are listened to until they have read their 503. Defaults to 16.
+    /// Connections over the limit that are listened to until they have read their 503, or the answer before they were
+    /// closed for a new one. Defaults to 16.
     pub lingering_over_limit: usize,
 }
 
@@ -141,11 +166,12 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_connections: NonZeroUsize::MIN.saturating_add(9_999),
+            reserve: 0,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
-            queue_timeout: Duration::from_secs(30),
+            queue_timeout: Duration::from_secs(2),
             max_requests: MAX_REQUESTS,
             memory: 256 * 1024 * 1024,
             lingering_over_limit: LINGERING_OVER_LIMIT,
@@ -164,11 +190,13 @@ impl Limits {
         let shares = Shares::of(descriptors.unwrap_or(usize::MAX), exchanges);
         let limits = Limits {
             max_connections: shares.clients.min(self.max_connections),
+            reserve: 0,
             lingering_over_limit: shares.lingering.min(self.lingering_over_limit),
             ..self
         };
         let for_management = Limits {
             max_connections: shares.management,
+            reserve: shares.reserve,
             memory: 32 * 1024 * 1024,
             ..limits
         };
@@ -180,7 +208,7 @@ impl Limits {
                  descriptors, and {workers} workers may need two each",
                 limits.max_connections,
                 self.max_connections,
-                for_management.max_connections
+                for_management.max_connections.saturating_add(for_management.reserve)
             );
         }
         (limits, for_management)
@@ -192,6 +220,8 @@ impl Limits {
 struct Shares {
     clients: NonZeroUsize,
     management: NonZeroUsize,
+    /// Of the management listener, too.
+    reserve: usize,
     /// Over the limit of either listener.
     lingering: usize,
 }
@@ -201,6 +231,7 @@ impl Shares {
         let own = (descriptors / 16).clamp(LEAST_OWN_DESCRIPTORS, MOST_OWN_DESCRIPTORS);
         let spare = descriptors.saturating_sub(own);
         let management = (spare / 16).clamp(4, MANAGEMENT_CONNECTIONS);
+        let reserve = (management / 4).min(MANAGEMENT_RESERVE);
         let lingering = (spare / 32).clamp(1, LINGERING_OVER_LIMIT);
         // Either listener may have accepted one more, to close it.
         let left = spare.saturating_sub(management + 2 * (lingering + 1));
@@ -208,7 +239,8 @@ impl Shares {
         let clients = left.saturating_sub(exchanges).max(left / 2);
         Shares {
             clients: NonZeroUsize::new(clients).unwrap_or(NonZeroUsize::MIN),
-            management: NonZeroUsize::new(management).unwrap_or(NonZeroUsize::MIN),
+            management: NonZeroUsize::new(management - reserve).unwrap_or(NonZeroUsize::MIN),
+            reserve,
             lingering,
         }
     }
@@ -240,20 +272,23 @@ mod tests {
             for descriptors in (48..5_000).chain([65_536, 1_048_576]) {
                 let shares = Shares::of(descriptors, workers);
                 let clients = shares.clients.get();
-                let taken = clients + workers.min(clients) + shares.management.get() + 2 * (shares.lingering + 1);
+                let management = shares.management.get() + shares.reserve;
+                let taken = clients + workers.min(clients) + management + 2 * (shares.lingering + 1);
                 let own = LEAST_OWN_DESCRIPTORS.max(descriptors.min(4096) / 16);
                 assert!(taken + own <= descriptors, "{descriptors}, {workers}: {shares:?}");
                 // No descriptor is left but for the rounding.
                 assert!(taken + own + 1 >= descriptors, "{descriptors}, {workers}: {shares:?}");
             }
         }
-        let shares = |clients, management, lingering| Shares {
+        let shares = |clients, management, reserve, lingering| Shares {
             clients: NonZeroUsize::new(clients).unwrap(),
             management: NonZeroUsize::new(management).unwrap(),
+            reserve,
             lingering,
         };
-        assert_eq!(Shares::of(64, 512), shares(12, 4, 1));
-        assert_eq!(Shares::of(1_024, 512), shares(433, 60, 16));
-        assert_eq!(Shares::of(1_048_576, 512).management.get(), MANAGEMENT_CONNECTIONS);
+        assert_eq!(Shares::of(64, 512), shares(12, 3, 1, 1));
+        assert_eq!(Shares::of(1_024, 512), shares(433, 45, 15, 16));
+        let many = Shares::of(1_048_576, 512);
+        assert_eq!((many.management.get(), many.reserve), (240, 16));
     }
 }

@@ -17,13 +17,17 @@ pub mod pace;
 pub mod receiving;
 pub mod reply;
 pub mod notices;
+mod queue;
 pub mod workers;
 pub mod turns;
 mod socket;
 mod unsent;
+mod quota;
 mod connection;
+mod lot;
 mod parking;
 mod service;
+mod admission;
 mod passing;
 mod exchange;
 #[cfg(feature = "tiny_http")]
@@ -38,6 +42,7 @@ use std::time::{Duration, Instant};
 
 use crate::admin::Admin;
 use crate::error::GatewayError;
+use crate::front::admission::Admission;
 use crate::front::limits::{Limits, STOP_PATIENCE};
 use crate::front::service::Service;
 use crate::gateway::Gateway;
@@ -53,6 +58,12 @@ pub trait Handler: Send + Sync {
     ///
     /// `request` is what is known of it, without content.
     fn refuse(&self, error: GatewayError, request: &Request) -> Response;
+
+    /// Whether a request is to be answered also where there is no room for others, and before them. It must take little
+    /// time. Defaults to none.
+    fn is_vital(&self, _: &Request) -> bool {
+        false
+    }
 }
 
 impl Handler for Gateway {
@@ -72,6 +83,10 @@ impl Handler for Admin {
 
     fn refuse(&self, error: GatewayError, _: &Request) -> Response {
         error.response()
+    }
+
+    fn is_vital(&self, request: &Request) -> bool {
+        Admin::is_vital(request)
     }
 }
 
@@ -116,11 +131,12 @@ impl Front {
         let spawned = accepter.spawn({
             let service = Arc::clone(&service);
             move || {
+                let mut admission = Admission::new(Arc::clone(&service), local);
                 listener::accept(
                     &listener,
                     &stop,
                     || service.is_given_up(),
-                    |stream, peer| service.admit(stream, peer, local),
+                    |stream, peer| admission.admit(stream, peer),
                 );
                 // The port is free for another process.
                 drop(listener);
@@ -261,7 +277,9 @@ mod tests {
     #[test]
     fn a_panic_over_a_new_connection_costs_no_other() {
         let front = front(1);
-        let first = TcpStream::connect(front.local_addr()).unwrap();
+        let mut first = TcpStream::connect(front.local_addr()).unwrap();
+        // It is not idle, and gives way to nobody.
+        first.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         for _ in 0..3 {
             let mut stream = TcpStream::connect(front.local_addr()).unwrap();
             assert_eq!(answer(&mut stream, ""), "", "closed without a word");

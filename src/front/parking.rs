@@ -5,7 +5,6 @@
 //! connection is away is noted at its seat, and whoever parks it again gets it back to look at it first. So a connection
 //! that is parked must have been read, or written, until the socket had no more, or be watched afresh.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::front::connection::{Connection, State};
+use crate::front::lot::{Happened, Lot};
 
 /// The token of the waker, which is no place.
 const WAKER: Token = Token(usize::MAX);
@@ -24,7 +24,8 @@ const ROUND: usize = 1024;
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// The place where connections wait. Any thread may put one in; only the watching thread takes them out.
+/// The place where connections wait. Any thread may put one in; the watching thread takes out what has something to do,
+/// and who wants room takes out what is idle.
 pub(super) struct Parking(Arc<Shared>);
 
 struct Shared {
@@ -52,41 +53,6 @@ pub(super) struct Woken {
     pub(super) connection: Box<Connection>,
     /// Its deadline has passed.
     pub(super) is_expired: bool,
-}
-
-#[derive(Debug, Default)]
-struct Lot {
-    places: Vec<Place>,
-    free: Vec<usize>,
-    /// When places are looked at. A place has one entry at most, which may be too early: to move it with every request
-    /// would cost more than to look in vain now and then.
-    schedule: BTreeSet<(Instant, usize)>,
-    /// Until when the watching thread sleeps, if it does.
-    asleep_until: Option<Instant>,
-}
-
-#[derive(Debug, Default)]
-struct Place {
-    /// None while the connection is away.
-    parked: Option<Parked>,
-    /// What has happened while it was away.
-    note: Option<Happened>,
-    scheduled: Option<Instant>,
-}
-
-/// What has happened to a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Happened {
-    /// There may be more to read, or room to write.
-    Something,
-    /// No more comes behind what is here. That is told once.
-    End,
-}
-
-#[derive(Debug)]
-struct Parked {
-    connection: Box<Connection>,
-    deadline: Instant,
 }
 
 impl Parking {
@@ -133,25 +99,31 @@ impl Parking {
                 }
                 seat.place
             }
-            None => {
-                let place = lot.reserve();
-                if let Err(error) = registry.register(&mut SourceFd(&descriptor), Token(place), interest) {
-                    lot.free.push(place);
-                    return Err(error);
-                }
-                connection.seat = Some(Seat {
-                    place,
-                    interest,
-                    parking: Arc::downgrade(&self.0),
-                });
-                place
-            }
+            None => self.0.register(&mut lot, &mut connection)?,
         };
         lot.fill(place, connection, deadline);
         if lot.asleep_until.is_some_and(|until| deadline < until) {
             let _ = self.0.waker.wake();
         }
         Ok(None)
+    }
+
+    /// Watches a connection that does not wait here, so that its end is noted.
+    ///
+    /// # Errors
+    /// The system does not watch another descriptor.
+    pub(super) fn watch(&self, connection: &mut Connection) -> io::Result<()> {
+        if connection.seat.is_none() {
+            let mut lot = self.0.lot();
+            self.0.register(&mut lot, connection)?;
+        }
+        Ok(())
+    }
+
+    /// When the end of a connection that is away was noted; none where it was not.
+    pub(super) fn end_noted_at(&self, connection: &Connection) -> Option<Instant> {
+        let place = connection.seat.as_ref()?.place;
+        self.0.lot().end_noted_at(place)
     }
 
     /// Ends the watching of a connection that goes on to be used; only then is its place another's.
@@ -173,8 +145,7 @@ impl Parking {
         let now = Instant::now();
         let until = {
             let mut lot = self.0.lot();
-            let first = lot.schedule.first().map(|(deadline, _)| *deadline);
-            let until = (now + at_most.min(FAR)).min(first.unwrap_or(now + FAR));
+            let until = (now + at_most.min(FAR)).min(lot.first_deadline().unwrap_or(now + FAR));
             lot.asleep_until = Some(until);
             until
         };
@@ -210,30 +181,53 @@ impl Parking {
         }
     }
 
+    /// Takes out the connection that is idle for longest.
+    pub(super) fn take_longest_idle(&self) -> Option<Box<Connection>> {
+        self.0.lot().take_longest_idle()
+    }
+
+    /// Takes out the connection with the least key of those that have one, of which there must be few.
+    pub(super) fn take_least<Key: Ord>(&self, key: impl Fn(&Connection) -> Option<Key>) -> Option<Box<Connection>> {
+        self.0.lot().take_least(key)
+    }
+
+    /// Keeps no account of idle connections any more, until one is taken out again.
+    pub(super) fn forget_idle(&self) {
+        self.0.lot().forget_idle();
+    }
+
     /// Lets idle connections wait no longer than that.
     pub(super) fn hasten_idle(&self, latest: Instant) {
-        let mut lot = self.0.lot();
-        for place in 0..lot.places.len() {
-            let parked = lot.places.get_mut(place).and_then(|place| place.parked.as_mut());
-            if let Some(parked) = parked
-                && parked.deadline > latest
-                && parked.connection.is_idle()
-            {
-                parked.deadline = latest;
-                lot.look_at(place, latest);
-            }
-        }
+        self.0.lot().hasten_idle(latest);
     }
 
     /// How many connections here satisfy that.
     pub(super) fn count(&self, is_counted: impl Fn(&Connection) -> bool) -> usize {
-        let lot = self.0.lot();
-        let parked = lot.places.iter().filter_map(|place| place.parked.as_ref());
-        parked.filter(|parked| is_counted(&parked.connection)).count()
+        self.0.lot().count(is_counted)
     }
 }
 
 impl Shared {
+    /// Begins to watch a connection, and gives it a place.
+    fn register(self: &Arc<Shared>, lot: &mut Lot, connection: &mut Connection) -> io::Result<usize> {
+        let descriptor = connection.socket.descriptor();
+        let interest = interest(connection);
+        let place = lot.claim();
+        if let Err(error) = self
+            .registry
+            .register(&mut SourceFd(&descriptor), Token(place), interest)
+        {
+            lot.vacate(place);
+            return Err(error);
+        }
+        connection.seat = Some(Seat {
+            place,
+            interest,
+            parking: Arc::downgrade(self),
+        });
+        Ok(place)
+    }
+
     fn lot(&self) -> MutexGuard<'_, Lot> {
         self.lot.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -243,85 +237,6 @@ impl Drop for Seat {
     fn drop(&mut self) {
         if let Some(parking) = self.parking.upgrade() {
             parking.lot().vacate(self.place);
-        }
-    }
-}
-
-/// No connection is dropped in here, since that would want the lot for its seat.
-impl Lot {
-    fn reserve(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            self.places.len() - 1
-        })
-    }
-
-    fn fill(&mut self, place: usize, connection: Box<Connection>, deadline: Instant) {
-        if let Some(place) = self.places.get_mut(place) {
-            place.parked = Some(Parked { connection, deadline });
-        }
-        self.look_at(place, deadline);
-    }
-
-    /// Sees to it that a place is looked at by that time.
-    fn look_at(&mut self, place: usize, deadline: Instant) {
-        let Some(Place { scheduled, .. }) = self.places.get_mut(place) else {
-            return;
-        };
-        if scheduled.is_none_or(|at| at > deadline) {
-            if let Some(at) = scheduled.replace(deadline) {
-                self.schedule.remove(&(at, place));
-            }
-            self.schedule.insert((deadline, place));
-        }
-    }
-
-    /// Takes out the connection of a place where something has happened; where it is away, that is noted.
-    fn take(&mut self, place: usize, happened: Happened) -> Option<Box<Connection>> {
-        let place = self.places.get_mut(place)?;
-        match place.parked.take() {
-            Some(parked) => Some(parked.connection),
-            None => {
-                place.note = place.note.max(Some(happened));
-                None
-            }
-        }
-    }
-
-    /// What has happened while the connection was away; it is forgotten.
-    fn take_note(&mut self, place: usize) -> Option<Happened> {
-        self.places.get_mut(place)?.note.take()
-    }
-
-    /// Takes out a connection whose deadline has passed.
-    fn next_expired(&mut self, now: Instant) -> Option<Box<Connection>> {
-        while let Some((_, number)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
-            self.schedule.pop_first();
-            let Some(place) = self.places.get_mut(number) else {
-                continue;
-            };
-            place.scheduled = None;
-            match place.parked.take() {
-                Some(parked) if parked.deadline <= now => return Some(parked.connection),
-                Some(parked) => {
-                    let deadline = parked.deadline;
-                    place.parked = Some(parked);
-                    self.look_at(number, deadline);
-                }
-                None => {}
-            }
-        }
-        None
-    }
-
-    /// Frees the place of a connection that is away, for good.
-    fn vacate(&mut self, place: usize) {
-        if let Some(Place { scheduled, note, .. }) = self.places.get_mut(place) {
-            *note = None;
-            if let Some(at) = scheduled.take() {
-                self.schedule.remove(&(at, place));
-            }
-            self.free.push(place);
         }
     }
 }
@@ -336,9 +251,8 @@ fn interest(connection: &Connection) -> Interest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::front::connection::Open;
+    use crate::front::quota::Open;
     use crate::front::socket::Socket;
-    use crate::metrics::FrontMetrics;
     use std::io::Write;
     use std::net::{Shutdown, TcpListener, TcpStream};
 
@@ -349,7 +263,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
-        let open = Open::count(&Arc::default(), &Arc::new(FrontMetrics::default()));
+        let open = Open::count(&Arc::default(), &Arc::default());
         let connection = Connection::new(Socket::of(stream), peer, listener.local_addr().unwrap(), open);
         (Box::new(connection), client)
     }
@@ -439,6 +353,47 @@ mod tests {
             parking.wait(&mut watch, PATIENCE, &mut woken);
         }
         assert!(woken[0].is_expired && Instant::now() >= until);
+    }
+
+    #[test]
+    fn the_longest_idle_is_taken_whatever_was_asked_meanwhile() {
+        let (parking, mut watch) = Parking::new().unwrap();
+        let mut clients = Vec::new();
+        let mut peers = Vec::new();
+        for _ in 0..5 {
+            let (connection, client) = connection();
+            peers.push(connection.peer);
+            clients.push(client);
+            assert!(parking.put(connection, later(), false).unwrap().is_none());
+        }
+        let take = || parking.take_longest_idle().map(|connection| connection.peer);
+        // Closed, it is no more among those that are listed.
+        assert_eq!(take(), Some(peers[0]));
+        let mut ask = |number: usize, state: fn() -> State| {
+            clients[number].write_all(b"a").unwrap();
+            let Woken { mut connection, .. } = one(&parking, &mut watch);
+            let listed = parking.0.lot().idle.as_ref().unwrap().len();
+            connection.enter(state());
+            assert!(parking.put(connection, later(), false).unwrap().is_none());
+            // A request changes no entry.
+            assert_eq!(parking.0.lot().idle.as_ref().unwrap().len(), listed);
+        };
+        ask(2, || State::Idle);
+        ask(1, || State::Idle);
+        ask(3, || State::Lingering(1));
+        assert_eq!(take(), Some(peers[4]));
+        // It has lost its entry by now, and gets another.
+        ask(1, || State::Idle);
+        assert_eq!(take(), Some(peers[2]));
+        assert_eq!(take(), Some(peers[1]));
+        assert_eq!(take(), None);
+        let (fresh, _client) = connection();
+        let peer = fresh.peer;
+        assert!(parking.put(fresh, later(), false).unwrap().is_none());
+        parking.forget_idle();
+        assert!(parking.0.lot().idle.is_none());
+        assert_eq!((take(), take()), (Some(peer), None));
+        assert_eq!(parking.count(|_| true), 1);
     }
 
     #[test]

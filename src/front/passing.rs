@@ -78,6 +78,7 @@ impl Task for Passing {
 
 /// Passes on an answer from its begin; the connection comes back if it can take the next request now.
 pub(super) fn begin(service: &Arc<Service>, mut passing: Passing) -> Option<Box<Connection>> {
+    passing.connection.socket.begin_answer();
     if passing.rest.is_event_stream {
         let Some(slot) = StreamSlot::take(service) else {
             return refuse(service, passing);
@@ -93,6 +94,12 @@ pub(super) fn begin(service: &Arc<Service>, mut passing: Passing) -> Option<Box<
         }
         paused => passing.unblock(service, paused),
     }
+}
+
+/// Ends an answer that waits for its turn and that nobody reads any more.
+pub(super) fn abandon(service: &Arc<Service>, passing: Passing) {
+    let gone = Incomplete::Client(io::ErrorKind::BrokenPipe.into());
+    drop(passing.end(service, Err(gone)));
 }
 
 /// Passes on an answer that has waited for its turn, and goes on with its connection.
@@ -128,6 +135,11 @@ fn refuse(service: &Arc<Service>, passing: Passing) -> Option<Box<Connection>> {
 }
 
 impl Passing {
+    /// Whether nobody reads the answer any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.connection.socket.is_abandoned()
+    }
+
     fn take_turn(mut self, service: &Arc<Service>, turn: Turn) -> Option<Box<Connection>> {
         let paused = self.pass_on(service, Some(&turn));
         drop(turn);
@@ -156,13 +168,17 @@ impl Passing {
                 let unsent = Unsent::new(self.pieces, self.then, self.share, receipt.take());
                 self.connection.enter(State::Writing(unsent));
             }
-            Err(_) => {
+            Err(incomplete) => {
                 if let Some(receipt) = &mut receipt {
                     receipt.not_taken(self.pieces.left() as u64);
+                    if incomplete.is_abandonment() {
+                        receipt.abandoned();
+                    }
                 }
             }
         }
         drop(receipt);
+        self.connection.socket.end_answer();
         // The way to the integration is free for others before the client's next request.
         drop(self.rest);
         exchange::end(service, self.connection, sent, self.then, self.reply.version)
@@ -208,7 +224,7 @@ impl Passing {
 
     fn read_on(&mut self) -> Result<(), Incomplete> {
         let read = self.rest.read_into(self.pieces.room());
-        self.read = self.read.saturating_add(read.map_err(Incomplete::Integration)?);
+        self.read = self.read.saturating_add(read.map_err(Incomplete::of_source)?);
         Ok(())
     }
 

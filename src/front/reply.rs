@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::front::pieces::PIECE_LENGTH;
 use crate::message::{Body, Receipt, Response, Stream, Version};
 use crate::slots::Slot;
+use crate::upstream::UpstreamError;
 
 /// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
 const OWN_LENGTH: usize = 192;
@@ -58,6 +59,23 @@ pub enum Incomplete {
     Client(io::Error),
     /// What came from the integration broke off.
     Integration(io::Error),
+}
+
+impl Incomplete {
+    /// What an error of the content's source means. Who waits for an integration leaves it when the client has gone.
+    pub fn of_source(error: io::Error) -> Incomplete {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<UpstreamError>());
+        match cause {
+            Some(UpstreamError::ClientGone) => Incomplete::Client(io::ErrorKind::BrokenPipe.into()),
+            _ => Incomplete::Integration(error),
+        }
+    }
+
+    /// Whether the client was gone, and not only slow.
+    pub fn is_abandonment(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        matches!(self, Incomplete::Client(error) if [BrokenPipe, ConnectionAborted, ConnectionReset].contains(&error.kind()))
+    }
 }
 
 impl fmt::Display for Incomplete {

@@ -1,7 +1,6 @@
 //! One listener's service: what brings connections, the thread that waits for them and the workers together.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,20 +10,25 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::GatewayError;
 use crate::front::Handler;
+use crate::front::admission::TOO_MANY;
 use crate::front::budget::{Budget, Class};
-use crate::front::connection::{Connection, Next, Open, State};
+use crate::front::connection::{Connection, Next, State};
 use crate::front::exchange;
-use crate::front::limits::{LEAST_MOVING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers};
+use crate::front::limits::{
+    HALF_CLOSE_TIME, LEAST_MOVING, LOOK_AT_WAITING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK,
+    most_waiting_answers,
+};
 use crate::front::notices::Notices;
 use crate::front::parking::{Parking, Watch, Woken};
 use crate::front::passing::{self, Passing};
 use crate::front::pieces::Pieces;
+use crate::front::quota::Quotas;
 use crate::front::receiving::{Refusal, Whole};
 use crate::front::reply::{Incomplete, Reply};
-use crate::front::socket::{Patience, Socket};
+use crate::front::socket::{Patience, Presence};
 use crate::front::turns::{Asked, Most, Turn, Turns};
 use crate::front::unsent::{Then, Unsent, Written};
-use crate::front::workers::{Full, Workers};
+use crate::front::workers::{Full, Urgency, Workers};
 use crate::message::Version;
 use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
 
@@ -32,7 +36,7 @@ use crate::metrics::{ConnectionMetrics, FrontMetrics, Raised};
 const STOP_TICK: Duration = Duration::from_millis(20);
 
 /// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
-const FEW_CONNECTIONS: usize = 64;
+pub(super) const FEW_CONNECTIONS: usize = 64;
 
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
@@ -55,11 +59,11 @@ pub(super) struct Service {
     pub(super) limits: Limits,
     pub(super) budget: Arc<Budget>,
     pub(super) workers: Workers,
-    parking: Parking,
+    pub(super) parking: Parking,
     /// Who may move the bytes of long answers.
     turns: Turns<Passing>,
     /// Open connections.
-    open: Arc<AtomicUsize>,
+    pub(super) quotas: Arc<Quotas>,
     /// So many are few: never more than workers, so that none waits while another connection wants it.
     few: usize,
     /// What is told of connections and answers that fail.
@@ -96,10 +100,10 @@ impl Service {
             handler,
             limits,
             budget: Budget::of(limits.memory),
-            workers: Workers::new(name, most_workers)?,
+            workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
             parking,
             turns: turns(most_workers.get()),
-            open: Arc::default(),
+            quotas: Arc::default(),
             few: most_workers.get().min(FEW_CONNECTIONS),
             notices: Notices::new(&metrics),
             metrics,
@@ -139,7 +143,7 @@ impl Service {
 
     /// Open connections.
     pub(super) fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
+        self.quotas.open()
     }
 
     /// Connections with a request that has no whole answer yet, or that may still send one.
@@ -157,39 +161,6 @@ impl Service {
     /// Whether the last connection has been accepted.
     pub(super) fn has_accepted_all(&self) -> bool {
         self.accepted_all.load(Ordering::SeqCst)
-    }
-
-    /// Takes a new connection.
-    pub(super) fn admit(self: &Arc<Service>, stream: TcpStream, peer: SocketAddr, listener: SocketAddr) {
-        let socket = Socket::of(stream);
-        // Where the listener takes any address, the socket knows at which one it was reached.
-        let local = if listener.ip().is_unspecified() {
-            socket.local_addr().unwrap_or(listener)
-        } else {
-            listener
-        };
-        let connection = Box::new(Connection::new(
-            socket,
-            peer,
-            local,
-            Open::count(&self.open, &self.metrics),
-        ));
-        let open = self.open();
-        let most = self.limits.max_connections.get();
-        if open <= most {
-            self.park(connection);
-            return;
-        }
-        if let Some(connections) = &self.metrics.connections {
-            connections.refused.add_one();
-        }
-        let refusal = connection.refusal(GatewayError::Overloaded("there are too many connections"));
-        if open <= most + self.limits.lingering_over_limit {
-            self.refuse(connection, refusal);
-        } else {
-            let bytes = self.refusal_bytes(refusal);
-            let _ = connection.socket.send_now(&bytes);
-        }
     }
 
     /// Lets a connection wait, unless something has happened to it already.
@@ -213,9 +184,12 @@ impl Service {
     }
 
     /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
-    /// another thread, and is done while there are so few connections that a worker has nothing better to do.
+    /// another thread, and is done while there are so few connections that a worker has nothing better to do. Where there
+    /// are as many as may be, a new one must see that this one is idle.
     pub(super) fn waits_itself(&self, connection: &mut Connection) -> bool {
-        let is_of_use = self.open() <= self.few && !self.workers.has_waiting();
+        let open = self.open();
+        let has_room = open < self.limits.max_connections.get();
+        let is_of_use = open <= self.few && has_room && !self.workers.has_waiting();
         if is_of_use {
             self.parking.leave(connection);
         }
@@ -234,6 +208,7 @@ impl Service {
     /// Waits for all connections, until the service has stopped.
     pub(super) fn watch(self: &Arc<Service>, mut watch: Watch) {
         let mut woken = Vec::new();
+        let mut looked_at = Instant::now();
         loop {
             let is_stopping = self.is_stopping();
             if is_stopping {
@@ -243,7 +218,14 @@ impl Service {
                 }
             }
             // Turns come free also by themselves, and so do slots of destinations.
-            let at_most = match (self.begin_turns(), is_stopping) {
+            let has_waiting = self.begin_turns();
+            if has_waiting && looked_at.elapsed() >= LOOK_AT_WAITING {
+                looked_at = Instant::now();
+                for passing in self.turns.take_out(Passing::is_abandoned) {
+                    passing::abandon(self, passing);
+                }
+            }
+            let at_most = match (has_waiting, is_stopping) {
                 (true, _) => STEP_TIME,
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
@@ -349,25 +331,35 @@ impl Service {
     }
 
     fn hand_over(self: &Arc<Service>, mut connection: Box<Connection>, whole: Whole) {
+        let urgency = match self.handler.is_vital(&whole.head.request) {
+            true => Urgency::Vital,
+            false => Urgency::Ordinary,
+        };
+        if connection.is_in_reserve() && !self.may_answer(&mut connection, urgency) {
+            return self.refuse(connection, Refusal::of(TOO_MANY, &whole.head));
+        }
         // Thousands may wait for a worker.
         connection.shrink();
+        // Where that cannot be watched, a client that goes is noticed when it has its answer.
+        let _ = self.parking.watch(&mut connection);
         let service = Arc::clone(self);
         self.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {
             service.metrics.queue_depth.fall();
-            let _busy = Raised::by_one(&service.metrics.workers_busy);
             if let Some((connection, whole)) = service.still_wanted(connection, whole, waited) {
+                let _busy = Raised::by_one(&service.metrics.workers_busy);
                 exchange::serve(&service, connection, whole);
             }
         };
-        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), job) {
+        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), urgency, job) {
             self.metrics.queue_depth.fall();
             let error = GatewayError::Overloaded("the queue is full");
             self.refuse(connection, Refusal::of(error, &whole.head));
         }
     }
 
-    /// A request that has waited for a worker, if it is still to be carried out.
+    /// A request that has waited for a worker, if it is still to be carried out. One that has waited too long never is,
+    /// and is ended without waiting for its client.
     fn still_wanted(
         self: &Arc<Service>,
         connection: Box<Connection>,
@@ -377,8 +369,10 @@ impl Service {
         if waited < WORTH_A_LOOK {
             return Some((connection, whole));
         }
-        // Nobody would get the answer. Who has only ended its own side still reads it.
-        if connection.socket.is_reset() {
+        if self.has_left(&connection, waited) {
+            // For the access log; nobody would get it.
+            let refusal = Refusal::of(GatewayError::ClientGone, &whole.head);
+            drop(self.handler.refuse(refusal.error, &refusal.request));
             return None;
         }
         if waited >= self.limits.queue_timeout {
@@ -387,6 +381,20 @@ impl Service {
             return None;
         }
         Some((connection, whole))
+    }
+
+    /// Whether the client of a request has gone while that waited. One that ended its side with the request, or right behind
+    /// it, waits for the answer.
+    fn has_left(&self, connection: &Connection, waited: Duration) -> bool {
+        match connection.socket.presence() {
+            Presence::Here => false,
+            Presence::Gone => true,
+            Presence::Ended if connection.has_ended => false,
+            Presence::Ended => {
+                let since_end = self.parking.end_noted_at(connection).map(|at| at.elapsed());
+                waited.saturating_sub(since_end.unwrap_or_default()) > HALF_CLOSE_TIME
+            }
+        }
     }
 
     /// A turn for a long answer; none if it waits for one now.
@@ -434,7 +442,7 @@ impl Service {
         }
     }
 
-    fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
+    pub(super) fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
         if let GatewayError::Overloaded(reason) = refusal.error {
             self.notices.overload(reason);
         }

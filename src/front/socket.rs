@@ -4,6 +4,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
@@ -12,19 +14,65 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::front::limits::NEXT_REQUEST_PATIENCE;
+use crate::message::{Client, ClientConnection};
 
-/// How often a send is tried though the system calls the socket full: it does so until a good part of its buffer is
-/// free, and a slow client may take long for that.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How often a send is tried though the system calls the socket full, and how often it is looked whether the client is
+/// gone. The system calls it full until a good part of its buffer is free, and a slow client may take long for that.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+/// The client has ended its side. Only Linux tells of that without a read.
+#[cfg(target_os = "linux")]
+const ENDED: PollFlags = PollFlags::RDHUP;
+#[cfg(not(target_os = "linux"))]
+const ENDED: PollFlags = PollFlags::empty();
 
 /// The socket; closed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Arc<Stream>,
     /// Reads that wait have their limit.
     has_patience: bool,
     /// The last read took all that there was.
     is_drained: bool,
+}
+
+/// The descriptor, of which those who work for the client know too.
+#[derive(Debug)]
+struct Stream {
+    tcp: TcpStream,
+    /// The head of the present answer is sent. From then on a client that ends its side has gone.
+    is_answered: AtomicBool,
+}
+
+impl Stream {
+    fn events(&self) -> PollFlags {
+        let mut client = [PollFd::new(&self.tcp, ENDED)];
+        let found = poll(&mut client, Some(&Timespec::default()));
+        let [client] = client;
+        match found {
+            Ok(count) if count > 0 => client.revents(),
+            _ => PollFlags::empty(),
+        }
+    }
+}
+
+impl ClientConnection for Stream {
+    fn is_gone(&self) -> bool {
+        let events = self.events();
+        let has_ended = events.intersects(ENDED) && self.is_answered.load(Ordering::Relaxed);
+        has_ended || events.intersects(PollFlags::ERR | PollFlags::HUP)
+    }
+}
+
+/// What the client has done besides sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is there.
+    Here,
+    /// It has ended its side. It may read on, or have gone.
+    Ended,
+    /// It has reset the connection, or hung up.
+    Gone,
 }
 
 /// What reading gives.
@@ -49,8 +97,12 @@ pub(super) enum Patience {
 
 impl Socket {
     pub(super) fn of(stream: TcpStream) -> Socket {
+        let stream = Stream {
+            tcp: stream,
+            is_answered: AtomicBool::new(false),
+        };
         Socket {
-            stream,
+            stream: Arc::new(stream),
             has_patience: false,
             is_drained: false,
         }
@@ -63,7 +115,7 @@ impl Socket {
 
     /// The address that the client reached.
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+        self.stream.tcp.local_addr()
     }
 
     /// Reads at most `length` bytes behind those in the buffer.
@@ -75,7 +127,7 @@ impl Socket {
         };
         let room = buffer.capacity() - buffer.len();
         let received = loop {
-            match rustix::net::recv(&self.stream, spare_capacity(buffer), flags) {
+            match rustix::net::recv(&self.stream.tcp, spare_capacity(buffer), flags) {
                 Ok((_, 0)) => break Received::End,
                 Ok((_, count)) => break Received::Bytes(count),
                 Err(rustix::io::Errno::INTR) => {}
@@ -94,7 +146,7 @@ impl Socket {
     /// Flags of a read that waits, for a moment.
     fn waiting(&mut self) -> RecvFlags {
         if !self.has_patience {
-            let set = sockopt::set_socket_timeout(&self.stream, Timeout::Recv, Some(NEXT_REQUEST_PATIENCE));
+            let set = sockopt::set_socket_timeout(&self.stream.tcp, Timeout::Recv, Some(NEXT_REQUEST_PATIENCE));
             self.has_patience = set.is_ok();
         }
         if self.has_patience {
@@ -112,7 +164,7 @@ impl Socket {
     pub(super) fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut sent = 0;
         while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-            match rustix::net::send(&self.stream, rest, SendFlags::DONTWAIT) {
+            match rustix::net::send(&self.stream.tcp, rest, SendFlags::DONTWAIT) {
                 Ok(count) => sent += count,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => break,
@@ -166,33 +218,62 @@ impl Socket {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.wait_until_writable(left.min(TRY_AGAIN));
+            if self.is_abandoned() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
         }
     }
 
     fn wait_until_writable(&self, at_most: Duration) {
         let timeout = Timespec::try_from(at_most).unwrap_or_default();
-        let _ = poll(&mut [PollFd::new(&self.stream, PollFlags::OUT)], Some(&timeout));
+        let _ = poll(&mut [PollFd::new(&self.stream.tcp, PollFlags::OUT)], Some(&timeout));
     }
 
-    /// Whether the client has reset the connection. One that has only ended its own side has not.
-    pub(super) fn is_reset(&self) -> bool {
-        let mut client = [PollFd::new(&self.stream, PollFlags::empty())];
-        let found = poll(&mut client, Some(&Timespec::default()));
-        let [client] = client;
-        found.is_ok_and(|count| count > 0) && client.revents().intersects(PollFlags::ERR | PollFlags::HUP)
+    /// What the client has done besides sending.
+    pub(super) fn presence(&self) -> Presence {
+        let events = self.stream.events();
+        if events.intersects(PollFlags::ERR | PollFlags::HUP) {
+            Presence::Gone
+        } else if events.intersects(ENDED) {
+            Presence::Ended
+        } else {
+            Presence::Here
+        }
+    }
+
+    /// The client, for those who work for it.
+    pub(super) fn client(&self) -> Client {
+        let stream: Weak<Stream> = Arc::downgrade(&self.stream);
+        Client::of(stream)
+    }
+
+    /// From now on a client that ends its side has gone, unless it has ended it before.
+    pub(super) fn begin_answer(&self) {
+        let is_there = self.presence() == Presence::Here;
+        self.stream.is_answered.store(is_there, Ordering::Relaxed);
+    }
+
+    /// The answer is over: from now on a client that ends its side may wait for the next one.
+    pub(super) fn end_answer(&self) {
+        self.stream.is_answered.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether nobody reads the answer any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.stream.is_gone()
     }
 
     /// Says that nothing more is sent; the client may still send.
     pub(super) fn half_close(&self) {
-        let _ = rustix::net::shutdown(&self.stream, Shutdown::Write);
+        let _ = rustix::net::shutdown(&self.stream.tcp, Shutdown::Write);
     }
 
     /// Ends the connection with a reset, for a client that would take a plain end for the end of the content.
     pub(super) fn reset(self) {
-        let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+        let _ = sockopt::set_socket_linger(&self.stream.tcp, Some(Duration::ZERO));
     }
 
     pub(super) fn descriptor(&self) -> RawFd {
-        self.stream.as_raw_fd()
+        self.stream.tcp.as_raw_fd()
     }
 }

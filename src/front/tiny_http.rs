@@ -19,7 +19,7 @@ use crate::front::client_socket::ClientSocket;
 use crate::front::framing::{Framing, framing};
 use crate::front::reply::{Incomplete, Reply};
 use crate::front::target::{check_host, split_target};
-use crate::front::workers::{Full, Workers};
+use crate::front::workers::{Full, Urgency, Workers};
 use crate::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response, Stream, Version, is_token};
 use crate::metrics::{FrontMetrics, Raised};
 
@@ -60,7 +60,7 @@ impl Front {
         most_workers: NonZeroUsize,
         handler: Arc<dyn Handler>,
     ) -> io::Result<Front> {
-        let workers = Workers::new(name, most_workers)?;
+        let workers = Workers::new(name, most_workers, None)?;
         let shared = Arc::new(Shared {
             handler,
             local: listener.local_addr()?,
@@ -136,7 +136,7 @@ impl Shared {
     fn hand_over(self: &Arc<Shared>, request: tiny_http::Request, workers: &Workers) {
         let exchange = Exchange::new(request, Arc::clone(self));
         self.metrics.queue_depth.rise();
-        if let Err(Full(exchange)) = workers.submit(exchange, |exchange, _| exchange.serve()) {
+        if let Err(Full(exchange)) = workers.submit(exchange, Urgency::Ordinary, |exchange, _| exchange.serve()) {
             let response = self.handler.refuse(
                 GatewayError::Overloaded("the queue is full"),
                 &exchange.unread_request(),
@@ -268,6 +268,7 @@ impl Exchange {
         let framing = framing(&headers, self.version)?;
         let (path, query) = split_target(target)?;
         let request = Request {
+            client: None,
             method,
             path,
             query,

@@ -155,6 +155,14 @@ impl<T: Task> Turns<T> {
         Some((task, turn))
     }
 
+    /// Takes out those that wait and that are wanted no more.
+    pub fn take_out(&self, mut is_unwanted: impl FnMut(&T) -> bool) -> Vec<T> {
+        let mut state = self.state();
+        let (unwanted, waiting) = state.waiting.drain(..).partition(|task| is_unwanted(task));
+        state.waiting = waiting;
+        Vec::from(unwanted)
+    }
+
     /// Whether somebody waits.
     pub fn has_waiting(&self) -> bool {
         !self.state().waiting.is_empty()
@@ -253,6 +261,19 @@ mod tests {
         let (number, _fourth) = next(&turns).unwrap();
         assert_eq!(number, 4);
         assert!(next(&turns).is_none());
+    }
+
+    #[test]
+    fn who_is_not_wanted_any_more_is_taken_out_and_the_others_keep_their_order() {
+        let turns = turns(1, 9, LONG);
+        let first = begin(&turns, 1, None);
+        assert!(waits(&turns, 2, None) && waits(&turns, 3, None));
+        let out = |number| turns.take_out(|task| task.0 == number).len();
+        assert_eq!((out(2), out(2)), (1, 0));
+        assert!(waits(&turns, 4, None));
+        drop(first);
+        let (number, _third) = next(&turns).unwrap();
+        assert_eq!(number, 3);
     }
 
     #[test]

@@ -39,7 +39,12 @@ impl Unsent {
     /// # Errors
     /// The client is gone.
     pub(super) fn write_on(&mut self, socket: &Socket) -> io::Result<(usize, Written)> {
-        let count = self.pieces.send(TURN_LENGTH, |bytes| socket.send_now(bytes))?;
+        let sent = self.pieces.send(TURN_LENGTH, |bytes| socket.send_now(bytes));
+        let count = sent.inspect_err(|_| {
+            if let Some(receipt) = &mut self.receipt {
+                receipt.abandoned();
+            }
+        })?;
         // Less than before is always had.
         let _ = self.share.resize(self.pieces.held().min(self.share.held()));
         if count > 0 {

@@ -1,9 +1,9 @@
 //! Threads that answer requests: as many as there is work for, up to a bound, and few again afterwards.
 //!
 //! A worker that waits for its integration costs a stack and nothing else, so there may be many. More do not help
-//! where only the processors are busy, so another is added when work has waited, and not at once.
+//! where only the processors are busy, so another is added when work has waited, and not at once. The thread that adds
+//! them also ends what has waited too long, since it is the one that no work holds up.
 
-use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use threadpool::ThreadPool;
 
+pub use crate::front::queue::Urgency;
+use crate::front::queue::{Queue, Queued};
 use crate::operational_log::catch_quietly;
 
 /// Threads that are kept when there is nothing to do, if so many are allowed.
@@ -66,29 +68,32 @@ struct State {
     threads: usize,
     /// Threads that were added and have not begun.
     starting: usize,
-    queue: VecDeque<Queued>,
+    queue: Queue,
     /// Threads without work. The last one goes first, so that those that are not needed are left alone, and end.
     idle: Vec<Arc<Condvar>>,
     /// How much work has been done, to see whether the threads get on.
     done: usize,
-    /// Nobody looks whether threads are needed.
-    is_unwatched: bool,
+    watch: Watch,
 }
 
-struct Queued {
-    since: Instant,
-    job: Job,
+/// What the thread that adds threads does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    /// It looks at the queue, or will do so soon.
+    Awake,
+    /// It sleeps until the first work has waited too long. What comes later has longer, so it is told of that only where
+    /// threads can be added.
+    AsleepUntilDue,
+    /// It sleeps until it is woken.
+    Asleep,
 }
-
-/// Gets how long it has waited.
-type Job = Box<dyn FnOnce(Duration) + Send>;
 
 impl Workers {
-    /// No more than `most` threads, named `name`.
+    /// No more than `most` threads, named `name`. Work waits for one no longer than `patience`; without one, for ever.
     ///
     /// # Errors
     /// The system refuses even the first.
-    pub fn new(name: &'static str, most: NonZeroUsize) -> io::Result<Workers> {
+    pub fn new(name: &'static str, most: NonZeroUsize, patience: Option<Duration>) -> io::Result<Workers> {
         let fewest = most.get().min(FEWEST);
         // The pool panics where the system refuses a thread.
         let pool = catch_quietly(|| {
@@ -105,10 +110,10 @@ impl Workers {
                 pool: Some(pool.clone()),
                 threads: fewest,
                 starting: fewest,
-                queue: VecDeque::new(),
+                queue: Queue::new(patience),
                 idle: Vec::new(),
                 done: 0,
-                is_unwatched: false,
+                watch: Watch::Awake,
             }),
             needed: Condvar::new(),
             waiting: AtomicUsize::new(0),
@@ -125,32 +130,32 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Hands over work, and what to do with it, given how long it has waited.
+    /// Hands over work, and what to do with it, given how long it has waited. Where that is the patience or longer, there
+    /// may be no worker for it: the job must not carry it out then, nor wait for anything, since all other work that has
+    /// waited too long waits for it.
     ///
     /// # Errors
     /// There is too much already.
     pub fn submit<Work: Send + 'static>(
         &self,
         work: Work,
+        urgency: Urgency,
         job: impl FnOnce(Work, Duration) + Send + 'static,
     ) -> Result<(), Full<Work>> {
         let mut state = self.0.lock();
         if state.queue.len() >= MAX_QUEUED {
             return Err(Full(work));
         }
-        let job = Box::new(move |waited| job(work, waited));
-        let since = Instant::now();
-        state.queue.push_back(Queued { since, job });
+        state.queue.push(Queued::new(move |waited| job(work, waited)), urgency);
         self.take_note(state);
         Ok(())
     }
 
-    /// Hands over work that was begun by another worker, and goes before what waits. There must be a bound for it.
+    /// Hands over work that was begun by another worker. It goes before what waits, and waits as long as it takes. There
+    /// must be a bound for it.
     pub fn submit_first(&self, job: impl FnOnce() + Send + 'static) {
         let mut state = self.0.lock();
-        let since = Instant::now();
-        let job = Box::new(move |_| job());
-        state.queue.push_front(Queued { since, job });
+        state.queue.push_begun(Queued::new(move |_| job()));
         self.take_note(state);
     }
 
@@ -159,8 +164,16 @@ impl Workers {
         if let Some(seat) = state.idle.pop() {
             drop(state);
             seat.notify_one();
-        } else if state.is_unwatched && state.threads < self.0.most {
-            state.is_unwatched = false;
+            return;
+        }
+        let may_grow = state.threads < self.0.most;
+        let is_needed = match state.watch {
+            Watch::Awake => false,
+            Watch::AsleepUntilDue => may_grow,
+            Watch::Asleep => may_grow || state.queue.next_due().is_some(),
+        };
+        if is_needed {
+            state.watch = Watch::Awake;
             self.0.needed.notify_one();
         }
     }
@@ -187,21 +200,24 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds threads while work waits that nobody takes; returns when there is no pool any more.
+    /// Adds threads while work waits that nobody takes, and ends what has waited too long; returns when there is no pool
+    /// any more.
     fn add_threads(self: Arc<Shared>) {
         let mut was_refused = false;
         let mut state = self.lock();
-        while state.pool.is_some() {
+        loop {
+            state = self.end_waits(state);
+            if state.pool.is_none() {
+                return;
+            }
             if state.queue.is_empty() || state.threads >= self.most {
-                state.is_unwatched = true;
-                state = self.needed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.sleep(state);
                 continue;
             }
             let before = state.done;
             state = self.wait(&self.needed, state, TICK);
             let soon = state.done.wrapping_sub(before).saturating_mul(TICKS_OF_WORK);
-            let has_waited = |queued: &Queued| queued.since.elapsed() > LONGEST_WAIT;
-            let at_least = usize::from(state.queue.front().is_some_and(has_waited));
+            let at_least = usize::from(state.queue.has_waited(LONGEST_WAIT));
             let unserved = state.queue.len().saturating_sub(state.starting);
             let wanted = unserved.saturating_sub(soon).clamp(at_least, STEP);
             let wanted = wanted.min(self.most.saturating_sub(state.threads));
@@ -214,6 +230,36 @@ impl Shared {
             }
             was_refused = is_refused;
         }
+    }
+
+    /// Does what is to be done with work that has waited too long, out of the lock.
+    fn end_waits<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let due = state.queue.take_due(Instant::now());
+        if due.is_empty() {
+            return state;
+        }
+        self.waiting.store(state.queue.len(), Ordering::Relaxed);
+        drop(state);
+        for queued in due {
+            // A panic is a defect of ours, and must not cost the thread.
+            let _ = catch_unwind(AssertUnwindSafe(|| queued.run()));
+        }
+        self.lock()
+    }
+
+    /// Waits until the first work has waited too long, or for somebody who needs a thread.
+    fn sleep<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let due = state.queue.next_due();
+        state.watch = match due {
+            Some(_) => Watch::AsleepUntilDue,
+            None => Watch::Asleep,
+        };
+        state = match due {
+            Some(due) => self.wait(&self.needed, state, due.saturating_duration_since(Instant::now())),
+            None => self.needed.wait(state).unwrap_or_else(PoisonError::into_inner),
+        };
+        state.watch = Watch::Awake;
+        state
     }
 
     fn wait<'a>(&self, on: &Condvar, state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
@@ -244,11 +290,11 @@ fn work(shared: &Shared) {
     let mut state = shared.lock();
     state.starting -= 1;
     loop {
-        if let Some(Queued { since, job }) = state.queue.pop_front() {
+        if let Some(queued) = state.queue.pop() {
             shared.waiting.store(state.queue.len(), Ordering::Relaxed);
             drop(state);
             // A panic is a defect of ours, and must not cost the thread.
-            let _ = catch_unwind(AssertUnwindSafe(|| job(since.elapsed())));
+            let _ = catch_unwind(AssertUnwindSafe(|| queued.run()));
             state = shared.lock();
             state.done = state.done.wrapping_add(1);
             continue;
@@ -282,123 +328,4 @@ impl std::fmt::Debug for Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Barrier;
-    use std::sync::mpsc::channel;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    fn workers(most: usize) -> Workers {
-        Workers::new("test", NonZeroUsize::new(most).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn as_many_threads_as_there_is_work_up_to_the_bound() {
-        let workers = workers(9);
-        // Ends only if all nine run at the same time.
-        let barrier = Arc::new(Barrier::new(9));
-        let (sender, done) = channel();
-        for _ in 0..9 {
-            let (barrier, sender) = (Arc::clone(&barrier), sender.clone());
-            let submitted = workers.submit((), move |(), _| {
-                barrier.wait();
-                sender.send(()).unwrap();
-            });
-            assert!(submitted.is_ok());
-        }
-        for _ in 0..9 {
-            done.recv_timeout(PATIENCE).unwrap();
-        }
-        assert_eq!(workers.0.lock().threads, 9);
-    }
-
-    #[test]
-    fn a_full_queue_gives_the_work_back() {
-        let workers = workers(1);
-        let (release, released) = channel::<()>();
-        let (started, starting) = channel();
-        let (finished, finishing) = channel();
-        let first = workers.submit(0, move |_, _| {
-            started.send(()).unwrap();
-            let _ = released.recv();
-        });
-        assert!(first.is_ok());
-        starting.recv_timeout(PATIENCE).unwrap();
-        assert!(!workers.has_waiting());
-        for number in 1..=MAX_QUEUED {
-            let finished = finished.clone();
-            let queued = workers.submit(number, move |number, _| finished.send(number).unwrap());
-            assert!(queued.is_ok(), "{number}");
-        }
-        assert!(workers.has_waiting());
-        let Err(Full(number)) = workers.submit(4711, |_, _| {}) else {
-            panic!("the queue has no end");
-        };
-        assert_eq!(number, 4711);
-        drop(release);
-        for number in 1..=MAX_QUEUED {
-            assert_eq!(
-                finishing.recv_timeout(PATIENCE),
-                Ok(number),
-                "in the order in which they came"
-            );
-        }
-    }
-
-    #[test]
-    fn a_panic_costs_no_thread() {
-        let workers = workers(1);
-        let (sender, done) = channel();
-        assert!(workers.submit((), |(), _| panic!("on purpose")).is_ok());
-        assert!(workers.submit((), move |(), _| sender.send(()).unwrap()).is_ok());
-        done.recv_timeout(PATIENCE).unwrap();
-        let state = workers.0.lock();
-        assert_eq!((state.threads, state.pool.as_ref().unwrap().panic_count()), (1, 0));
-    }
-
-    #[test]
-    fn threads_that_are_not_needed_end_while_others_work() {
-        let workers = workers(20);
-        let barrier = Arc::new(Barrier::new(20));
-        let (hold, held) = channel::<()>();
-        let held = Arc::new(Mutex::new(held));
-        for number in 0..20 {
-            let (barrier, held) = (Arc::clone(&barrier), Arc::clone(&held));
-            let submitted = workers.submit(number, move |number, _| {
-                barrier.wait();
-                if number == 0 {
-                    let _ = held.lock().unwrap().recv();
-                }
-            });
-            assert!(submitted.is_ok());
-        }
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let state = workers.0.lock();
-            let pool = state.pool.as_ref().unwrap();
-            // The threads of the pool itself are as many.
-            if (state.threads, pool.max_count(), pool.active_count()) == (FEWEST, FEWEST, FEWEST) {
-                break;
-            }
-            assert!(Instant::now() < until, "{} threads", state.threads);
-            drop(state);
-            thread::sleep(TICK);
-        }
-        drop(hold);
-    }
-
-    #[test]
-    fn work_is_done_also_when_nobody_waits_for_it() {
-        let (sender, done) = channel();
-        let one = workers(1);
-        for number in 0..3 {
-            let sender = sender.clone();
-            assert!(one.submit((), move |(), _| sender.send(number).unwrap()).is_ok());
-        }
-        drop(one);
-        for number in 0..3 {
-            assert_eq!(done.recv_timeout(PATIENCE), Ok(number));
-        }
-    }
-}
+mod tests;

@@ -96,9 +96,9 @@ impl Function {
                 self.deliver_apart(number, connection, &job);
             }
         }
-        job.wait(until).unwrap_or_else(|| {
+        job.wait(until, invocation.client.as_ref()).unwrap_or_else(|error| {
             self.state().queue.retain(|waiting| !Arc::ptr_eq(waiting, &job));
-            Err(FunctionError::TimedOut)
+            Err(error)
         })
     }
 

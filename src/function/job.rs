@@ -2,9 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::function::{Answer, FunctionError};
+use crate::message::Client;
+
+/// How often it is looked whether the client is still there.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// How an invocation ends.
 pub(super) type Outcome = Result<Answer, FunctionError>;
@@ -53,23 +57,31 @@ impl Job {
         !self.was_returned.swap(true, Ordering::Relaxed)
     }
 
-    /// Waits for the outcome, until a moment.
-    pub(super) fn wait(&self, until: Instant) -> Option<Outcome> {
+    /// Waits for the outcome, until a moment, and as long as the client does.
+    ///
+    /// # Errors
+    /// The moment has come, or the client is gone. Nobody waits then.
+    pub(super) fn wait(&self, until: Instant, client: Option<&Client>) -> Result<Outcome, FunctionError> {
         let mut state = self.state();
         loop {
             if !matches!(*state, State::Waiting) {
                 return match std::mem::replace(&mut *state, State::Abandoned) {
-                    State::Ended(outcome) => Some(outcome),
-                    State::Waiting | State::Abandoned => None,
+                    State::Ended(outcome) => Ok(outcome),
+                    State::Waiting | State::Abandoned => Err(FunctionError::TimedOut),
                 };
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 *state = State::Abandoned;
-                return None;
+                return Err(FunctionError::TimedOut);
             }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.changed.wait_timeout(state, left.min(LOOK));
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if timeout.timed_out() && matches!(*state, State::Waiting) && client.is_some_and(Client::is_gone) {
+                *state = State::Abandoned;
+                return Err(FunctionError::ClientGone);
+            }
         }
     }
 

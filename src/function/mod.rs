@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::function::alarm::Alarm;
 use crate::function::environments::Function;
 use crate::function::source_files::Looks;
+use crate::message::Client;
 use crate::slots::Slots;
 
 /// Most bytes of an event: Lambda's limit for a synchronous invocation.
@@ -75,7 +76,7 @@ pub struct Settings {
 }
 
 /// One event for a function.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Invocation<'a> {
     /// The event, as JSON.
     pub event: &'a [u8],
@@ -85,6 +86,9 @@ pub struct Invocation<'a> {
     pub trace_id: &'a str,
     /// The ARN that was invoked.
     pub function_arn: &'a str,
+    /// Who waits for the answer. When nobody does any more, an event that waits for a process is not given to one; a
+    /// function that has begun goes on.
+    pub client: Option<Client>,
 }
 
 /// What a function answered.
@@ -116,6 +120,8 @@ pub enum FunctionError {
     NotStarted(String),
     /// The gateway is stopping.
     Stopped,
+    /// Nobody waits for the answer any more.
+    ClientGone,
 }
 
 impl fmt::Display for FunctionError {
@@ -129,6 +135,7 @@ impl fmt::Display for FunctionError {
             }
             FunctionError::NotStarted(reason) => f.write_str(reason),
             FunctionError::Stopped => f.write_str("the functions are stopped"),
+            FunctionError::ClientGone => f.write_str("the client is gone"),
         }
     }
 }

@@ -14,11 +14,13 @@ use crate::error::GatewayError;
 use crate::gateway::integrate::whole;
 use crate::gateway::{Gateway, Selected};
 use crate::integration::lambda_proxy;
+use crate::lambda::event::EventSource;
 use crate::lambda::invocation::InvocationError;
 use crate::lambda::{MAX_EVENT_LENGTH, payload_v1, payload_v2};
-use crate::message::{Body, Request};
+use crate::message::{Body, Headers, Request};
+use crate::notation::arn::RouteArn;
 use crate::notation::mapping_value::Source;
-use crate::notation::path::decode_again;
+use crate::notation::path::{RequestPath, decode_again};
 use crate::notation::query;
 
 /// Most bytes of a route's ARN, where callers are asked who they are (`R8.42`).
@@ -49,29 +51,33 @@ impl Gateway {
         }
         let (nobody, request) = (Caller::Anybody, &*request);
         let values = self.values(context, request, selected, &nobody);
-        let route_arn = self.route_arn(&values, selected);
+        // ASSUMED: with the path of the request, not of the route key (`R8.25`). It is decoded as for the choice of the
+        // route, or another spelling would pass by a policy.
+        let route_arn = self.route_arn(&values, selected.path.decoded());
+        let caller = match authorization {
+            Authorization::None => Caller::Anybody,
+            Authorization::Lambda(authorizer) => self.ask(authorizer, &values, &route_arn, selected)?,
+            Authorization::Iam => self.verify_signature(&values, selected)?,
+            Authorization::Jwt { authorizer, scopes } => self.verify_token(authorizer, scopes, &values, selected)?,
+        };
+        // R8.42. Who may not call learns nothing of it.
         if route_arn.len() > MAX_ROUTE_ARN_LENGTH {
             return Err(GatewayError::UriTooLong);
         }
-        match authorization {
-            Authorization::None => Ok(Caller::Anybody),
-            Authorization::Lambda(authorizer) => self.ask(authorizer, &values, &route_arn, selected),
-            Authorization::Iam => self.verify_signature(&values, selected),
-            Authorization::Jwt { authorizer, scopes } => self.verify_token(authorizer, scopes, &values, selected),
-        }
+        Ok(caller)
     }
 
-    /// The ARN of what is asked for. ASSUMED: with the path of the request, not of the route key (`R8.25`). It is decoded
-    /// as for the choice of the route, or another spelling would pass by a policy.
-    fn route_arn(&self, values: &ContextValues<'_>, selected: &Selected<'_>) -> String {
-        self.route_arn_of(values, selected.path.decoded())
-    }
-
-    fn route_arn_of(&self, values: &ContextValues<'_>, path: &str) -> String {
-        format!(
-            "arn:aws:execute-api:{}:{}:{}/{}/{}{}",
-            self.settings.region, values.account_id, values.api_id, values.stage, values.request.method, path
-        )
+    /// The ARN of what is asked for, with that path.
+    fn route_arn(&self, values: &ContextValues<'_>, path: &str) -> String {
+        let arn = RouteArn {
+            region: &self.settings.region,
+            account_id: values.account_id,
+            api_id: values.api_id,
+            stage: values.stage,
+            method: &values.request.method,
+            path,
+        };
+        arn.to_string()
     }
 
     /// Verifies the token of a request (`R8.1`–`R8.19`).
@@ -82,8 +88,15 @@ impl Gateway {
         values: &ContextValues<'_>,
         selected: &Selected<'_>,
     ) -> Result<Caller, GatewayError> {
-        let value = identity(&authorizer.identity_source, values, selected);
-        let value = match value.as_deref().map(str::from_utf8) {
+        if let Some(reason) = selected.deployment.withdrawn().get(&authorizer.id) {
+            return Err(GatewayError::Unauthorized {
+                challenge: jwt::Refusal::from(Description::Issuer).challenge(scopes),
+                cause: reason.clone(),
+            });
+        }
+        let fields = &values.request.headers;
+        let identity = identity(&authorizer.identity_source, fields, values, selected);
+        let value = match identity.as_ref().map(|identity| str::from_utf8(&identity.text)) {
             None => Ok(None),
             Some(Ok(text)) => Ok(Some(text)),
             Some(Err(_)) => Err(jwt::Refusal::Invalid(Description::HeaderEncoding)),
@@ -135,14 +148,18 @@ impl Gateway {
         };
         let verified = sigv4::verify(
             &signed,
-            selected.credentials,
+            selected.deployment.credentials(),
             &self.settings.region,
             values.context.time,
         );
-        let caller = verified.map_err(|refusal| GatewayError::Forbidden {
+        let refused = |refusal: sigv4::Refusal| GatewayError::Forbidden {
             error_type: refusal.error_type(),
             cause: refusal.to_string(),
-        })?;
+        };
+        let caller = verified.map_err(refused)?;
+        if !selected.is_what_was_signed(&request.path) {
+            return Err(refused(sigv4::Refusal::OtherPath));
+        }
         Ok(Caller::Iam(Box::new(IamIdentity {
             access_key: caller.credential.access_key_id.clone(),
             account_id: caller.account_id.to_owned(),
@@ -159,15 +176,25 @@ impl Gateway {
         route_arn: &str,
         selected: &Selected<'_>,
     ) -> Result<Caller, GatewayError> {
+        if let Some(reason) = selected.deployment.withdrawn().get(&authorizer.id) {
+            // R8.29: it cannot be asked.
+            return Err(GatewayError::InternalServerError(reason.clone()));
+        }
         let unauthorized = |cause: String| GatewayError::Unauthorized {
             // R8.37.
             challenge: None,
             cause: format!("{}: {cause}", authorizer.file),
         };
-        let mut identities = Vec::new();
+        let length = values.request.body.length().unwrap_or_default();
+        let length = usize::try_from(length).unwrap_or_default();
+        // Its sources are read from what it sees, so that its answer is remembered for nothing else.
+        let parts = lambda_proxy::parts(values.context, values.request, length);
+        let (mut identities, mut texts) = (Vec::new(), Vec::new());
         for source in &authorizer.identity_sources {
-            let identity = identity(source, values, selected);
-            identities.push(identity.ok_or_else(|| unauthorized("an identity source is missing".to_owned()))?);
+            let identity = identity(source, &parts.headers, values, selected);
+            let identity = identity.ok_or_else(|| unauthorized("an identity source is missing".to_owned()))?;
+            identities.push(identity.key);
+            texts.push(identity.text);
         }
         let key = Key {
             generation: selected.generation,
@@ -182,7 +209,8 @@ impl Gateway {
         let answer = match remembered {
             Some(answer) => answer,
             None => {
-                let (answer, length) = self.answer_of(authorizer, values, route_arn, &key.identities, selected)?;
+                let source = selected.event_source(values, &parts, &[]);
+                let (answer, length) = self.answer_of(authorizer, &source, route_arn, &texts)?;
                 let answer = Arc::new(answer);
                 if may_remember {
                     let until = now + authorizer.result_ttl;
@@ -191,9 +219,9 @@ impl Gateway {
                 answer
             }
         };
-        // What a route captures is decoded once more on its way to the integration (R1.32), so a policy must allow both.
+        // A function reads what a route captures decoded once more (R1.32), so a policy must allow both.
         let again = decode_again(selected.path.decoded()).unwrap_or_default();
-        let spelled_again = self.route_arn_of(values, &again);
+        let spelled_again = self.route_arn(values, &again);
         let caller = answer.caller(&spelled_again).and_then(|_| answer.caller(route_arn));
         caller.ok_or_else(|| GatewayError::Forbidden {
             error_type: None,
@@ -205,10 +233,9 @@ impl Gateway {
     fn answer_of(
         &self,
         authorizer: &LambdaAuthorizer,
-        values: &ContextValues<'_>,
+        source: &EventSource<'_>,
         route_arn: &str,
         identities: &[Vec<u8>],
-        selected: &Selected<'_>,
     ) -> Result<(Answer, usize), GatewayError> {
         let failed = |cause: String| {
             GatewayError::InternalServerError(format!("{}: {}: {cause}", authorizer.file, authorizer.arn))
@@ -217,32 +244,28 @@ impl Gateway {
             challenge: None,
             cause: format!("{}: {} says Unauthorized", authorizer.file, authorizer.arn),
         };
-        let length = values.request.body.length().unwrap_or_default();
-        let parts = lambda_proxy::parts(
-            values.context,
-            values.request,
-            usize::try_from(length).unwrap_or_default(),
-        );
-        let source = selected.event_source(values, &parts, &[]);
         let event = match authorizer.payload_format {
-            PayloadFormat::V1 => payload_v1::authorizer_event(&source, route_arn, identities),
-            PayloadFormat::V2 => payload_v2::authorizer_event(&source, route_arn, identities),
+            PayloadFormat::V1 => payload_v1::authorizer_event(source, route_arn, identities),
+            PayloadFormat::V2 => payload_v2::authorizer_event(source, route_arn, identities),
         };
         let event = event.map_err(|error| failed(error.to_string()))?;
         if event.len() > MAX_EVENT_LENGTH {
             return Err(GatewayError::PayloadTooLarge);
         }
-        let trace_id = parts.headers.get("x-amzn-trace-id").unwrap_or_default();
+        let trace_id = source.parts.headers.get("x-amzn-trace-id").unwrap_or_default();
+        let client = source.values.request.client.clone();
         let invoked = self.invoke(
             &authorizer.function,
             &authorizer.arn,
             event,
             trace_id,
             AUTHORIZER_TIMEOUT,
+            client,
         );
         let payload = invoked.map(|invoked| invoked.payload).map_err(|error| match &error {
             // R8.30: the function's way to say that it knows nobody.
             InvocationError::Function(failure, _) if lambda::is_unauthorized(failure) => unauthorized(),
+            InvocationError::ClientGone => GatewayError::ClientGone,
             InvocationError::Overloaded(cause) => {
                 GatewayError::DestinationOverloaded(format!("{}: {}: {cause}", authorizer.file, authorizer.arn))
             }
@@ -256,24 +279,71 @@ impl Gateway {
     }
 }
 
-/// The value of an identity source; an empty one is none (`R8.21`).
-fn identity(source: &IdentitySource, values: &ContextValues<'_>, selected: &Selected<'_>) -> Option<Vec<u8>> {
-    let IdentitySource(source) = source;
-    let request = values.request;
-    let value = match source {
-        Source::Header(name) => {
-            let all: Vec<&[u8]> = request.headers.get_all(name).collect();
-            Some(all.join(&b","[..])).filter(|_| all.iter().any(|value| !value.is_empty()))
+impl Selected<'_> {
+    /// Whether the path that a signature covers leads to the same route. It may have fewer slashes than the path that was
+    /// sent, and whoever was given a signature must not choose another route or stage by adding some.
+    fn is_what_was_signed(&self, path: &str) -> bool {
+        let Some(signed) = sigv4::merged_slashes(path) else {
+            return true;
+        };
+        let Ok(signed) = RequestPath::parse(&signed) else {
+            return false;
+        };
+        let Some((stage, below)) = self.deployment.stage(&signed) else {
+            return false;
+        };
+        let route = stage.routes.select(self.method, &below).ok().flatten();
+        std::ptr::eq(stage, self.stage) && route.is_some_and(|found| Arc::ptr_eq(&found.route, &self.route.route))
+    }
+}
+
+/// What stands in an identity source.
+struct Identity {
+    /// As the authorizer gets it.
+    text: Vec<u8>,
+    /// What its answer is remembered by. It keeps apart what the text joins and an event may tell apart: several fields or
+    /// parameters, and a single one with commas.
+    key: Vec<u8>,
+}
+
+impl Identity {
+    /// Of several values with that name; none where all are empty (`R8.21`), be it several that commas join.
+    fn of(values: &[&[u8]]) -> Option<Identity> {
+        let is_blank = |value: &&[u8]| value.iter().all(|byte| matches!(byte, b',' | b' ' | b'\t'));
+        if values.iter().all(is_blank) {
+            return None;
         }
-        Source::Querystring(name) => query::value(request.query.as_deref()?, name),
-        Source::Context(variable) => values.get(variable).map(std::borrow::Cow::into_owned),
-        Source::StageVariable(name) => selected
-            .stage
-            .variables
-            .get(name)
-            .map(|value| value.clone().into_bytes()),
+        let mut key = Vec::new();
+        for value in values {
+            // Lengths go before values, so that no two lists are the same bytes.
+            key.extend_from_slice(&value.len().to_le_bytes());
+            key.extend_from_slice(value);
+        }
+        let text = values.join(&b","[..]);
+        Some(Identity { text, key })
+    }
+}
+
+/// The value of an identity source; an empty one is none (`R8.21`). `fields` are those that a function sees.
+fn identity(
+    source: &IdentitySource,
+    fields: &Headers,
+    values: &ContextValues<'_>,
+    selected: &Selected<'_>,
+) -> Option<Identity> {
+    let IdentitySource(source) = source;
+    match source {
+        Source::Header(name) => {
+            let all: Vec<&[u8]> = fields.get_all(name).collect();
+            Identity::of(&all)
+        }
+        Source::Querystring(name) => {
+            let all = query::values(values.request.query.as_deref()?, name);
+            let all: Vec<&[u8]> = all.iter().map(AsRef::as_ref).collect();
+            Identity::of(&all)
+        }
+        Source::Context(variable) => Identity::of(&[&values.get(variable)?]),
+        Source::StageVariable(name) => Identity::of(&[selected.stage.variables.get(name)?.as_bytes()]),
         Source::Body | Source::BodyValue(_) | Source::Path | Source::PathParameter(_) => None,
-    };
-    // Several that are empty are joined with commas.
-    value.filter(|value| value.iter().any(|byte| !matches!(byte, b',' | b' ' | b'\t')))
+    }
 }

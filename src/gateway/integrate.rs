@@ -12,9 +12,9 @@ use crate::gateway::{Gateway, Selected};
 use crate::integration::{headers, http_proxy, lambda_proxy};
 use crate::lambda::event::EventSource;
 use crate::lambda::invocation::InvocationError;
-use crate::message::{Body, Headers, MAX_BODY_LENGTH, Method, Request, RequestParts, Response, Unheld};
+use crate::message::{Body, Client, Headers, MAX_BODY_LENGTH, Method, Request, RequestParts, Response, Unheld};
 use crate::parameter_mapping::{self, MappedRequest, RequestSources, ResponseMappingError};
-use crate::upstream::{IntegrationResponse, MAX_REQUEST_PART_LENGTH, UpstreamError};
+use crate::upstream::{IntegrationRequest, IntegrationResponse, MAX_REQUEST_PART_LENGTH, UpstreamError};
 
 impl Gateway {
     /// The steps that an integration takes, in their order.
@@ -45,14 +45,16 @@ impl Gateway {
             Kind::HttpProxy(proxy) => {
                 let mut parts = http_proxy::parts(context, proxy, route, path, request)?;
                 map(mapped, &mut parts)?;
-                self.ask_endpoint(proxy, integration, *method, parts, body)
+                let client = request.client.clone();
+                let asked = http_proxy::request(proxy, *method, parts, body, integration.timeout, client);
+                self.ask_endpoint(asked, proxy, integration, *method)
             }
             Kind::LambdaProxy(proxy) => {
                 let body = whole(body)?;
                 let mut parts = lambda_proxy::parts(context, request, body.len());
                 map(mapped, &mut parts)?;
                 let event = lambda_proxy::event(proxy, &selected.event_source(&values, &parts, &body))?;
-                self.ask_function(proxy, integration, event, &parts)
+                self.ask_function(proxy, integration, event, &parts, request.client.clone())
             }
         };
         let Answer {
@@ -90,13 +92,11 @@ impl Gateway {
 impl Gateway {
     fn ask_endpoint(
         &self,
+        request: IntegrationRequest,
         proxy: &HttpProxy,
         integration: &Integration,
         method: Method,
-        parts: RequestParts,
-        body: Body,
     ) -> Result<Answer, Unanswered> {
-        let request = http_proxy::request(proxy, method, parts, body, integration.timeout);
         let sent = Instant::now();
         match self.upstream.send(request) {
             Ok(answer) => Ok(Answer::of_endpoint(answer, method, sent.elapsed())),
@@ -113,11 +113,13 @@ impl Gateway {
         integration: &Integration,
         event: Vec<u8>,
         parts: &RequestParts,
+        client: Option<Client>,
     ) -> Result<Answer, Unanswered> {
         let failure = |cause: &str| format!("{}: {}: {cause}", integration.file, proxy.arn);
         let trace_id = parts.headers.get("x-amzn-trace-id").unwrap_or_default();
         let sent = Instant::now();
-        let invoked = self.invoke(&proxy.function, &proxy.arn, event, trace_id, integration.timeout);
+        let timeout = integration.timeout;
+        let invoked = self.invoke(&proxy.function, &proxy.arn, event, trace_id, timeout, client);
         let latency = sent.elapsed();
         let invoked = invoked.map_err(|error| {
             let cause = failure(&error.to_string());
@@ -135,6 +137,7 @@ impl Gateway {
                 InvocationError::Failed(_) => {
                     Unanswered::after(latency, None, GatewayError::InternalServerError(cause))
                 }
+                InvocationError::ClientGone => Unanswered::after(latency, None, GatewayError::ClientGone),
             }
         })?;
         let response = lambda_proxy::response(proxy, invoked.payload).map_err(|error| {
@@ -161,7 +164,7 @@ impl Gateway {
             context,
             request,
             account_id: &self.settings.account_id,
-            api_id: selected.api_id,
+            api_id: selected.deployment.api_id(),
             stage: &selected.stage.name,
             route_key: &selected.route.route.key_text,
             caller,
@@ -274,6 +277,7 @@ fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayError {
     match error {
         UpstreamError::BodyTooLarge => GatewayError::PayloadTooLarge,
         UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
+        UpstreamError::ClientGone => GatewayError::ClientGone,
         UpstreamError::Overloaded { .. } => GatewayError::DestinationOverloaded(cause),
         UpstreamError::TimedOut(_)
         | UpstreamError::NotResolved { .. }

@@ -8,12 +8,12 @@ use crate::deployment::function::Function;
 use crate::function::{self, Answer, Definition, FunctionError};
 use crate::gateway::Gateway;
 use crate::lambda::invocation::{self, InvocationError, Invoked};
-use crate::message::Headers;
+use crate::message::{Client, Headers};
 use crate::notation::arn::FunctionArn;
 use crate::upstream::UpstreamError;
 
 impl Gateway {
-    /// Gives an event to a function, and takes what it gives back.
+    /// Gives an event to a function, and takes what it gives back, for a client.
     pub(super) fn invoke(
         &self,
         function: &Function,
@@ -21,9 +21,12 @@ impl Gateway {
         event: Vec<u8>,
         trace_id: &[u8],
         timeout: Duration,
+        client: Option<Client>,
     ) -> Result<Invoked, InvocationError> {
         let uri = match (function, &self.settings.lambda_endpoint) {
-            (Function::Local(definition), _) => return self.run(definition, arn, &event, trace_id, timeout),
+            (Function::Local(definition), _) => {
+                return self.run(definition, arn, &event, trace_id, timeout, client);
+            }
             (Function::At(uri), _) => Cow::Borrowed(uri),
             (Function::AtEndpoint, Some(endpoint)) => Cow::Owned(invocation::at_endpoint(endpoint, arn)),
             (Function::AtEndpoint, None) => {
@@ -32,7 +35,7 @@ impl Gateway {
                 return Err(InvocationError::Failed(reason));
             }
         };
-        let request = invocation::request(&uri, event, trace_id, timeout);
+        let request = invocation::request(&uri, event, trace_id, timeout, client);
         invocation::read(self.upstream.send(request)?)
     }
 
@@ -44,10 +47,12 @@ impl Gateway {
         event: &[u8],
         trace_id: &[u8],
         timeout: Duration,
+        client: Option<Client>,
     ) -> Result<Invoked, InvocationError> {
         let invocation = function::Invocation {
             event,
             timeout,
+            client,
             trace_id: str::from_utf8(trace_id).unwrap_or_default(),
             function_arn: &arn.to_string(),
         };
@@ -60,6 +65,7 @@ impl Gateway {
             Ok(Answer::Failed { message, report }) => Err(InvocationError::Function(report, message)),
             Err(FunctionError::TimedOut) => Err(UpstreamError::TimedOut(timeout).into()),
             Err(FunctionError::Throttled) => Err(InvocationError::Throttled),
+            Err(FunctionError::ClientGone) => Err(InvocationError::ClientGone),
             Err(error @ FunctionError::Overloaded(_)) => Err(InvocationError::Overloaded(error.to_string())),
             Err(error) => Err(InvocationError::Failed(error.to_string())),
         }

@@ -7,7 +7,7 @@ mod integrate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::access_log::AccessLog;
 use crate::account::{Books, Found, Over};
@@ -16,7 +16,6 @@ use crate::authorizer::jwt::JwtAuthorizers;
 use crate::clock::Clock;
 use crate::context::{RequestContext, TrustedProxies};
 use crate::cors;
-use crate::credentials::Credentials;
 use crate::deployment::Deployment;
 use crate::deployment::function::InvokeUri;
 use crate::deployment::routes::{Route, RouteMatch};
@@ -27,10 +26,14 @@ use crate::message::{MAX_BODY_LENGTH, Method, Request, Response};
 use crate::metrics::{CacheMetrics, GatewayMetrics, Raised};
 use crate::notation::path::RequestPath;
 use crate::reload::ReloadGate;
+use crate::store::Listing;
 use crate::upstream::Upstream;
 
 /// Most bytes of a request line and its header fields with their line ends (spec §13).
 pub const MAX_HEAD_LENGTH: usize = 10_240;
+
+/// Who has waited so long may be gone, so that nobody gets the answer. To find out takes a system call.
+const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 
 /// Answers requests by the deployment that is current when they come.
 #[derive(Debug)]
@@ -108,6 +111,20 @@ impl Gateway {
         self.answers.forget();
     }
 
+    /// Goes on with the same API where other files cannot be deployed, but trusts nobody whom they no longer trust.
+    pub fn restrict(&self, listing: &Listing) {
+        let before = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
+        let deployment = Arc::new(before.with_trust_of(listing));
+        for (id, reason) in deployment.withdrawn() {
+            if !before.withdrawn().contains_key(id) {
+                log::error!("the routes of the authorizer {id} let nobody pass until the API is reloaded: {reason}");
+            }
+        }
+        self.tokens.keep_only(&deployment.issuers());
+        *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
+        self.answers.forget();
+    }
+
     /// What is counted besides the routes.
     pub fn metrics(&self) -> &GatewayMetrics {
         &self.metrics
@@ -158,11 +175,17 @@ impl Gateway {
         let generation = self.answers.generation();
         let deployment = self.deployment();
         let received = request.body.length().unwrap_or_default();
+        // From here on all see the same fields: authorizers, mappings, events and integrations.
+        request.headers.remove_fields_of_connection();
         let mut found = Found::default();
         // A panic is a defect of ours, and costs the request that met it and no other.
         let answer = || self.answer(&context, &deployment, generation, &mut request, &mut found);
         let outcome = catch_unwind(AssertUnwindSafe(answer))
             .unwrap_or_else(|_| Err(GatewayError::InternalServerError("a panic in the gateway".to_owned())));
+        let outcome = match is_abandoned(&context, &request) {
+            true => Err(GatewayError::ClientGone),
+            false => outcome,
+        };
         self.finish(&deployment, &context, &request, &found, outcome, received)
     }
 
@@ -231,8 +254,7 @@ impl Gateway {
             .select(method, &path)
             .map_err(|error| GatewayError::BadRequest(error.to_string()))?;
         let selected = route.map(|route| Selected {
-            api_id: deployment.api_id(),
-            credentials: deployment.credentials(),
+            deployment,
             generation,
             method,
             stage,
@@ -242,6 +264,10 @@ impl Gateway {
         if let Some(selected) = &selected {
             found.route = Some(Arc::clone(&selected.route.route));
             found.caller = self.authorize(context, request, selected)?;
+            // An authorizer may have taken its time.
+            if is_abandoned(context, request) {
+                return Err(GatewayError::ClientGone);
+            }
             // R0.1: who asks is known by now.
             throttle(&selected.route.route)?;
         }
@@ -260,8 +286,7 @@ impl Gateway {
 
 /// What a request's line selects.
 struct Selected<'a> {
-    api_id: &'a str,
-    credentials: &'a Credentials,
+    deployment: &'a Deployment,
     /// The deployment by which authorizers' answers are remembered.
     generation: u64,
     method: Method,
@@ -269,6 +294,11 @@ struct Selected<'a> {
     /// Below the stage.
     path: &'a RequestPath,
     route: RouteMatch,
+}
+
+/// Whether a request has lasted so long that its client may have gone, and the client has.
+fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
+    context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned()
 }
 
 /// Takes one of the route's tokens (`R9.1`).

@@ -4,26 +4,9 @@ use std::net::IpAddr;
 
 use crate::context::RequestContext;
 use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
-use crate::message::{Headers, Method};
+use crate::message::{Headers, Method, is_hop_by_hop};
 use crate::notation::forwarded::{closes_its_quotes, push_node, push_translated_node, push_value};
 use crate::upstream::IntegrationResponse;
-
-/// Whether a field concerns one connection, or is one that the gateway writes itself: it never passes (RFC 9110 §7.6.1).
-fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "expect"
-            | "http2-settings"
-            | "keep-alive"
-            | "te"
-            | "trailer"
-            | "trailers"
-            | "transfer-encoding"
-            | "upgrade"
-    ) || name.starts_with("proxy-")
-}
 
 /// Whether a field tells an upstream who asked, or whom. `Forwarded`, `Via` and `Host` are written anew, and the first
 /// takes the place of the others (`R3.7`).
@@ -40,6 +23,17 @@ fn is_translated(name: &str) -> bool {
     )
 }
 
+/// Whether some upstreams take a field of the client's for one that the gateway writes or holds back, see
+/// [`Headers::remove_twins`].
+fn is_twin_of_ours(name: &str) -> bool {
+    let is_folded = |character: char| !character.is_ascii_alphanumeric() && character != '-';
+    if !name.contains(is_folded) {
+        return false;
+    }
+    let name = name.replace(is_folded, "-");
+    is_hop_by_hop(&name) || is_translated(&name) || name == "x-amzn-trace-id"
+}
+
 /// Bytes of the fields that the gateway adds to a request, as a rule.
 const ADDED_LENGTH: usize = 320;
 
@@ -48,7 +42,7 @@ const VIA: &str = "HTTP/1.1 AmazonAPIGateway";
 
 /// The fields that an integration gets (spec §3.3).
 pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Headers) -> Headers {
-    let mut headers = end_to_end(client, |name| !is_translated(name));
+    let mut headers = end_to_end(client, |name| !is_translated(name) && !is_twin_of_ours(name));
     let host = client.get("host").unwrap_or_default();
     // What a private integration sees is its client's address only.
     let by = match proxy.connection {
@@ -72,7 +66,7 @@ pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Head
 /// The fields that a function sees (`R5.8`–`R5.10`): of the client's address it is told by `X-Forwarded-*`, where HTTP
 /// integrations get `Forwarded`.
 pub fn to_function(context: &RequestContext, client: &Headers, body_length: usize) -> Headers {
-    let mut headers = end_to_end(client, |_| true);
+    let mut headers = end_to_end(client, |name| !is_twin_of_ours(name));
     put_trace_id(&mut headers, context);
     // R5.9: what the client says, then its peer's address.
     let said = client.get_all("x-forwarded-for").filter(|value| !value.is_empty());

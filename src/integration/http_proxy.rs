@@ -10,10 +10,8 @@ use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::deployment::routes::RouteMatch;
 use crate::error::GatewayError;
 use crate::integration::headers;
-use crate::message::{Body, Method, Request, RequestParts};
-use crate::notation::path::{
-    self, RequestPath, encode_query_value, encode_query_values, encode_segment, encode_segments, has_dot_segment,
-};
+use crate::message::{Body, Client, Method, Request, RequestParts};
+use crate::notation::path::{self, RequestPath, has_dot_segment_encoded};
 use crate::notation::route_key::RouteKey;
 use crate::notation::uri::{IntegrationUri, Part, Scheme};
 use crate::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
@@ -49,6 +47,7 @@ pub fn request(
     parts: RequestParts,
     body: Body,
     timeout: Duration,
+    client: Option<Client>,
 ) -> IntegrationRequest {
     IntegrationRequest {
         // Spec §3.1: a name to verify turns the connection into TLS.
@@ -64,6 +63,8 @@ pub fn request(
         is_repeatable: false,
         may_stream: true,
         timeout,
+        client,
+        runs_on: false,
     }
 }
 
@@ -71,7 +72,7 @@ pub fn request(
 fn uri_path(uri: &IntegrationUri, route: &RouteMatch, path: &RequestPath) -> Result<String, GatewayError> {
     let mut target = String::new();
     insert(&mut target, uri.path(), route, Place::Path)?;
-    if has_dot_segment(&target) {
+    if has_dot_segment_encoded(&target) {
         let cause = "the path variables make up a '.' or '..' segment of the URI";
         return Err(GatewayError::BadRequest(cause.to_owned()));
     }
@@ -126,21 +127,16 @@ fn insert(target: &mut String, parts: &[Part], route: &RouteMatch, place: Place)
     Ok(())
 }
 
-/// R3.4: a value is encoded so that it stays what it was, one segment, or several for a greedy variable.
 fn insert_variable(target: &mut String, name: &str, route: &RouteMatch, place: Place) -> Result<(), GatewayError> {
     // A variable that this route lacks is empty; compiling saw to it that another route has it.
-    let value = route.parameter(name).unwrap_or_default();
-    if has_dot_segment(value) {
-        let cause = format!("the path variable {name:?} is or holds a '.' or '..' segment once decoded");
-        return Err(GatewayError::BadRequest(cause));
-    }
-    match (place, route.route.key.is_greedy(name)) {
-        (Place::Path, true) => push(target, encode_segments(value)),
-        (Place::Path, false) => push(target, encode_segment(value)),
-        (Place::Query, true) => push(target, encode_query_values(value)),
-        (Place::Query, false) => push(target, encode_query_value(value)),
-    }
-    Ok(())
+    let Some(parameter) = route.parameter(name) else {
+        return Ok(());
+    };
+    let written = match place {
+        Place::Path => parameter.write_to_path(target),
+        Place::Query => parameter.write_to_query(target),
+    };
+    written.map_err(|error| GatewayError::BadRequest(format!("with the path variable {name:?} decoded, {error}")))
 }
 
 fn push(target: &mut String, text: impl fmt::Display) {

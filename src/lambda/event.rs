@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
 use crate::context::ContextValues;
+use crate::deployment::path_parameter::PathParameter;
 use crate::lambda::text;
 use crate::message::{Headers, RequestParts};
 use crate::notation::query;
@@ -23,8 +24,8 @@ pub struct EventSource<'a> {
     pub parts: &'a RequestParts,
     /// The path of the route key; none for `$default`.
     pub resource: Option<&'a str>,
-    /// The path variables, decoded.
-    pub path_parameters: &'a [(String, String)],
+    /// The path variables.
+    pub path_parameters: &'a [PathParameter],
     /// `StageVariables`.
     pub stage_variables: &'a BTreeMap<String, String>,
     /// The content.
@@ -75,8 +76,10 @@ impl EventSource<'_> {
 
     /// The path variables; none where the route has none.
     pub fn path_parameters(&self) -> Option<BTreeMap<&str, &str>> {
-        let pairs = self.path_parameters.iter();
-        let map: BTreeMap<&str, &str> = pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let parameters = self.path_parameters.iter();
+        let map: BTreeMap<&str, &str> = parameters
+            .map(|parameter| (parameter.name.as_str(), parameter.value()))
+            .collect();
         (!map.is_empty()).then_some(map)
     }
 }

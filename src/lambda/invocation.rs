@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::deployment::function::InvokeUri;
 use crate::lambda::{MAX_ANSWER_LENGTH, text};
-use crate::message::{Body, Headers, Method, Unheld};
+use crate::message::{Body, Client, Headers, Method, Unheld};
 use crate::notation::arn::FunctionArn;
 use crate::resource::json::Json;
 use crate::upstream::{IntegrationRequest, IntegrationResponse, UpstreamError};
@@ -22,13 +22,23 @@ pub fn at_endpoint(endpoint: &InvokeUri, arn: &FunctionArn) -> InvokeUri {
     }
 }
 
-/// The request that invokes a function.
-pub fn request(uri: &InvokeUri, event: Vec<u8>, trace_id: &[u8], timeout: Duration) -> IntegrationRequest {
+/// The request that invokes a function, for a client. The function goes on to run once it has begun.
+pub fn request(
+    uri: &InvokeUri,
+    event: Vec<u8>,
+    trace_id: &[u8],
+    timeout: Duration,
+    client: Option<Client>,
+) -> IntegrationRequest {
     let mut headers = Headers::new();
     headers.put("content-type", "application/json");
     // It was a field of the client's, or is our own.
     let _ = headers.append("x-amzn-trace-id", trace_id);
-    uri.request(Method::Post, headers, Body::Bytes(event), timeout)
+    IntegrationRequest {
+        client,
+        runs_on: true,
+        ..uri.request(Method::Post, headers, Body::Bytes(event), timeout)
+    }
 }
 
 /// Why an invocation has no payload, in words for an operator.
@@ -44,12 +54,15 @@ pub enum InvocationError {
     Failed(String),
     /// It took longer than the integration allows.
     TimedOut(UpstreamError),
+    /// Nobody waits for the answer any more.
+    ClientGone,
 }
 
 impl From<UpstreamError> for InvocationError {
     fn from(error: UpstreamError) -> InvocationError {
         match error {
             UpstreamError::TimedOut(_) => InvocationError::TimedOut(error),
+            UpstreamError::ClientGone => InvocationError::ClientGone,
             UpstreamError::Overloaded { .. } => InvocationError::Overloaded(error.to_string()),
             other => InvocationError::Failed(format!("it cannot be invoked: {other}")),
         }
@@ -64,6 +77,7 @@ impl fmt::Display for InvocationError {
             | InvocationError::Failed(reason)
             | InvocationError::Overloaded(reason) => f.write_str(reason),
             InvocationError::TimedOut(error) => error.fmt(f),
+            InvocationError::ClientGone => UpstreamError::ClientGone.fmt(f),
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "n")]
     pub(crate) workers: Option<String>,
 
-    /// open client connections; one more is answered 503 and closed; default: 10000
+    /// open client connections; one more closes the one that is idle for longest, or is answered 503; default: 10000
     #[argh(option, arg_name = "n")]
     pub(crate) max_connections: Option<String>,
 

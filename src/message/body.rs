@@ -41,6 +41,9 @@ pub trait Receipt: Send {
 
     /// Another answer was sent in its place, which tells of itself.
     fn replaced(&mut self);
+
+    /// The client was gone before it had all of it.
+    fn abandoned(&mut self);
 }
 
 impl Body {

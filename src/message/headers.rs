@@ -113,6 +113,33 @@ impl Headers {
         self.fields.retain(|field| !field.is_named(name, text));
     }
 
+    /// Drops the fields that some servers take for one of that name: those which hand fields to programs as CGI does make
+    /// all that is no letter and no digit the same (RFC 3875 §4.1.18). Fields of that very name stay.
+    pub fn remove_twins(&mut self, name: &str) {
+        let text = &self.text;
+        let is_twin =
+            |field: &Field| !field.is_named(name, text) && is_folded_the_same(field.name(text), name.as_bytes());
+        self.fields.retain(|field| !is_twin(field));
+    }
+
+    /// Drops the fields that `Connection` names, as they concern one connection (RFC 9110 §7.6.1). `Host` is none of
+    /// those, and what is hop-by-hop anyway is left to whoever passes fields on.
+    pub fn remove_fields_of_connection(&mut self) {
+        let is_of_connection = |name: &&[u8]| {
+            let is_known = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            !is_known(b"close") && !is_known(b"keep-alive") && !is_known(b"host")
+        };
+        let named: Vec<Vec<u8>> = self
+            .list("connection")
+            .filter(is_of_connection)
+            .map(<[u8]>::to_vec)
+            .collect();
+        if !named.is_empty() {
+            let is_named = |name: &str| named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+            self.retain(|name, _| !is_named(name) || is_hop_by_hop(name));
+        }
+    }
+
     /// Keeps the fields for which `keep(name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
         let text = &self.text;
@@ -189,6 +216,32 @@ impl fmt::Debug for Headers {
     }
 }
 
+/// Whether two names differ only in case, and in what is no letter and no digit.
+fn is_folded_the_same(one: &[u8], other: &[u8]) -> bool {
+    let folded = |byte: &u8| match byte.is_ascii_alphanumeric() {
+        true => byte.to_ascii_lowercase(),
+        false => b'-',
+    };
+    one.len() == other.len() && one.iter().map(folded).eq(other.iter().map(folded))
+}
+
+/// Whether a field concerns one connection, or is one that the gateway writes itself: it never passes (RFC 9110 §7.6.1).
+pub fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "expect"
+            | "http2-settings"
+            | "keep-alive"
+            | "te"
+            | "trailer"
+            | "trailers"
+            | "transfer-encoding"
+            | "upgrade"
+    ) || name.starts_with("proxy-")
+}
+
 /// Whether the text is a token (RFC 9110 §5.6.2), as a method or a field name must be.
 pub fn is_token(text: &[u8]) -> bool {
     !text.is_empty()
@@ -250,6 +303,24 @@ mod tests {
         assert_eq!(headers.list("X-B").collect::<Vec<_>>(), [b"1", b"2", b"3"]);
         headers.put("x-b", "4");
         assert_eq!(headers.get_all("x-b").collect::<Vec<_>>(), [b"4"]);
+    }
+
+    #[test]
+    fn twins_of_a_name_are_told_apart_from_it() {
+        let mut headers = Headers::of(&[
+            ("X-My-Role", "1"),
+            ("x_my-role", "2"),
+            ("X-MY_ROLE", "3"),
+            ("x-my-roles", "4"),
+            ("xmyrole", "5"),
+        ]);
+        headers.remove_twins("x-my-role");
+        let values: Vec<&[u8]> = headers.iter().map(|(_, value)| value).collect();
+        assert_eq!(values, [b"1", b"4", b"5"]);
+        headers.remove_twins("X_My_Role");
+        assert_eq!(headers.iter().count(), 2);
+        headers.remove_twins("host");
+        assert_eq!(headers.iter().count(), 2);
     }
 
     #[test]

@@ -6,10 +6,12 @@
 mod body;
 mod headers;
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Weak;
 
 pub use crate::message::body::{Body, Receipt, Stream, Unheld};
-pub use crate::message::headers::{Headers, InvalidField, is_token};
+pub use crate::message::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
 
 /// Most bytes of a request's body: AWS's 10 MB (`R13.1`).
 pub const MAX_BODY_LENGTH: u64 = 10 * 1024 * 1024;
@@ -93,6 +95,31 @@ pub struct Request {
     pub peer: SocketAddr,
     /// The listener's address; unspecified where it takes any.
     pub local: SocketAddr,
+    /// Who waits for the answer, where the front can tell.
+    pub client: Option<Client>,
+}
+
+/// The client's connection, as far as those behind the front need it.
+pub trait ClientConnection: fmt::Debug + Send + Sync {
+    /// Whether nobody reads the answer any more: the client has reset the connection or hung up, or has ended its side since
+    /// the head of the answer was sent. Who ended it before still reads.
+    fn is_gone(&self) -> bool;
+}
+
+/// A client that waits for its answer. It keeps no connection open.
+#[derive(Clone, Debug)]
+pub struct Client(Weak<dyn ClientConnection>);
+
+impl Client {
+    /// The client of that connection.
+    pub fn of(connection: Weak<dyn ClientConnection>) -> Client {
+        Client(connection)
+    }
+
+    /// Whether nobody reads the answer any more. It takes a system call.
+    pub fn is_gone(&self) -> bool {
+        self.0.upgrade().is_none_or(|connection| connection.is_gone())
+    }
 }
 
 /// The parts of a request for an integration that a parameter mapping can change.
@@ -119,7 +146,13 @@ impl Request {
             head_length: 0,
             peer,
             local,
+            client: None,
         }
+    }
+
+    /// Whether nobody waits for the answer any more. It takes a system call.
+    pub fn is_abandoned(&self) -> bool {
+        self.client.as_ref().is_some_and(Client::is_gone)
     }
 
     /// The same request, without its content.
@@ -134,6 +167,7 @@ impl Request {
             head_length: self.head_length,
             peer: self.peer,
             local: self.local,
+            client: self.client.clone(),
         }
     }
 }

@@ -173,7 +173,8 @@ pub struct FrontMetrics {
     pub queue_depth: Gauge,
     /// Workers that answer a request.
     pub workers_busy: Gauge,
-    /// Requests that were refused for want of room: in the queue, in memory, among streams or connections.
+    /// Requests that were refused for want of room: in the queue, in memory, among streams or connections; or of a
+    /// worker in time.
     pub requests_refused: Counter,
 }
 
@@ -184,6 +185,8 @@ pub struct ConnectionMetrics {
     pub open: Gauge,
     /// Connections that were taken.
     pub accepted: Counter,
+    /// Connections without a request that were closed for new ones, since there were too many.
+    pub evicted: Counter,
     /// Connections that were refused since there were too many.
     pub refused: Counter,
 }

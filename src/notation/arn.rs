@@ -1,4 +1,4 @@
-//! ARNs of Lambda functions, alone or in the path of an invocation (`R5.1`).
+//! ARNs of Lambda functions, alone or in the path of an invocation (`R5.1`), and of what a request asks for (`R8.25`).
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 //!
@@ -143,6 +143,66 @@ fn invoked(text: &str) -> Result<Option<&str>, InvalidArn> {
 
 fn is_partition(text: &str) -> bool {
     text == "aws" || text.strip_prefix("aws-").is_some_and(is_region)
+}
+
+/// What a request asks for, by the words of an IAM policy (`R8.25`).
+///
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html>
+#[derive(Clone, Copy, Debug)]
+pub struct RouteArn<'a> {
+    /// The region.
+    pub region: &'a str,
+    /// The account: twelve digits.
+    pub account_id: &'a str,
+    /// `ApiId`.
+    pub api_id: &'a str,
+    /// The stage's name.
+    pub stage: &'a str,
+    /// The method of the request.
+    pub method: &'a str,
+    /// The path of the request below the stage, decoded; it begins with `/`.
+    pub path: &'a str,
+}
+
+/// Writes the ARN. What a policy takes for a wildcard stands as its encoding where the client wrote it: an authorizer that
+/// puts the ARN into its policy would else allow every path that the client's text matches. A text that looks like such an
+/// encoding is encoded too, so that no two paths have one ARN.
+///
+/// # Example
+/// ```
+/// use apigateway::notation::arn::RouteArn;
+///
+/// let arn = RouteArn {
+///     region: "us-east-1", account_id: "123456789012", api_id: "abc", stage: "$default", method: "GET", path: "/pets/*?",
+/// };
+/// assert_eq!(arn.to_string(), "arn:aws:execute-api:us-east-1:123456789012:abc/$default/GET/pets/%2A%3F");
+/// ```
+impl fmt::Display for RouteArn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RouteArn {
+            region,
+            account_id,
+            api_id,
+            stage,
+            method,
+            path,
+        } = self;
+        write!(f, "arn:aws:execute-api:{region}:{account_id}:{api_id}/{stage}/{method}")?;
+        let mut rest = *path;
+        while let Some(at) = rest.find(['*', '?', '%']) {
+            let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            let encoded = match from.get(..3).unwrap_or(from) {
+                "%2A" | "%3F" | "%25" => "%25",
+                text if text.starts_with('*') => "%2A",
+                text if text.starts_with('?') => "%3F",
+                _ => "%",
+            };
+            f.write_str(before)?;
+            f.write_str(encoded)?;
+            rest = from.get(1..).unwrap_or_default();
+        }
+        f.write_str(rest)
+    }
 }
 
 /// Whether a text can be a region's name.

@@ -1,4 +1,7 @@
-//! The path of a request: decoded once before routing, captured values once more (`R1.29`–`R1.35`).
+//! The path of a request: decoded once before routing (`R1.29`–`R1.35`).
+//!
+//! What functions and mappings read of it is decoded once more (`R1.32`). What goes into another path is not: it would be
+//! another path than the one that a route was chosen for.
 //!
 //! # Example
 //! ```

@@ -21,21 +21,17 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// The values of every parameter of that name, decoded, with `,` between them (`R4.3`); none where there is none.
 pub fn value(raw: &str, name: &str) -> Option<Vec<u8>> {
-    let mut values: Option<Vec<u8>> = None;
-    for parameter in raw.split('&') {
-        let (encoded, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        if !is_named(encoded, name) {
-            continue;
-        }
-        match &mut values {
-            Some(values) => {
-                values.push(b',');
-                values.extend_from_slice(&decoded(value));
-            }
-            None => values = Some(decoded(value).into_owned()),
-        }
-    }
-    values
+    let values = values(raw, name);
+    (!values.is_empty()).then(|| values.join(&b","[..]))
+}
+
+/// The values of every parameter of that name, decoded, in order.
+pub fn values<'a>(raw: &'a str, name: &str) -> Vec<Cow<'a, [u8]>> {
+    let parameters = raw
+        .split('&')
+        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let named = parameters.filter(|(encoded, _)| is_named(encoded, name));
+    named.map(|(_, value)| decoded(value)).collect()
 }
 
 /// The query without the parameters of that name.

@@ -144,12 +144,6 @@ impl RouteKey {
         Ok(RouteKey::Path { method, path })
     }
 
-    /// Whether a variable of that name stands for the rest of the path.
-    pub fn is_greedy(&self, name: &str) -> bool {
-        matches!(self, RouteKey::Path { path, .. }
-            if matches!(path.last(), Some(Segment::Greedy(greedy)) if greedy == name))
-    }
-
     /// The names of the path variables, in order.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         let path = match self {

@@ -2,12 +2,21 @@
 //!
 //! No problem repeats a value: what stands in the wrong field may be a secret.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::credentials::{Credential, Secret, UserArn, is_access_key_id};
 use crate::resource::fields::Fields;
 
-/// Reads the file's credentials, and notes what is wrong with them. One with an error is left out.
+/// What the file says.
+#[derive(Debug, Default)]
+pub struct CredentialList {
+    /// The credentials without an error.
+    pub valid: Vec<Credential>,
+    /// The access key ids of all credentials, those with an error too; none where there is no list.
+    pub named: Option<BTreeSet<String>>,
+}
+
+/// Reads the file's credentials, and notes what is wrong with them.
 ///
 /// # Example
 /// ```
@@ -23,25 +32,36 @@ use crate::resource::fields::Fields;
 /// let mut problems = Problems::new();
 /// let json = Json::parse(text).unwrap();
 /// let credentials = credentials::read(Fields::of("credentials.json", &json, &mut problems).unwrap());
-/// assert_eq!(credentials[0].user_arn.account_id(), "123456789012");
+/// assert_eq!(credentials.valid[0].user_arn.account_id(), "123456789012");
 /// assert!(!problems.has_errors());
 /// ```
-pub fn read(mut fields: Fields<'_>) -> Vec<Credential> {
+pub fn read(mut fields: Fields<'_>) -> CredentialList {
+    let mut named = BTreeSet::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut place = 0;
     let list = fields.objects("Credentials", |fields| {
-        let credential = read_one(fields, &mut places, place);
+        let credential = read_one(fields, &mut places, place, &mut named);
         place += 1;
         credential
     });
-    let list = fields.required("Credentials", list).unwrap_or_default();
+    let list = fields.required("Credentials", list);
+    let is_list = list.is_some() && !fields.has_error("Credentials");
     fields.finish();
-    list.into_iter().flatten().collect()
+    CredentialList {
+        named: is_list.then_some(named),
+        valid: list.unwrap_or_default().into_iter().flatten().collect(),
+    }
 }
 
-fn read_one(fields: &mut Fields<'_>, places: &mut HashMap<String, usize>, place: usize) -> Option<Credential> {
+fn read_one(
+    fields: &mut Fields<'_>,
+    places: &mut HashMap<String, usize>,
+    place: usize,
+    named: &mut BTreeSet<String>,
+) -> Option<Credential> {
     let access_key_id = access_key_id(fields);
     if let Some(id) = &access_key_id {
+        named.insert(id.clone());
         let first = *places.entry(id.clone()).or_insert(place);
         if first != place {
             let text = format!("/Credentials/{first} has the same access key id");
@@ -122,7 +142,7 @@ mod tests {
         let mut problems = Problems::new();
         let json = Json::parse(text).unwrap();
         let fields = Fields::of("credentials.json", &json, &mut problems);
-        let list = fields.map(read).unwrap_or_default();
+        let list = fields.map(read).unwrap_or_default().valid;
         let shown = format!("{list:?}");
         assert!(!shown.contains("hidden"), "{shown}");
         let problems = problems.sorted();

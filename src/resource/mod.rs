@@ -94,6 +94,8 @@ pub struct Resources {
     pub root: PathBuf,
     /// `credentials.json`.
     pub credentials: Option<Arc<Credentials>>,
+    /// Whose access keys it names, be it with an error; none where it has no list of them.
+    pub named_access_keys: Option<BTreeSet<String>>,
     /// What is wrong with the shape of the files.
     pub problems: Problems,
     /// Every file that is there, readable or not.
@@ -167,7 +169,9 @@ impl Resources {
         let path = file.path.clone();
         match file.directory() {
             "" if file.path == CREDENTIALS_FILE => {
-                self.credentials = Some(Arc::new(Credentials::from(credentials::read(fields))));
+                let list = credentials::read(fields);
+                self.credentials = Some(Arc::new(Credentials::from(list.valid)));
+                self.named_access_keys = list.named;
                 json.wipe();
             }
             "stages" => drop(self.stages.insert(id, Stage::read(path, fields))),

@@ -275,6 +275,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
+            client.exchange.end();
             let since = Instant::now();
             let mut kept = self.home.kept();
             kept.leased -= 1;

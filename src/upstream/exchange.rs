@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::message::Headers;
+use crate::message::{Client, Headers};
 use crate::upstream::UpstreamError;
 use crate::upstream::resolver::Addresses;
+
+/// How often it is looked whether the client is still there, while its integration is waited for.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 
 /// The exchange that is going on; one at a time for each client.
 #[derive(Debug)]
@@ -25,6 +28,9 @@ struct State {
     answered: bool,
     failure: Option<UpstreamError>,
     head: Head,
+    /// Who waits for the answer, and whether that counts once the request is sent.
+    client: Option<Client>,
+    runs_on: bool,
     /// The fields of the answer, where the transport has read them.
     fields: Option<Headers>,
     /// The addresses that the host's name has, where it is one.
@@ -57,6 +63,8 @@ impl Exchange {
                 answered: false,
                 failure: None,
                 head: Head::default(),
+                client: None,
+                runs_on: false,
                 fields: None,
                 addresses: None,
             }),
@@ -68,8 +76,8 @@ impl Exchange {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the clock of a new exchange.
-    pub(super) fn begin(&self, timeout: Duration) {
+    /// Starts the clock of a new exchange, for a client or for the gateway itself.
+    pub(super) fn begin(&self, timeout: Duration, client: Option<Client>, runs_on: bool) {
         self.left_over.store(false, Ordering::Relaxed);
         *self.state() = State {
             timeout,
@@ -78,9 +86,16 @@ impl Exchange {
             answered: false,
             failure: None,
             head: Head::default(),
+            client,
+            runs_on,
             fields: None,
             addresses: None,
         };
+    }
+
+    /// The exchange is over.
+    pub(super) fn end(&self) {
+        self.state().client = None;
     }
 
     /// Gives the transport the head of the request, and tells it whether content follows.
@@ -134,6 +149,29 @@ impl Exchange {
             return Err(UpstreamError::TimedOut(state.timeout));
         }
         Ok(wait)
+    }
+
+    /// What is left of a wait of which so much has passed in vain.
+    ///
+    /// # Errors
+    /// Nothing is left, or nobody waits for the answer any more.
+    pub(super) fn wait_on(&self, wait: Duration, passed: Duration) -> Result<Duration, UpstreamError> {
+        let (left, client) = {
+            let state = self.state();
+            let left = match state.limit {
+                Limit::Until(end) => end.saturating_duration_since(Instant::now()),
+                Limit::EachWait => wait.saturating_sub(passed),
+            };
+            if left.is_zero() {
+                return Err(UpstreamError::TimedOut(state.timeout));
+            }
+            let counts = !(state.runs_on && state.head.is_sent);
+            (left, state.client.clone().filter(|_| counts))
+        };
+        match client {
+            Some(client) if client.is_gone() => Err(UpstreamError::ClientGone),
+            _ => Ok(left),
+        }
     }
 
     /// The error of a wait that took as long as it might.

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 
-use crate::message::{Body, Headers, Method, RequestParts};
+use crate::message::{Body, Client, Headers, Method, RequestParts};
 use crate::metrics::UpstreamConnections;
 use crate::notation::uri::Scheme;
 use crate::slots::{Slot, Slots};
@@ -65,6 +65,10 @@ pub struct IntegrationRequest {
     pub may_stream: bool,
     /// Bounds the exchange from the look-up of the name to the last byte of the body.
     pub timeout: Duration,
+    /// Who waits for the answer. The exchange ends within a second when nobody does any more.
+    pub client: Option<Client>,
+    /// Whether it goes on without its client once it is sent, as the invocation of a function does.
+    pub runs_on: bool,
 }
 
 /// An integration's answer.
@@ -121,6 +125,8 @@ pub enum UpstreamError {
     BodyTooLarge,
     /// The client's body ended early.
     BodyCut(String),
+    /// Nobody waits for the answer any more.
+    ClientGone,
 }
 
 impl fmt::Display for UpstreamError {
@@ -144,6 +150,7 @@ impl fmt::Display for UpstreamError {
             }
             UpstreamError::BodyTooLarge => f.write_str("the request's body is too large"),
             UpstreamError::BodyCut(reason) => write!(f, "the request's body ended early: {reason}"),
+            UpstreamError::ClientGone => f.write_str("the client is gone"),
         }
     }
 }
@@ -215,7 +222,7 @@ impl Upstream {
     }
 
     fn exchange(&self, request: IntegrationRequest, client: Lease) -> Result<IntegrationResponse, UpstreamError> {
-        client.exchange.begin(request.timeout);
+        client.exchange.begin(request.timeout, request.client, request.runs_on);
         let mut outgoing = Outgoing::new(request.method, request.body)?;
         client
             .exchange

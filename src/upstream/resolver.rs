@@ -15,7 +15,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::upstream::UpstreamError;
-use crate::upstream::exchange::Exchange;
+use crate::upstream::exchange::{Exchange, LOOK};
 
 /// How long a failure is remembered, so that a dead name server is not asked by every request.
 const FAILURE_TIME_TO_LIVE: Duration = Duration::from_secs(1);
@@ -106,12 +106,15 @@ impl CachingResolver {
                     continue;
                 }
             }
-            let wait = exchange.next_wait()?;
-            names = self
+            let part = exchange.next_wait()?.min(LOOK);
+            let (woken, timeout) = self
                 .changed
-                .wait_timeout(names, wait)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+                .wait_timeout(names, part)
+                .unwrap_or_else(PoisonError::into_inner);
+            names = woken;
+            if timeout.timed_out() {
+                exchange.wait_on(part, Duration::ZERO)?;
+            }
         }
     }
 
@@ -239,7 +242,7 @@ mod tests {
 
     fn exchange(timeout: Duration) -> Exchange {
         let exchange = Exchange::new();
-        exchange.begin(timeout);
+        exchange.begin(timeout, None, false);
         exchange
     }
 

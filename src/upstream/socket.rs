@@ -1,16 +1,19 @@
 //! A socket to an integration: every wait ends with the exchange.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::io::Errno;
+use rustix::net::sockopt;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send};
 
 use crate::upstream::MAX_HEAD_LENGTH;
-use crate::upstream::exchange::Exchange;
+use crate::upstream::exchange::{Exchange, LOOK};
 
 /// How much longer than the deadline a read may wait, to spare the system call that would set it anew.
 const TIMEOUT_SLACK: Duration = Duration::from_millis(5);
@@ -44,20 +47,86 @@ impl Socket {
         }
     }
 
-    /// How long the next call may wait, and whether the socket must be told.
-    fn wait(&self, set: Option<Duration>) -> io::Result<(Duration, bool)> {
-        let wait = self.exchange.next_wait().map_err(io::Error::other)?;
-        let is_set = set.is_some_and(|set| set >= wait && set <= wait + TIMEOUT_SLACK);
-        Ok((wait, !is_set))
-    }
-
-    /// A call that came back without having done anything has waited for as long as it might.
-    fn outcome(&self, result: io::Result<usize>) -> io::Result<usize> {
-        match result {
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Err(io::Error::other(self.exchange.timed_out()))
+    /// Makes calls until one does something or the exchange ends. Each waits for a while only, see [`LOOK`]; `set` is what
+    /// the socket's timeout is, and `set_timeout` sets it.
+    fn wait_for(
+        &self,
+        mut set: Option<Duration>,
+        set_timeout: impl Fn(&TcpStream, Option<Duration>) -> io::Result<()>,
+        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> (Option<Duration>, io::Result<usize>) {
+        let mut next = self.exchange.next_wait();
+        loop {
+            let wait = match next {
+                Ok(wait) => wait,
+                Err(failure) => return (set, Err(io::Error::other(failure))),
+            };
+            let part = wait.min(LOOK);
+            if !set.is_some_and(|set| set >= part && set <= part + TIMEOUT_SLACK) {
+                if let Err(error) = set_timeout(&self.stream, Some(part)) {
+                    return (set, Err(error));
+                }
+                set = Some(part);
             }
-            other => other,
+            match call(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A call that came back without having done anything has waited for as long as it might.
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    next = self.exchange.wait_on(wait, part);
+                }
+                result => return (set, result),
+            }
+        }
+    }
+}
+
+/// Connects, for so long at most, and no longer than the exchange lasts.
+pub(super) fn connect(address: SocketAddr, at_most: Duration, exchange: &Exchange) -> io::Result<TcpStream> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = new_socket(family)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS | Errno::INTR) => wait_until_connected(&socket, at_most, exchange)?,
+        Err(error) => return Err(error.into()),
+    }
+    rustix::io::ioctl_fionbio(&socket, false)?;
+    Ok(TcpStream::from(socket))
+}
+
+/// A socket that does not wait, and that no function inherits: one may be started at this moment.
+#[cfg(target_os = "linux")]
+fn new_socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    use rustix::net::SocketFlags;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    Ok(rustix::net::socket_with(family, SocketType::STREAM, flags, None)?)
+}
+
+/// A socket that does not wait. Other systems cannot make one that no function inherits in one step.
+#[cfg(not(target_os = "linux"))]
+fn new_socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    Ok(socket)
+}
+
+fn wait_until_connected(socket: &OwnedFd, at_most: Duration, exchange: &Exchange) -> io::Result<()> {
+    let until = Instant::now() + at_most;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let part = left.min(LOOK);
+        let mut polled = [PollFd::new(socket, PollFlags::OUT)];
+        match poll(&mut polled, Timespec::try_from(part).ok().as_ref()) {
+            Ok(0) => drop(exchange.wait_on(left, part).map_err(io::Error::other)?),
+            Ok(_) => return Ok(sockopt::socket_error(socket)??),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -81,8 +150,9 @@ impl Socket {
     /// It stops where the upstream has refused the request and takes no more of it (RFC 9112 §9.3). An answer that
     /// is no refusal says nothing against the rest.
     pub(super) fn write_and_take_in(&mut self, mut output: &[u8], backlog: &mut Vec<u8>) -> io::Result<Written> {
+        let mut next = self.exchange.next_wait();
         while !output.is_empty() {
-            let mut wait = self.exchange.next_wait().map_err(io::Error::other)?;
+            let mut wait = next.map_err(io::Error::other)?;
             let mut wanted = PollFlags::OUT;
             if backlog.len() < MAX_BACKLOG {
                 wanted |= PollFlags::IN;
@@ -91,13 +161,16 @@ impl Socket {
             if is_refused {
                 wait = wait.min(PATIENCE_AFTER_REFUSAL);
             }
-            let events = self.poll(wanted, wait)?;
+            let part = wait.min(LOOK);
+            let events = self.poll(wanted, part)?;
             if events.is_empty() {
                 if is_refused {
                     return Ok(Written::NotAll);
                 }
+                next = self.exchange.wait_on(wait, part);
                 continue;
             }
+            next = self.exchange.next_wait();
             if events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) && !self.take_in(backlog)? {
                 return Ok(Written::NotAll);
             }
@@ -164,30 +237,21 @@ fn answered(mut input: &[u8]) -> Answered {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let (wait, must_set) = self.wait(self.read_timeout)?;
-            if must_set {
-                self.stream.set_read_timeout(Some(wait))?;
-                self.read_timeout = Some(wait);
-            }
-            match self.stream.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return self.outcome(result),
-            }
-        }
+        let (set, result) = self.wait_for(self.read_timeout, TcpStream::set_read_timeout, |mut stream| {
+            stream.read(buffer)
+        });
+        self.read_timeout = set;
+        result
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let (wait, must_set) = self.wait(self.write_timeout)?;
-        if must_set {
-            self.stream.set_write_timeout(Some(wait))?;
-            self.write_timeout = Some(wait);
-        }
-        // Who writes all retries what a signal interrupted.
-        let result = self.stream.write(buffer);
-        self.outcome(result)
+        let (set, result) = self.wait_for(self.write_timeout, TcpStream::set_write_timeout, |mut stream| {
+            stream.write(buffer)
+        });
+        self.write_timeout = set;
+        result
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -165,6 +165,8 @@ impl Scene {
             is_repeatable: false,
             may_stream: false,
             timeout: Duration::from_millis(timeout),
+            client: None,
+            runs_on: false,
         })?;
         let text = answer.body.into_bytes(1000).unwrap();
         Ok(String::from_utf8(text).unwrap())

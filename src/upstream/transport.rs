@@ -15,7 +15,7 @@ use crate::upstream::answer_head;
 use crate::upstream::destinations::Destination;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::resolver::HostResolver;
-use crate::upstream::socket::{Socket, Written, is_gone};
+use crate::upstream::socket::{self, Socket, Written, is_gone};
 
 /// Bytes of a request that are sent without a look whether the upstream has answered already: such a look is a system
 /// call, and what the kernel buffers is under way in any case.
@@ -67,16 +67,21 @@ impl GatewayConnector {
             let wait = self.exchange.next_wait().map_err(|failure| self.fail(failure))?;
             // An address that is silent must leave time for those after it.
             let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
-            match TcpStream::connect_timeout(address, wait / left) {
+            match socket::connect(*address, wait / left, &self.exchange) {
                 Ok(stream) => {
                     // Requests are written whole; waiting for more would only delay them.
                     stream.set_nodelay(true)?;
                     return Ok((stream, *address));
                 }
-                Err(error) if error.kind() == io::ErrorKind::TimedOut && left == 1 => {
-                    failure = self.exchange.timed_out();
-                }
-                Err(error) => failure = not_connected(format!("{address}: {error}")),
+                Err(error) => match error.downcast::<UpstreamError>() {
+                    // The exchange is over.
+                    Ok(UpstreamError::ClientGone) => return Err(self.fail(UpstreamError::ClientGone)),
+                    Ok(over) => failure = over,
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut && left == 1 => {
+                        failure = self.exchange.timed_out();
+                    }
+                    Err(error) => failure = not_connected(format!("{address}: {error}")),
+                },
             }
         }
         // It may have moved.

@@ -788,6 +788,151 @@ fn credentials_are_read_again() {
     api.refuses(&bob().sign(Request::new("GET", "/items")), "nobody is known");
 }
 
+/// Contract §3: what is taken out or changed holds at the next look, whatever other files say.
+#[test]
+fn credentials_hold_while_another_file_is_broken() {
+    let api = Api::new();
+    let signed = |signer: Signer| signer.sign(Request::new("GET", "/items"));
+    let write = |json: &Value| {
+        api.gateway.directory.write("credentials.json", &json.to_string());
+        api.gateway.server.reload();
+    };
+    api.passes(&signed(alice()), "at first");
+    api.gateway.directory.write("routes/broken.json", "{");
+    write(&credentials());
+    api.passes(&signed(alice()), "beside a broken file");
+    api.passes(&signed(bob()), "beside a broken file");
+
+    let mut changed = credentials();
+    changed["Credentials"][0]["SecretAccessKey"] = json!("another-secret");
+    write(&changed);
+    api.refuses(&signed(alice()), "alice's secret is another one");
+    api.passes(&signed(Signer::new(ALICE, "another-secret")), "alice's new secret");
+
+    changed["Credentials"].as_array_mut().unwrap().remove(0);
+    write(&changed);
+    api.refuses(&signed(alice()), "alice is gone");
+    api.refuses(&signed(Signer::new(ALICE, "another-secret")), "alice is gone");
+    api.passes(&signed(bob()), "bob is still there");
+
+    // The file itself is broken, so it says nothing.
+    api.gateway.directory.write("credentials.json", "{");
+    api.gateway.server.reload();
+    api.passes(&signed(bob()), "a broken credentials.json");
+    api.refuses(&signed(alice()), "alice does not come back");
+
+    // A list says whom it does not name, whatever else is wrong with it; who is named with an error is as before.
+    write(&credentials());
+    let incomplete = json!({"AccessKeyId": "AKIDOTHER"});
+    let broken_bob = json!({"AccessKeyId": BOB, "SecretAccessKey": 7});
+    let all = credentials()["Credentials"].clone();
+    for (what, list, has_alice, has_bob) in [
+        (
+            "an incomplete key besides",
+            json!([all[0], all[1], incomplete]),
+            true,
+            true,
+        ),
+        (
+            "alice is gone beside an incomplete key",
+            json!([all[1], incomplete]),
+            false,
+            true,
+        ),
+        ("bob is broken", json!([all[0], broken_bob]), true, true),
+        ("alice is gone, bob twice", json!([all[1], all[1]]), false, true),
+        ("nobody but an incomplete key", json!([incomplete]), false, false),
+    ] {
+        write(&credentials());
+        write(&json!({"Credentials": list}));
+        for (signer, passes) in [(alice(), has_alice), (bob(), has_bob)] {
+            match passes {
+                true => drop(api.passes(&signed(signer), what)),
+                false => api.refuses(&signed(signer), what),
+            }
+        }
+    }
+    // A link that leads nowhere is what is left of a secret that was taken away.
+    write(&credentials());
+    api.passes(&signed(bob()), "before the link");
+    api.gateway.directory.remove("credentials.json");
+    let path = api.gateway.directory.path().join("credentials.json");
+    std::os::unix::fs::symlink("gone.json", path).unwrap();
+    api.gateway.server.reload();
+    api.refuses(&signed(bob()), "a link that leads nowhere");
+    api.gateway.directory.remove("credentials.json");
+    write(&credentials());
+    api.passes(&signed(bob()), "bob is back");
+
+    api.gateway.directory.remove("credentials.json");
+    api.gateway.server.reload();
+    api.refuses(&signed(bob()), "nobody is known");
+    write(&credentials());
+    api.passes(&signed(alice()), "alice is back");
+    // Nothing but the credentials has changed.
+    assert_eq!(api.gateway.get("/open").status, 200);
+}
+
+/// The canonical path has no empty segments. Whoever was given a signature cannot choose another route or stage by adding
+/// some.
+#[test]
+fn a_signature_opens_no_other_route_by_more_slashes() {
+    let up = Endpoint::answering(UP);
+    let iam = |key: &str| json!({"RouteKey": key, "Target": "integrations/v2", "AuthorizationType": "AWS_IAM"});
+    let mut files = files(&up);
+    files.extend([
+        ("routes/one.json", iam("GET /files/{id}")),
+        ("routes/two.json", iam("GET /files/{a}/{b}")),
+    ]);
+    let api = Api {
+        gateway: Gateway::serve(&files),
+        up,
+    };
+    for (signed, sent, passes) in [
+        ("/files/x", "/files/x", true),
+        ("/files/x", "/files//x", false),
+        ("/files/x", "//files/x", false),
+        ("/files/x", "/files///x", false),
+        ("/files/x/y", "/files/x//y", false),
+        ("/beta/files/x", "/beta/files/x", true),
+        ("/beta/files/x", "//beta/files/x", false),
+        ("/beta/files/x", "/beta//files/x", false),
+        // The same route, so that clients which merge slashes before they sign are served.
+        ("/other/x", "/other//x", true),
+        ("/other/x", "//other/x", true),
+        ("/other/x/", "/other/x//", true),
+    ] {
+        let mut request = alice().sign(Request::new("GET", signed));
+        request.path = sent.to_owned();
+        match passes {
+            true => drop(api.passes(&request, sent)),
+            false => api.refuses(&request, sent),
+        }
+    }
+}
+
+/// A field that was signed cannot be taken away afterwards by naming it in `Connection`.
+#[test]
+fn connection_takes_no_signed_field_away() {
+    let api = Api::new();
+    let request = || Request::new("GET", "/items").header("X-Limit", "readonly");
+    let signed = alice().sign(request());
+    api.passes(&signed, "as it was signed");
+    let mut named = alice().sign(request());
+    named.headers.push(("Connection".to_owned(), "X-Limit".to_owned()));
+    api.refuses(&named, "with the field named by Connection");
+}
+
+/// R8.42: who signs correctly learns of the limit.
+#[test]
+fn a_long_arn_is_refused_after_the_signature() {
+    let api = Api::new();
+    let long = format!("/{}", "a".repeat(1_600));
+    assert_eq!(api.send(&alice().sign(Request::new("GET", &long))).status, 414);
+    api.refuses(&Request::new("GET", &long), "without a signature");
+    assert!(api.up.rest().is_empty());
+}
+
 /// A secret that others can read is one that somebody should look at.
 #[test]
 fn credentials_that_others_can_read_are_warned_of() {

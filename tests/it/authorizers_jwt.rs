@@ -1020,6 +1020,64 @@ fn a_broken_edit_opens_nothing() {
     assert_eq!(api.refuses(&token, "another audience"), AUDIENCE);
 }
 
+/// Whose trust is taken out of the files lets nobody pass any more, whatever other files say; not for a token either that
+/// has passed before.
+#[test]
+fn an_issuer_that_is_withdrawn_lets_nobody_pass_while_another_file_is_broken() {
+    let (api, issuer, signer) = Api::and_issuer();
+    let token = signer.token(&issuer.claims());
+    let directory = &api.gateway.directory;
+    let write = |authorizer: &Value| {
+        directory.write("authorizers/jwt.json", &authorizer.to_string());
+        api.gateway.server.reload();
+    };
+    let good = authorizer(&issuer.url);
+    let with = |field: &str, value: Value| {
+        let mut changed = good.clone();
+        changed["JwtConfiguration"][field] = value;
+        changed
+    };
+    directory.write("routes/broken.json", "{");
+    write(&good);
+    api.passes(&token, "beside a broken file");
+    for (what, changed) in [
+        ("another issuer", with("Issuer", json!("http://other.test"))),
+        ("fewer audiences", with("Audience", json!(["https://api.test/"]))),
+        ("another type", {
+            json!({
+                "AuthorizerType": "REQUEST",
+                "AuthorizerUri": "arn:aws:lambda:us-east-1:123456789012:function:up",
+                "AuthorizerPayloadFormatVersion": "2.0",
+            })
+        }),
+    ] {
+        write(&changed);
+        assert_eq!(api.refuses(&token, what), "issuer does not match", "{what}");
+        write(&good);
+        api.passes(&token, &format!("restored after: {what}"));
+    }
+    write(&with("Audience", json!(["more", "https://api.test/", "api"])));
+    api.passes(&token, "more audiences");
+    directory.remove("authorizers/jwt.json");
+    api.gateway.server.reload();
+    assert_eq!(api.refuses(&token, "it is gone"), "issuer does not match");
+    assert_eq!(api.ask("/open", &[]).status, 200);
+}
+
+/// R8.42: who has a token learns of the limit, and nobody else.
+#[test]
+fn a_long_arn_is_refused_after_the_token() {
+    let (api, issuer, signer) = Api::and_issuer();
+    let route = json!({"RouteKey": "ANY /long/{p+}", "Target": "integrations/v2", "AuthorizationType": "JWT", "AuthorizerId": "jwt"});
+    api.gateway.directory.write("routes/long.json", &route.to_string());
+    api.gateway.server.reload();
+    let long = format!("/long/{}", "a".repeat(1_600));
+    assert_eq!(api.bear(&long, &signer.token(&issuer.claims())).status, 414);
+    assert_eq!(api.bear(&long, "a.b.c").status, 401);
+    assert_eq!(api.ask(&long, &[]).status, 401);
+    assert!(api.up.rest().is_empty());
+}
+
 /// A token that was verified once is bound to what it was verified for.
 #[test]
 fn a_verified_token_is_verified_for_its_route_only() {

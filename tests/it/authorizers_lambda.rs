@@ -407,8 +407,6 @@ fn a_broken_authorizer_at_a_reload_opens_nothing() {
         api.gateway.directory.write("authorizers/one.json", &broken);
         check(&broken);
     }
-    api.gateway.directory.remove("authorizers/one.json");
-    check("without the file");
     api.gateway.directory.write("authorizers/one.json", &good.to_string());
     api.gateway.directory.write("functions/auth.json", "{");
     check("a broken function");
@@ -416,6 +414,150 @@ fn a_broken_authorizer_at_a_reload_opens_nothing() {
     api.gateway.directory.write("routes/a.json", &open);
     check("a route that is open, beside a broken function");
     assert!(api.up.rest().is_empty(), "a request was passed on");
+}
+
+/// What is taken out of the files lets nobody pass any more, whatever other files say.
+#[test]
+fn what_is_withdrawn_lets_nobody_pass_while_another_file_is_broken() {
+    let api = Api::new(saying(YES), authorizer("auth", &[HEADER], 300));
+    let directory = &api.gateway.directory;
+    let good = authorizer("auth", &[HEADER], 300).to_string();
+    let ask = |what: &str, status: u16| {
+        api.gateway.server.reload();
+        for fields in [&token("t")[..], &token("other")] {
+            assert_eq!(api.ask("/a", fields).status, status, "{what}");
+        }
+        // The other authorizer is as it was, but for its function.
+        api.asked()
+    };
+    assert_eq!(ask("at first", 200), 2);
+    directory.write("routes/broken.json", "{");
+    assert_eq!(ask("beside a broken file", 200), 2);
+    let function = invoke_uri(api.function.address).to_string();
+    let elsewhere = invoke_uri(api.up.address).to_string();
+    let another = good.replace(":auth", ":up");
+    for (what, path, good, withdrawn) in [
+        ("the authorizer is gone", "authorizers/one.json", &good, None),
+        (
+            "it names another function",
+            "authorizers/one.json",
+            &good,
+            Some(&another),
+        ),
+        ("its function is gone", "functions/auth.json", &function, None),
+        (
+            "its function is elsewhere",
+            "functions/auth.json",
+            &function,
+            Some(&elsewhere),
+        ),
+    ] {
+        match withdrawn {
+            Some(text) => directory.write(path, text),
+            None => directory.remove(path),
+        }
+        assert_eq!(ask(what, 500), 0, "{what}: nobody is asked");
+        directory.write(path, good);
+        assert_eq!(ask(&format!("restored after: {what}"), 200), 2);
+    }
+    // A file that is broken itself says nothing.
+    for path in ["authorizers/one.json", "functions/auth.json"] {
+        directory.write(path, "{");
+        assert_eq!(ask(path, 200), 2);
+    }
+}
+
+/// R8.25: a wildcard that a client sends is none in a policy that repeats the ARN.
+#[test]
+fn a_wildcard_of_a_client_opens_no_other_path() {
+    let echo = |event: &Value| {
+        let arn = event["routeArn"].as_str().unwrap();
+        let effect = if arn.contains("secret") { "Deny" } else { "Allow" };
+        policy(&json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": arn}))
+    };
+    for wildcard in [
+        "*",
+        "%2a",
+        "%2A",
+        "secre%3f",
+        "secre%3F",
+        "%3f%3F%3f%3f%3f%3f",
+        "s*",
+        "%252a",
+        "secre%253f",
+        "**",
+    ] {
+        let api = Api::new(function(echo), of_policies("auth", 300));
+        let first = api.ask(&format!("/things/{wildcard}"), &token("t")).status;
+        assert!(matches!(first, 200 | 403), "{wildcard}: {first}");
+        assert_eq!(api.ask("/things/secret", &token("t")).status, 403, "{wildcard}");
+        assert_eq!(api.asked(), 1, "{wildcard}: the answer is remembered");
+    }
+}
+
+/// What `Connection` names concerns the connection, so nobody sees it: not the authorizer, nor a mapping, nor what an
+/// answer is remembered by.
+#[test]
+fn connection_hides_nothing_from_the_authorizer_alone() {
+    let answer = |event: &Value| {
+        let tenant = event["headers"]["x-tenant"].as_str();
+        json!({"isAuthorized": tenant.is_none_or(|tenant| tenant == "bobs")}).to_string()
+    };
+    let named = [("Authorization", "t"), ("X-Tenant", "acme"), ("Connection", "X-Tenant")];
+    let plain = [("Authorization", "t"), ("X-Tenant", "acme")];
+    for (sources, status) in [(&[HEADER][..], 200), (&[HEADER, "$request.header.X-Tenant"], 401)] {
+        let api = Api::new(function(answer), authorizer("auth", sources, 300));
+        let mut up = lambda_proxy("up", "2.0");
+        up["RequestParameters"] = json!({"append:header.mapped": "<${request.header.X-Tenant}>"});
+        api.gateway.directory.write("integrations/up.json", &up.to_string());
+        api.gateway.server.reload();
+        assert_eq!(api.ask("/a", &named).status, status, "{sources:?}");
+        if status == 200 {
+            let seen = event(&api.up.next());
+            assert_eq!(seen["headers"]["mapped"], "<>");
+            assert_eq!(seen["headers"]["x-tenant"], Value::Null);
+        }
+        if sources.len() > 1 {
+            assert_eq!(api.ask("/a", &plain).status, 403, "{sources:?}");
+        }
+    }
+}
+
+/// What an event tells apart is remembered apart, though the text of the source is the same.
+#[test]
+fn values_that_are_joined_are_remembered_apart() {
+    let answer = |_: &Value| YES.to_owned();
+    for (source, one, other) in [
+        ("$request.header.Cookie", &["a=1,b=2"][..], &["a=1", "b=2"][..]),
+        ("$request.header.X-B", &["d", "c"], &["d,c"]),
+        ("$request.header.X-B", &["d", "c", ""], &["d", "c,"]),
+    ] {
+        let name = source.rsplit('.').next().unwrap();
+        let api = Api::new(function(answer), authorizer("auth", &[source], 300));
+        for values in [one, other, one, other] {
+            let fields: Vec<_> = values.iter().map(|value| (name, *value)).collect();
+            assert_eq!(api.ask("/a", &fields).status, 200);
+        }
+        assert_eq!(api.asked(), 2, "{source} {one:?} {other:?}");
+    }
+    let api = Api::new(function(answer), authorizer("auth", &[QUERY], 300));
+    for target in [
+        "/a?token=1&token=2",
+        "/a?token=1,2",
+        "/a?token=1&token=2",
+        "/a?token=1%2C2",
+    ] {
+        assert_eq!(api.ask(target, &[]).status, 200);
+    }
+    assert_eq!(api.asked(), 2);
+    // What the event has is more than what the client sent: its address.
+    let api = Api::new(
+        function(answer),
+        authorizer("auth", &["$request.header.X-Forwarded-For"], 300),
+    );
+    assert_eq!(api.ask("/a", &[("X-Forwarded-For", "192.0.2.1")]).status, 200);
+    let asked = event(&api.function.next());
+    assert_eq!(asked["identitySource"], json!(["192.0.2.1, 127.0.0.1"]));
 }
 
 /// Issue E.5: a server does not start with an authorizer that does not compile.

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use apigateway::function::{Answer, Definition, FunctionError, Functions, Invocation, MAX_PAYLOAD_LENGTH, Settings};
+use apigateway::message::{Client, ClientConnection};
 use apigateway::signals::StopSignals;
 use serde_json::{Value, json};
 
@@ -79,6 +80,7 @@ impl Local {
             timeout,
             trace_id: "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
             function_arn: "arn:aws:lambda:eu-north-1:123456789012:function:f",
+            client: None,
         };
         self.functions.invoke(&self.definition, invocation)
     }
@@ -683,6 +685,49 @@ fn functions_do_not_harm_one_another() {
     assert_ne!(address, bad_address);
 }
 
+/// Somebody who has gone.
+#[derive(Debug)]
+struct Gone;
+
+impl ClientConnection for Gone {
+    fn is_gone(&self) -> bool {
+        true
+    }
+}
+
+/// Contract §3: a function's invocation that has begun runs on; one that waits for a process is not begun.
+#[test]
+fn an_invocation_whose_client_is_gone_runs_on_if_it_has_begun() {
+    let local = local(|_| {});
+    let pid = local.pid();
+    let gone: Arc<dyn ClientConnection> = Arc::new(Gone);
+    let start = Instant::now();
+    let invoke = |event: &Value| {
+        let event = event.to_string();
+        local.functions.invoke(
+            &local.definition,
+            Invocation {
+                event: event.as_bytes(),
+                timeout: Duration::from_secs(30),
+                trace_id: "",
+                function_arn: "",
+                client: Some(Client::of(Arc::downgrade(&gone))),
+            },
+        )
+    };
+    // The second waits for the process, which the first has for itself.
+    let begun = invoke(&json!({"do": "sleep", "number": 3_000}));
+    let waiting = invoke(&json!({"do": "exit", "number": 7}));
+    assert_eq!(
+        (begun, waiting),
+        (Err(FunctionError::ClientGone), Err(FunctionError::ClientGone))
+    );
+    assert!(start.elapsed() < Duration::from_secs(3), "somebody was waited for");
+    // It waits until the first has ended. Had the second begun, the process would be another one.
+    assert_eq!(local.pid(), pid);
+    assert!(start.elapsed() >= Duration::from_secs(3), "the first was cut");
+}
+
 #[test]
 fn too_many_that_wait_are_throttled() {
     let local = local(|_| {});
@@ -693,11 +738,13 @@ fn too_many_that_wait_are_throttled() {
         timeout: Duration::from_secs(60),
         trace_id: "",
         function_arn: "",
+        client: None,
     };
     let (sender, outcomes) = channel();
     thread::scope(|scope| {
         for _ in 0..20 {
             let (local, sender) = (&local, sender.clone());
+            let invocation = invocation.clone();
             scope.spawn(move || sender.send(local.functions.invoke(&local.definition, invocation)));
         }
         // One is worked on, and 64 MB may wait.

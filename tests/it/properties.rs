@@ -197,6 +197,14 @@ const PROPERTIES: &[Property] = &[
         ],
     ),
     (
+        "route_arn",
+        of::route_arn,
+        &["pol/*\npol/secret", "pol/secre?\npol/secret", "a/%2A\na/*", "${a}\nb"],
+        &[
+            "*", "?", "%2A", "%3F", "\n", "/", "$", "${", "}", "s", "\u{e9}", "\"", "\\",
+        ],
+    ),
+    (
         "arn",
         of::arn,
         &[

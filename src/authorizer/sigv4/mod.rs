@@ -91,6 +91,8 @@ pub enum Refusal {
     SignatureMismatch,
     /// The session's token is another than the credential's, is missing, or belongs to no such credential.
     SessionToken,
+    /// The path is signed with fewer slashes, and so leads to another route.
+    OtherPath,
 }
 
 impl Refusal {
@@ -122,6 +124,7 @@ impl fmt::Display for Refusal {
             Refusal::UnknownKey => "the access key is unknown",
             Refusal::SignatureMismatch => "the signature does not match",
             Refusal::SessionToken => "the session token is not the credential's",
+            Refusal::OtherPath => "the path that is signed, without empty segments, leads to another route",
         };
         f.write_str(text)
     }
@@ -140,6 +143,22 @@ pub fn verify<'a>(
     now: SystemTime,
 ) -> Result<Caller<'a>, Refusal> {
     verify_for(SERVICE, request, credentials, region, now)
+}
+
+/// The path that a signature covers, where that has fewer slashes than the path that was sent.
+pub fn merged_slashes(path: &str) -> Option<String> {
+    if !path.contains("//") {
+        return None;
+    }
+    let mut merged = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        merged.push('/');
+        merged.push_str(segment);
+    }
+    if merged.is_empty() || path.ends_with('/') {
+        merged.push('/');
+    }
+    Some(merged)
 }
 
 fn verify_for<'a>(

@@ -7,8 +7,8 @@
 //!
 //! * `files`: path → resource. Without a stage among them, `$default` serves all routes.
 //! * `change`: path → fields that are laid over those of the file at that path, or make one.
-//! * `routes`: a list of route keys. Each goes to `http://{endpoint}/<its number>?<variable>={<variable>}…`, so that
-//!   `expect.route` and `expect.variables` can tell which was chosen.
+//! * `routes`: a list of route keys. Each goes to `http://{endpoint}/<its number>?`, and its variables are mapped to the
+//!   query, so that `expect.route` and `expect.variables` can tell which was chosen and what mappings read.
 //! * `upstream`: the endpoint's answer as bytes (`\r\n` written out), or `refused`, or `closed`; empty: it never comes.
 //! * `function`: what a function returns, instead of `upstream`: its payload as bytes, or a value that is no text as
 //!   compact JSON. `function_status` (200 if left out) and `function_headers` (pairs) are those of the answer it comes in.
@@ -317,10 +317,13 @@ fn files(given: Option<Value>, keys: &Value, addresses: &Addresses) -> Map<Strin
             .split('{')
             .skip(1)
             .map(|rest| rest.split('}').next().unwrap().trim_end_matches('+'));
-        let query: Vec<String> = names.map(|name| format!("{name}={{{name}}}")).collect();
-        let uri = format!("http://{address}/{number}?{}", query.join("&"));
+        let mut integration = http_proxy(format!("http://{address}/{number}?"));
+        for name in names {
+            let value = json!(format!("$request.path.{name}"));
+            integration["RequestParameters"][format!("append:querystring.{name}")] = value;
+        }
         files.insert(format!("routes/r{number}.json"), route(key, &format!("i{number}")));
-        files.insert(format!("integrations/i{number}.json"), http_proxy(uri));
+        files.insert(format!("integrations/i{number}.json"), integration);
     }
     files
 }

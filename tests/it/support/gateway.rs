@@ -13,7 +13,7 @@ use apigateway::server::{FrontKind, Options, Server};
 use apigateway::upstream::DNS_TTL;
 use serde_json::Value;
 
-use super::client::{self, Answer};
+use super::client::{self, Answer, PATIENCE};
 use super::directory::Directory;
 
 /// 2026-07-10 19:19:05 UTC.
@@ -32,7 +32,11 @@ pub fn options(directory: &Directory) -> Options {
         listen: "127.0.0.1:0".to_owned(),
         admin: None,
         workers: NonZeroUsize::new(64).unwrap(),
-        limits: Limits::default(),
+        // On a machine that is busy, requests may wait for a worker; where that is the subject, a test has its own limit.
+        limits: Limits {
+            queue_timeout: PATIENCE,
+            ..Limits::default()
+        },
         front: FrontKind::default(),
         upstream_ca: None,
         dns_ttl: DNS_TTL,

@@ -3,13 +3,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use apigateway::authorizer::policy::Policy;
 use apigateway::front::body::{BodyError, Decoder};
 use apigateway::front::framing::{Framing, framing};
 use apigateway::front::head::{self, Head, Scanner};
 use apigateway::front::limits::MAX_FIELDS;
 use apigateway::gateway::MAX_HEAD_LENGTH;
 use apigateway::message::{Headers, MAX_BODY_LENGTH, Version};
-use apigateway::notation::arn::FunctionArn;
+use apigateway::notation::arn::{FunctionArn, RouteArn};
 use apigateway::notation::forwarded as forwarded_field;
 use apigateway::notation::json_path::JsonPath;
 use apigateway::notation::mapping_key::Side;
@@ -18,6 +19,7 @@ use apigateway::notation::path::{self as request_path, RequestPath};
 use apigateway::notation::query as query_string;
 use apigateway::notation::route_key::{MAX_SEGMENTS, RouteKey, RouteMethod, Segment};
 use apigateway::notation::uri::{IntegrationUri, Part};
+use apigateway::resource::json::Json;
 
 /// A small generator of numbers (SplitMix64).
 pub struct Chance(pub u64);
@@ -422,6 +424,50 @@ pub fn json_path(bytes: &[u8]) {
     assert_eq!(path.find(body), path.find(body));
     assert_eq!(path.find(b""), None);
     assert_eq!(path.find(b"[1,"), None);
+}
+
+/// A policy that repeats the ARN of one request allows another request only if both ask for the same path: no two paths
+/// have one ARN. The paths have a line each.
+pub fn route_arn(bytes: &[u8]) {
+    let text = text(bytes);
+    let mut lines = text.lines().map(|line| format!("/{line}"));
+    let (one, other) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let arn = |path: &str| {
+        let arn = RouteArn {
+            region: "us-east-1",
+            account_id: "123456789012",
+            api_id: "a",
+            stage: "$default",
+            method: "GET",
+            path,
+        };
+        arn.to_string()
+    };
+    let (of_one, of_other) = (arn(&one), arn(&other));
+    assert!(!of_one.contains(['*', '?']));
+    assert_eq!(of_one == of_other, one == other);
+    for effect in ["Allow", "Deny"] {
+        let statement = |effect: &str, resource: &str| {
+            let members = [("Effect", effect), ("Action", "*"), ("Resource", resource)];
+            let member = |(name, value): (&str, &str)| (name.to_owned(), Json::String(value.to_owned()));
+            Json::Object(members.map(member).into())
+        };
+        let mut statements = vec![statement(effect, &of_one)];
+        if effect == "Deny" {
+            statements.push(statement("Allow", "*"));
+        }
+        let document = Json::Object(vec![("Statement".to_owned(), Json::Array(statements))]);
+        let policy = Policy::read(&document).unwrap();
+        // What looks like a variable stands for anything: it does not allow, and does deny.
+        let is_certain = !of_one.contains("${");
+        let is_same = of_one == of_other;
+        let expected = if effect == "Allow" {
+            is_certain && is_same
+        } else {
+            is_certain && !is_same
+        };
+        assert_eq!(policy.allows(&of_other), expected, "{effect} {one} {other}");
+    }
 }
 
 /// An ARN that is read has bounded parts, and reads as itself.
