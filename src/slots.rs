@@ -55,6 +55,11 @@ impl Slots {
         self.most
     }
 
+    /// Whether one is free now; it may be somebody else's in a moment.
+    pub fn has_free(&self) -> bool {
+        self.held.load(Ordering::Relaxed) < self.most.get()
+    }
+
     /// Takes a slot, if one is free. It does not wait.
     pub fn take(self: &Arc<Slots>) -> Option<Slot> {
         self.hold().then(|| Slot {
@@ -97,6 +102,11 @@ impl Slot {
     /// Takes it again, if one is free; whether it is held now.
     pub fn take_again(&mut self) -> bool {
         self.is_held = self.is_held || self.slots.hold();
+        self.is_held
+    }
+
+    /// Whether it has not been given back.
+    pub fn is_held(&self) -> bool {
         self.is_held
     }
 
@@ -151,13 +161,14 @@ mod tests {
         assert!(slots.take().is_none());
         drop(first);
         let third = slots.take().unwrap();
-        assert!(slots.take().is_none());
+        assert!(slots.take().is_none() && !slots.has_free());
         // It counts once, however often it is given back or taken.
         second.give_back();
         second.give_back();
         let fourth = slots.take().unwrap();
         assert!(slots.take().is_none() && !second.take_again());
         drop(third);
+        assert!(slots.has_free() && !second.is_held());
         assert!(second.take_again() && second.take_again() && slots.take().is_none());
         drop((second, fourth));
         assert_eq!(slots.held.load(Ordering::Relaxed), 0);

@@ -94,7 +94,7 @@ pub(super) fn begin(service: &Arc<Service>, mut passing: Passing) -> Option<Box<
     }
     match passing.pass_on(service, None) {
         Ok(Pause::Long) => {
-            let (passing, turn) = service.ask_for_turn(passing)?;
+            let (passing, turn) = service.has_turn(service.turns.ask(passing))?;
             passing.take_turn(service, turn)
         }
         paused => passing.unblock(service, paused),
@@ -109,6 +109,9 @@ pub(super) fn abandon(service: &Arc<Service>, passing: Passing) {
 
 /// Passes on an answer that has waited for its turn, and goes on with its connection.
 pub(super) fn go_on(service: &Arc<Service>, passing: Passing, turn: Turn) {
+    let Some((passing, turn)) = service.has_turn(service.turns.begin(passing, turn)) else {
+        return;
+    };
     let next = passing
         .take_turn(service, turn)
         .and_then(|connection| exchange::next_request(service, connection));

@@ -60,7 +60,7 @@ pub(super) struct Service {
     pub(super) workers: Workers,
     pub(super) parking: Parking,
     /// Who may move the bytes of long answers.
-    turns: Turns<Passing>,
+    pub(super) turns: Turns<Passing>,
     /// Open connections.
     pub(super) quotas: Arc<Quotas>,
     /// So many are few: never more than workers, so that none waits while another connection wants it.
@@ -396,9 +396,9 @@ impl Service {
         }
     }
 
-    /// A turn for a long answer; none if it waits for one now.
-    pub(super) fn ask_for_turn(&self, passing: Passing) -> Option<(Passing, Turn)> {
-        match self.turns.ask(passing) {
+    /// The turn of a long answer; none if it waits for one now, which is looked after.
+    pub(super) fn has_turn(&self, asked: Asked<Passing>) -> Option<(Passing, Turn)> {
+        match asked {
             Asked::Has(passing, turn) => Some((passing, turn)),
             Asked::Waits => {
                 self.parking.wake();

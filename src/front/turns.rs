@@ -3,8 +3,9 @@
 //! Bytes are moved by few workers at a time; other long answers wait without a worker. One whose integration or
 //! client lets it wait does not count, since it needs no processor: another may begin then, as long as workers are left.
 //!
-//! Who waits gives back its destination's slot, and has it again before its turn. No destination has all turns: one that
-//! hangs never stops the answers of others.
+//! Who waits gives back its destination's slot, and takes it again when its turn begins with a worker: a slot that waited
+//! for a worker would be refused to those that have one. No destination has all turns: one that hangs never stops the
+//! answers of others.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -130,6 +131,17 @@ impl<T: Task> Turns<T> {
         Asked::Has(task, turn)
     }
 
+    /// Begins a turn for which there is a worker now. Where the destination's last slot has gone to somebody else
+    /// meanwhile, the task waits on, as the first.
+    pub fn begin(&self, mut task: T, turn: Turn) -> Asked<T> {
+        if task.slot().is_none_or(Slot::take_again) {
+            return Asked::Has(task, turn);
+        }
+        drop(turn);
+        self.state().waiting.push_front(task);
+        Asked::Waits
+    }
+
     /// Of the tasks that may begin, the one that has waited longest, if there is a turn for it.
     pub fn next(&self) -> Option<(T, Turn)> {
         let mut state = self.state();
@@ -144,7 +156,7 @@ impl<T: Task> Turns<T> {
             if full.iter().any(|slots| Arc::ptr_eq(slots, slot.slots())) {
                 return false;
             }
-            let may = has.are_left_for(Some(slot), &self.most) && slot.take_again();
+            let may = has.are_left_for(Some(slot), &self.most) && slot.slots().has_free();
             if !may {
                 full.push(Arc::clone(slot.slots()));
             }
@@ -300,13 +312,23 @@ mod tests {
         assert!(waits(&turns, 1, hung.take()) && waits(&turns, 2, healthy.take()));
         let slot = hung.take().unwrap();
         drop(all);
-        let (number, second) = next(&turns).unwrap();
+        let (number, (task, second)) = next(&turns).unwrap();
         assert_eq!(number, 2);
+        let Asked::Has(task, second) = turns.begin(task, second) else {
+            panic!("it has its slot");
+        };
         assert!(healthy.take().is_none(), "it has its slot again");
         assert!(next(&turns).is_none() && turns.has_waiting());
         drop(slot);
+        // Where it is gone once more when there is a worker, it waits on.
+        let (number, (first, third)) = next(&turns).unwrap();
+        assert_eq!(number, 1);
+        let slot = hung.take().unwrap();
+        assert!(matches!(turns.begin(first, third), Asked::Waits));
+        assert!(next(&turns).is_none() && turns.has_waiting());
+        drop(slot);
         assert_eq!(next(&turns).unwrap().0, 1);
-        drop((turn, second));
+        drop((turn, task, second));
     }
 
     #[test]

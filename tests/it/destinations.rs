@@ -162,6 +162,9 @@ fn assert_other(gateway: &Gateway) {
 /// Asks for `/held` too often at once: so many are refused, and a route to another server is answered meanwhile. The
 /// answers of the others are still to come.
 fn overload(gateway: &Gateway, request: &str, held: usize) -> Receiver<Answer> {
+    // A client may have its answer before the worker is free.
+    let admin = gateway.server.admin_addr().unwrap();
+    wait_until("idle", || metrics_at(admin)["apigateway_workers_busy"] == 0.0);
     let start = Instant::now();
     let answers = ask(gateway, request, ASKING);
     for _ in held..ASKING {

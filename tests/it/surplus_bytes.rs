@@ -10,6 +10,8 @@ use std::thread;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::Value;
 
+use crate::connections::wait_until;
+use crate::operations::metrics_at;
 use crate::support::client::{Answer, Client, PATIENCE};
 use crate::support::directory::{Directory, http_proxy, route};
 use crate::support::endpoint::{Endpoint, Next};
@@ -41,6 +43,21 @@ fn ask(gateway: &Gateway, method: &str, target: &str) -> Answer {
     Client::connect(gateway.address)
         .send(format!("{method} {target} HTTP/1.1\r\nHost: gw.test\r\n{body}"))
         .answer_to(method)
+}
+
+fn serve(upstream: &Endpoint, other: &Endpoint) -> Gateway {
+    let directory = Directory::of(&files(&format!("http://{}", upstream.address), other.address));
+    let mut options = options(&directory);
+    options.admin = Some("127.0.0.1:0".to_owned());
+    Gateway::start(directory, options)
+}
+
+/// Asks for `/fault`, until the gateway is done with it: a client may have its answer before.
+fn ask_for_fault(gateway: &Gateway, method: &str) -> Answer {
+    let answer = ask(gateway, method, "/fault");
+    let admin = gateway.server.admin_addr().unwrap();
+    wait_until("idle", || metrics_at(admin)["apigateway_workers_busy"] == 0.0);
+    answer
 }
 
 /// What the log says of the destination.
@@ -164,13 +181,13 @@ fn bytes_right_behind_an_answer() {
         });
         let other = Endpoint::ok();
         watch(endpoint.address);
-        let gateway = Gateway::serve(&files(&format!("http://{}", endpoint.address), other.address));
+        let gateway = serve(&endpoint, &other);
         // It is kept as long as nothing speaks against it.
         for _ in 0..2 {
             assert_eq!(ask(&gateway, "GET", "/ok").text(), "ok");
         }
         assert_eq!((endpoint.connections(), told(endpoint.address)), (1, 0));
-        let answer = ask(&gateway, method, "/fault");
+        let answer = ask_for_fault(&gateway, method);
         assert!(
             answer.status == status && answer.text() == body,
             "{what}: {}",
@@ -229,9 +246,9 @@ fn bytes_behind_an_answer_that_come_later() {
         });
         let other = Endpoint::ok();
         watch(endpoint.address);
-        let gateway = Gateway::serve(&files(&format!("http://{}", endpoint.address), other.address));
+        let gateway = serve(&endpoint, &other);
         assert_eq!(ask(&gateway, "GET", "/ok").text(), "ok");
-        let answer = ask(&gateway, method, "/fault");
+        let answer = ask_for_fault(&gateway, method);
         assert!([200, 204, 304].contains(&answer.status), "{what}: {}", answer.head);
         taken.send(()).unwrap();
         is_sent.recv_timeout(PATIENCE).unwrap();
