@@ -2,6 +2,8 @@
 # docker build -t apigateway . && docker run --rm -p 127.0.0.1:8000:8000 apigateway
 
 FROM rust:1-slim-bookworm AS build
+# The allocator is C.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src

@@ -21,8 +21,8 @@ use crate::upstream::{IntegrationRequest, MAX_HEAD_LENGTH, MAX_REQUEST_PART_LENG
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
 
-/// How long an agent that nobody needs is kept.
-const CLIENT_IDLE_AGE: Duration = Duration::from_secs(10);
+/// How long an agent that nobody needs is kept. Its connection is too old by then, and its buffers take 0.1 MB.
+const CLIENT_IDLE_AGE: Duration = Duration::from_secs(5);
 
 /// Bytes read at once; a head must fit, and one byte more to see that it is too large.
 const INPUT_BUFFER_LENGTH: usize = MAX_HEAD_LENGTH + 1024;

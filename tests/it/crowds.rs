@@ -140,6 +140,8 @@ fn the_connection_that_is_idle_for_longest_gives_way_to_a_new_one() {
         let mut order: Vec<usize> = (0..4).collect();
         for number in asked {
             assert_one(&clients[*number].send(GET).answer_to("GET"));
+            // It is idle only when its worker has done with it.
+            wait_until("idle", || metrics_at(admin)["apigateway_workers_busy"] < 0.5);
             order.retain(|other| other != number);
             order.push(*number);
         }
