@@ -1,8 +1,7 @@
 //! Who may sign requests for routes with `AWS_IAM`: access keys, their secrets, and whose they are (`R8.38`).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -109,28 +108,12 @@ pub struct Credential {
 
 /// Every access key that counts, by its id.
 #[derive(Debug, Default)]
-pub struct Credentials(HashMap<String, Arc<Credential>>);
+pub struct Credentials(HashMap<String, Credential>);
 
 impl Credentials {
     /// The credential with that access key id.
     pub fn get(&self, access_key_id: &str) -> Option<&Credential> {
-        self.0.get(access_key_id).map(Arc::as_ref)
-    }
-
-    /// These, where something is wrong with the file that they were read from: of `before`, those that it still names go
-    /// on as they were, unless it says another thing that is right.
-    #[must_use]
-    pub fn beside(&self, before: &Credentials, named: &BTreeSet<String>) -> Credentials {
-        let still_named = before.0.iter().filter(|(id, _)| named.contains(*id));
-        let mut by_id: HashMap<_, _> = still_named
-            .map(|(id, credential)| (id.clone(), Arc::clone(credential)))
-            .collect();
-        by_id.extend(
-            self.0
-                .iter()
-                .map(|(id, credential)| (id.clone(), Arc::clone(credential))),
-        );
-        Credentials(by_id)
+        self.0.get(access_key_id)
     }
 
     /// How many there are.
@@ -149,9 +132,7 @@ impl From<Vec<Credential>> for Credentials {
     fn from(list: Vec<Credential>) -> Credentials {
         let mut by_id = HashMap::with_capacity(list.len());
         for credential in list {
-            by_id
-                .entry(credential.access_key_id.clone())
-                .or_insert_with(|| Arc::new(credential));
+            by_id.entry(credential.access_key_id.clone()).or_insert(credential);
         }
         Credentials(by_id)
     }

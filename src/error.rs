@@ -124,11 +124,12 @@ impl GatewayError {
             GatewayError::Overloaded(_) | GatewayError::DestinationOverloaded(_) => headers.put("retry-after", "1"),
             _ => {}
         }
-        Response {
-            status,
-            headers,
-            body: Body::Bytes(format!("{{\"message\":\"{message}\"}}").into_bytes()),
-        }
+        let body = match self {
+            // Nobody gets it.
+            GatewayError::ClientGone => Body::Empty,
+            _ => Body::Bytes(format!("{{\"message\":\"{message}\"}}").into_bytes()),
+        };
+        Response { status, headers, body }
     }
 }
 

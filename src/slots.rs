@@ -25,6 +25,7 @@ pub fn share(workers: NonZeroUsize) -> NonZeroUsize {
 pub struct Slots {
     most: NonZeroUsize,
     held: AtomicUsize,
+    streams: AtomicUsize,
 }
 
 /// A slot. It is given back when this is dropped, or before.
@@ -40,7 +41,13 @@ impl Slots {
         Arc::new(Slots {
             most,
             held: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
         })
+    }
+
+    /// Counts one more answer that a worker streams, if there are fewer than so many. It does not wait.
+    pub fn begin_stream(self: &Arc<Slots>, most: NonZeroUsize) -> Option<Streaming> {
+        add_one(&self.streams, most).then(|| Streaming(Arc::clone(self)))
     }
 
     /// How many there are.
@@ -62,9 +69,25 @@ impl Slots {
     }
 
     fn hold(&self) -> bool {
-        let one_more = |held: usize| (held < self.most.get()).then_some(held + 1);
-        let held = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        held.is_ok()
+        add_one(&self.held, self.most)
+    }
+}
+
+/// Whether there was one less than `most` at least.
+fn add_one(count: &AtomicUsize, most: NonZeroUsize) -> bool {
+    let one_more = |count: usize| (count < most.get()).then_some(count + 1);
+    count
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+        .is_ok()
+}
+
+/// An answer that a worker streams, until this is dropped.
+#[derive(Debug)]
+pub struct Streaming(Arc<Slots>);
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -41,6 +41,21 @@ pub enum Authorization {
     Iam,
 }
 
+impl Authorization {
+    /// The header fields in which it looks for who asks.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        let sources = match self {
+            Authorization::None | Authorization::Iam => &[][..],
+            Authorization::Jwt { authorizer, .. } => std::slice::from_ref(&authorizer.identity_source),
+            Authorization::Lambda(authorizer) => &authorizer.identity_sources,
+        };
+        sources.iter().filter_map(|IdentitySource(source)| match source {
+            Source::Header(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// An authorizer of type JWT.
 #[derive(Debug, PartialEq, Eq)]
 pub struct JwtAuthorizer {

@@ -1,19 +1,21 @@
 //! Who is trusted, by the files that say so. What is taken out of them is trusted no longer, also where other files keep
 //! the API from being deployed anew: then the last good one goes on, but without it.
 //!
-//! A file that has an error says nothing, so what it said before goes on; but an access key that a list does not name is
-//! taken out, whatever else is wrong with the list.
+//! What a file does not say because it has an error goes on as it was: trusted, or withdrawn. What it does say counts,
+//! whatever else is wrong with it. So an access key is taken out that a list does not name, or names with an error: it may
+//! have been changed because somebody else has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::deployment::Deployment;
-use crate::deployment::authorizer::{self, Authorization, Draft, Drafts, JwtAuthorizer, LambdaAuthorizer};
+use crate::deployment::authorizer::{self, Authorization, JwtAuthorizer, LambdaAuthorizer};
 use crate::deployment::function::{Function, Functions};
 use crate::deployment::stage::Stage;
 use crate::notation::arn::FunctionArn;
 use crate::notation::stage_variable;
 use crate::problem::Problems;
+use crate::resource::authorizer::Authorizer as Resource;
 use crate::resource::{CREDENTIALS_FILE, Resources};
 use crate::store::Listing;
 
@@ -35,12 +37,12 @@ impl Deployment {
         let mut resources = Resources::read(&listing.files);
         resources.root.clone_from(&listing.root);
         let mut problems = std::mem::take(&mut resources.problems);
-        let drafts = authorizer::check_all(&resources, &mut problems);
+        // For what is wrong with their files.
+        let _ = authorizer::check_all(&resources, &mut problems);
         let functions = Functions::check(&resources, &mut problems);
         let files = TrustFiles {
             listing,
             resources: &resources,
-            drafts: &drafts,
             functions: &functions,
             problems: &problems,
             has_authorizers: !is_unread("authorizers"),
@@ -53,17 +55,21 @@ impl Deployment {
                 let Some(id) = authorizer_id(&route.authorization).filter(|id| seen.insert(*id)) else {
                     continue;
                 };
-                if let Some(reason) = files.objection(id, &route.authorization, stage) {
-                    withdrawn.entry(id.to_owned()).or_insert(reason);
-                }
+                let reason = match files.verdict(id, &route.authorization, stage) {
+                    Verdict::Trusted => continue,
+                    Verdict::Withdrawn(reason) => reason,
+                    Verdict::Unsaid => match self.withdrawn.get(id) {
+                        Some(reason) => reason.clone(),
+                        None => continue,
+                    },
+                };
+                withdrawn.entry(id.to_owned()).or_insert(reason);
             }
         }
-        let is_whole = !problems.has_errors_in(CREDENTIALS_FILE);
-        let credentials = match (&resources.credentials, &resources.named_access_keys) {
+        let credentials = match &resources.credentials {
             _ if !resources.has_credentials() || listing.dangling.contains(CREDENTIALS_FILE) => Arc::default(),
-            (Some(credentials), _) if is_whole => Arc::clone(credentials),
-            (Some(credentials), Some(named)) => Arc::new(credentials.beside(&self.credentials, named)),
-            _ => Arc::clone(&self.credentials),
+            Some(credentials) => Arc::clone(credentials),
+            None => Arc::clone(&self.credentials),
         };
         Deployment {
             credentials,
@@ -93,7 +99,6 @@ impl Deployment {
 struct TrustFiles<'a> {
     listing: &'a Listing,
     resources: &'a Resources,
-    drafts: &'a Drafts<'a>,
     functions: &'a Functions,
     problems: &'a Problems,
     /// The directory could be read, or is not there.
@@ -108,57 +113,78 @@ impl TrustFiles<'_> {
         is_dangling || !self.resources.has_file(directory, id)
     }
 
-    /// Why an authorizer that is deployed counts no longer, if so.
-    fn objection(&self, id: &str, authorization: &Authorization, stage: &Stage) -> Option<String> {
+    /// Whether an authorizer that is deployed counts on.
+    fn verdict(&self, id: &str, authorization: &Authorization, stage: &Stage) -> Verdict {
         if !self.has_authorizers {
-            return None;
+            return Verdict::Unsaid;
         }
         let file = format!("authorizers/{id}.json");
         if self.is_gone("authorizers", id) {
-            return Some(format!("{file} is gone"));
+            return Verdict::Withdrawn(format!("{file} is gone"));
         }
-        if self.problems.has_errors_in(&file) {
-            return None;
-        }
-        let reason = match (authorization, self.drafts.get(id)?.as_ref()?) {
-            (Authorization::Jwt { authorizer, .. }, Draft::Jwt(draft)) => issuer_objection(authorizer, draft),
-            (Authorization::Lambda(authorizer), Draft::Lambda(draft)) => {
-                self.function_objection(authorizer, draft.uri, stage)
-            }
-            _ => Some("is of another type now".to_owned()),
+        let Some(now) = self.resources.authorizers.get(id) else {
+            return Verdict::Unsaid;
         };
-        reason.map(|reason| format!("{file} {reason}"))
+        let objection = match authorization {
+            Authorization::None | Authorization::Iam => None,
+            Authorization::Jwt { authorizer, .. } => issuer_objection(authorizer, now),
+            Authorization::Lambda(authorizer) => self.function_objection(authorizer, now, stage),
+        };
+        let is_jwt = matches!(authorization, Authorization::Jwt { .. });
+        let is_of_type = |kind: &str| (kind == "JWT") == is_jwt;
+        let other_type = now.authorizer_type.as_deref().filter(|kind| !is_of_type(kind));
+        let objection = objection.or(other_type.map(|kind| format!("is of the type {kind} now")));
+        let has_errors = |file: &str| self.problems.has_errors_in(file);
+        match (objection, authorization) {
+            (Some(reason), _) => Verdict::Withdrawn(format!("{file} {reason}")),
+            (None, _) if has_errors(&file) => Verdict::Unsaid,
+            (None, Authorization::Lambda(authorizer))
+                if !self.has_functions || has_errors(&format!("functions/{}.json", authorizer.arn.name())) =>
+            {
+                Verdict::Unsaid
+            }
+            (None, _) => Verdict::Trusted,
+        }
     }
 
-    fn function_objection(&self, authorizer: &LambdaAuthorizer, uri: &str, stage: &Stage) -> Option<String> {
+    fn function_objection(&self, authorizer: &LambdaAuthorizer, now: &Resource, stage: &Stage) -> Option<String> {
         let variables = match self.resources.stages.get(&stage.name) {
             Some(stage) if !self.problems.has_errors_in(&stage.file) => &stage.stage_variables,
             _ => &stage.variables,
         };
-        let text = stage_variable::put_in(uri, |name| variables.get(name).cloned()).ok();
+        let put_in = |uri: &str| stage_variable::put_in(uri, |name| variables.get(name).cloned()).ok();
+        let text = now.authorizer_uri.as_deref().and_then(put_in);
         let arn = text.and_then(|text| FunctionArn::parse(&text).ok());
-        if arn.as_ref() != Some(&authorizer.arn) {
+        if arn.is_some_and(|arn| arn != authorizer.arn) {
             return Some("names another function now".to_owned());
         }
-        let name = authorizer.arn.name();
-        let file = format!("functions/{name}.json");
-        let has_file = !matches!(authorizer.function, Function::AtEndpoint);
-        if has_file && self.has_functions && self.is_gone("functions", name) {
-            return Some(format!("names a function that is gone from {file}"));
-        }
-        if !self.has_functions || self.problems.has_errors_in(&file) {
+        if !self.has_functions {
             return None;
         }
+        let name = authorizer.arn.name();
+        let is_unreadable = self.resources.has_file("functions", name) && !self.resources.functions.contains_key(name);
         let is_the_same = match (&authorizer.function, self.functions.get(name)) {
+            (Function::At(_) | Function::Local(_), _) if self.is_gone("functions", name) => false,
+            // The file has an error, or cannot even be read.
             (_, None) => true,
+            _ if is_unreadable => true,
             (Function::At(before), Some(Function::At(now))) => *before == now,
             // Its program may be edited: it goes on to be the function of that name.
             (Function::Local(_), Some(Function::Local(_))) => true,
             (Function::AtEndpoint, Some(Function::AtEndpoint)) => true,
             _ => false,
         };
-        (!is_the_same).then(|| format!("names a function that is gone from {file}"))
+        (!is_the_same).then(|| format!("names a function that functions/{name}.json has no more, or has elsewhere"))
     }
+}
+
+/// What the files say of an authorizer.
+enum Verdict {
+    Trusted,
+    /// It counts no longer, and why.
+    Withdrawn(String),
+    /// They cannot be read so far.
+    Unsaid,
 }
 
 /// The authorizer that a route asks, if it asks one.
@@ -170,10 +196,12 @@ fn authorizer_id(authorization: &Authorization) -> Option<&str> {
     }
 }
 
-fn issuer_objection(before: &JwtAuthorizer, now: &JwtAuthorizer) -> Option<String> {
-    if before.issuer != now.issuer {
+fn issuer_objection(before: &JwtAuthorizer, now: &Resource) -> Option<String> {
+    let now = now.jwt_configuration.as_ref()?;
+    if now.issuer.as_ref().is_some_and(|issuer| *issuer != before.issuer) {
         return Some("trusts another issuer now".to_owned());
     }
-    let gone = before.audience.iter().find(|audience| !now.audience.contains(audience));
-    gone.map(|audience| format!("has no audience {audience:?} any more"))
+    let audience = now.audience.as_ref()?;
+    let gone = before.audience.iter().find(|one| !audience.contains(one))?;
+    Some(format!("has no audience {gone:?} any more"))
 }

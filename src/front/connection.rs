@@ -17,7 +17,7 @@ use crate::front::pace::Pace;
 use crate::front::parking::Seat;
 use crate::front::quota::{Open, Quota};
 use crate::front::receiving::{Receiving, Refusal, Whole};
-use crate::front::socket::{Patience, Received, Socket};
+use crate::front::socket::{Patience, Presence, Received, Socket};
 use crate::front::unsent::{Then, Unsent, Written};
 use crate::message::Request;
 
@@ -222,6 +222,7 @@ impl Connection {
     fn ended(&self) -> Next {
         match self.state {
             State::Idle => Next::Close,
+            _ if self.socket.presence() == Presence::Gone => Next::Refuse(self.refusal(GatewayError::ClientGone)),
             _ => Next::Refuse(self.refusal(GatewayError::BadRequest("the request ends early".to_owned()))),
         }
     }

@@ -12,9 +12,12 @@ use crate::front::pieces::Pieces;
 use crate::front::receiving::Whole;
 use crate::front::reply::{Incomplete, Reply};
 use crate::front::service::Service;
-use crate::front::socket::Patience;
+use crate::front::socket::{Patience, Presence};
 use crate::front::unsent::{Then, Unsent};
 use crate::message::Version;
+
+/// The status of what nobody gets, see [`GatewayError::ClientGone`].
+const CLIENT_GONE: u16 = 499;
 
 /// Answers a request, and those that follow it at once; then the connection waits again.
 pub(super) fn serve(service: &Arc<Service>, mut connection: Box<Connection>, mut whole: Whole) {
@@ -74,6 +77,9 @@ fn answer(service: &Arc<Service>, mut connection: Box<Connection>, whole: Whole)
         )
     });
     drop(share);
+    if response.status == CLIENT_GONE && connection.socket.presence() == Presence::Gone {
+        return None;
+    }
     let reply = Reply {
         // At a stop, what was sent before is still answered.
         close: !keeps

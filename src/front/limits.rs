@@ -89,8 +89,8 @@ pub const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 /// that does so later, while the request waits for a worker, has gone: the two cannot be told apart in another way.
 pub const HALF_CLOSE_TIME: Duration = Duration::from_millis(50);
 
-/// How often it is looked whether the clients of long answers that wait for their turn are gone.
-pub const LOOK_AT_WAITING: Duration = Duration::from_millis(500);
+/// How often it is looked whether the client of a long answer is there, also while that waits for its turn.
+pub const LOOK_AT_CLIENT: Duration = Duration::from_millis(500);
 
 /// How long a client is listened to after the last answer on its connection, so that it can read it. Closed at once,
 /// the connection would be reset by what the client still sends, and the answer lost.

@@ -7,13 +7,15 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::GatewayError;
 use crate::front::budget::{Class, Share};
 use crate::front::connection::{Connection, State};
 use crate::front::exchange::{self, Sent};
-use crate::front::limits::{LONG_ANSWER, MAX_KEPT_ANSWER, TAKING_PATIENCE, TAKING_PATIENCE_WHILE_OTHERS_WAIT};
+use crate::front::limits::{
+    LONG_ANSWER, LOOK_AT_CLIENT, MAX_KEPT_ANSWER, TAKING_PATIENCE, TAKING_PATIENCE_WHILE_OTHERS_WAIT,
+};
 use crate::front::pace::Pace;
 use crate::front::pieces::Pieces;
 use crate::front::reply::{Incomplete, Reply, Rest};
@@ -21,7 +23,7 @@ use crate::front::service::Service;
 use crate::front::socket::Socket;
 use crate::front::turns::{Task, Turn};
 use crate::front::unsent::{Then, Unsent};
-use crate::slots::Slot;
+use crate::slots::{Slot, Streaming, share};
 
 /// An answer that is being passed on.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(super) struct Passing {
     share: Share,
     /// Bytes of content that were read.
     read: usize,
+    /// When it was last looked whether the client is there.
+    looked_at: Instant,
 }
 
 /// Why an answer is not passed on any further for now.
@@ -66,6 +70,7 @@ impl Passing {
             reply,
             share: service.budget.share(Class::Answer),
             read: 0,
+            looked_at: Instant::now(),
         }
     }
 }
@@ -80,7 +85,7 @@ impl Task for Passing {
 pub(super) fn begin(service: &Arc<Service>, mut passing: Passing) -> Option<Box<Connection>> {
     passing.connection.socket.begin_answer();
     if passing.rest.is_event_stream {
-        let Some(slot) = StreamSlot::take(service) else {
+        let Some(slot) = StreamSlot::take(service, passing.slot()) else {
             return refuse(service, passing);
         };
         let sent = passing.stream(service);
@@ -154,7 +159,7 @@ impl Passing {
     fn unblock(mut self, service: &Arc<Service>, paused: Result<Pause, Incomplete>) -> Option<Box<Connection>> {
         let sent = match paused {
             Ok(Pause::Sent(sent)) => Ok(sent),
-            Ok(Pause::Long | Pause::Stuck) => match StreamSlot::take(service) {
+            Ok(Pause::Long | Pause::Stuck) => match StreamSlot::take(service, self.slot()) {
                 Some(_slot) => self.stream(service),
                 None => Err(no_slot()),
             },
@@ -226,6 +231,13 @@ impl Passing {
     }
 
     fn read_on(&mut self) -> Result<(), Incomplete> {
+        // An integration that goes on sending is never waited for long enough that it is looked for the client.
+        if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
+            self.looked_at = Instant::now();
+            if self.is_abandoned() {
+                return Err(Incomplete::Client(io::ErrorKind::BrokenPipe.into()));
+            }
+        }
         let read = self.rest.read_into(self.pieces.room());
         self.read = self.read.saturating_add(read.map_err(Incomplete::of_source)?);
         Ok(())
@@ -267,7 +279,7 @@ fn no_slot() -> Incomplete {
 /// # Errors
 /// No worker is left for that, or the client takes nothing.
 pub(super) fn wait_for_client(service: &Service, socket: &Socket, pieces: &mut Pieces) -> Result<(), Incomplete> {
-    let Some(_slot) = StreamSlot::take(service) else {
+    let Some(_slot) = StreamSlot::take(service, None) else {
         return Err(no_slot());
     };
     wait_for_client_in_slot(service, socket, pieces)
@@ -279,7 +291,7 @@ fn wait_for_client_in_slot(service: &Service, socket: &Socket, pieces: &mut Piec
     let mut pace = Pace::begin();
     let mut is_too_slow = |taken| {
         pace.note(taken);
-        pace.is_slow() && service.streams.load(Ordering::Relaxed) > service.most_streams / 2
+        pace.is_slow() && service.streams.load(Ordering::Relaxed) > service.most_streams.get() / 2
     };
     let sent = pieces.send(usize::MAX, |bytes| {
         socket.send_all(bytes, timeout, &mut is_too_slow).map(|()| bytes.len())
@@ -289,18 +301,30 @@ fn wait_for_client_in_slot(service: &Service, socket: &Socket, pieces: &mut Piec
 }
 
 /// Leave to wait for a client, given back when it is dropped.
-struct StreamSlot(Arc<AtomicUsize>);
+struct StreamSlot {
+    all: Arc<AtomicUsize>,
+    /// Of these, the answers of one destination.
+    _of_destination: Option<Streaming>,
+}
 
 impl StreamSlot {
-    fn take(service: &Service) -> Option<StreamSlot> {
-        let slot = StreamSlot(Arc::clone(&service.streams));
-        let before = slot.0.fetch_add(1, Ordering::SeqCst);
-        (before < service.most_streams).then_some(slot)
+    /// `slot` is the one that the answer holds of its destination: no destination has all that there are.
+    fn take(service: &Service, slot: Option<&mut Slot>) -> Option<StreamSlot> {
+        let of_destination = match slot {
+            Some(slot) => Some(slot.slots().begin_stream(share(service.most_streams))?),
+            None => None,
+        };
+        let slot = StreamSlot {
+            all: Arc::clone(&service.streams),
+            _of_destination: of_destination,
+        };
+        let before = slot.all.fetch_add(1, Ordering::SeqCst);
+        (before < service.most_streams.get()).then_some(slot)
     }
 }
 
 impl Drop for StreamSlot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.all.fetch_sub(1, Ordering::SeqCst);
     }
 }

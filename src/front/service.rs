@@ -15,8 +15,7 @@ use crate::front::budget::{Budget, Class};
 use crate::front::connection::{Connection, Next, State};
 use crate::front::exchange;
 use crate::front::limits::{
-    HALF_CLOSE_TIME, LEAST_MOVING, LOOK_AT_WAITING, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK,
-    most_waiting_answers,
+    HALF_CLOSE_TIME, LEAST_MOVING, LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers,
 };
 use crate::front::notices::Notices;
 use crate::front::parking::{Parking, Watch, Woken};
@@ -72,7 +71,7 @@ pub(super) struct Service {
     pub(super) metrics: Arc<FrontMetrics>,
     /// Answers that are being streamed, and how many may be.
     pub(super) streams: Arc<AtomicUsize>,
-    pub(super) most_streams: usize,
+    pub(super) most_streams: NonZeroUsize,
     stopping: AtomicBool,
     /// What has not been accepted yet is not waited for.
     given_up: AtomicBool,
@@ -108,7 +107,7 @@ impl Service {
             notices: Notices::new(&metrics),
             metrics,
             streams: Arc::default(),
-            most_streams: most_workers.get().div_ceil(2),
+            most_streams: NonZeroUsize::new(most_workers.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN),
             stopping: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             accepted_all: AtomicBool::new(false),
@@ -219,7 +218,7 @@ impl Service {
             }
             // Turns come free also by themselves, and so do slots of destinations.
             let has_waiting = self.begin_turns();
-            if has_waiting && looked_at.elapsed() >= LOOK_AT_WAITING {
+            if has_waiting && looked_at.elapsed() >= LOOK_AT_CLIENT {
                 looked_at = Instant::now();
                 for passing in self.turns.take_out(Passing::is_abandoned) {
                     passing::abandon(self, passing);

@@ -122,6 +122,13 @@ impl Headers {
         self.fields.retain(|field| !is_twin(field));
     }
 
+    /// The names of fields that some servers take for that one, see [`Headers::remove_twins`].
+    pub fn twins<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_twin =
+            |field: &str| !field.eq_ignore_ascii_case(name) && is_folded_the_same(field.as_bytes(), name.as_bytes());
+        self.iter().map(|(field, _)| field).filter(move |field| is_twin(field))
+    }
+
     /// Drops the fields that `Connection` names, as they concern one connection (RFC 9110 §7.6.1). `Host` is none of
     /// those, and what is hop-by-hop anyway is left to whoever passes fields on.
     pub fn remove_fields_of_connection(&mut self) {
@@ -317,6 +324,8 @@ mod tests {
         headers.remove_twins("x-my-role");
         let values: Vec<&[u8]> = headers.iter().map(|(_, value)| value).collect();
         assert_eq!(values, [b"1", b"4", b"5"]);
+        assert_eq!(headers.twins("x-my-role").count(), 0);
+        assert_eq!(headers.twins("X.My_Role").collect::<Vec<_>>(), ["x-my-role"]);
         headers.remove_twins("X_My_Role");
         assert_eq!(headers.iter().count(), 2);
         headers.remove_twins("host");

@@ -2,7 +2,7 @@
 //!
 //! No problem repeats a value: what stands in the wrong field may be a secret.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use crate::credentials::{Credential, Secret, UserArn, is_access_key_id};
 use crate::resource::fields::Fields;
@@ -12,8 +12,8 @@ use crate::resource::fields::Fields;
 pub struct CredentialList {
     /// The credentials without an error.
     pub valid: Vec<Credential>,
-    /// The access key ids of all credentials, those with an error too; none where there is no list.
-    pub named: Option<BTreeSet<String>>,
+    /// Whether the file has a list, be it one with errors in it.
+    pub is_list: bool,
 }
 
 /// Reads the file's credentials, and notes what is wrong with them.
@@ -36,11 +36,10 @@ pub struct CredentialList {
 /// assert!(!problems.has_errors());
 /// ```
 pub fn read(mut fields: Fields<'_>) -> CredentialList {
-    let mut named = BTreeSet::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut place = 0;
     let list = fields.objects("Credentials", |fields| {
-        let credential = read_one(fields, &mut places, place, &mut named);
+        let credential = read_one(fields, &mut places, place);
         place += 1;
         credential
     });
@@ -48,20 +47,14 @@ pub fn read(mut fields: Fields<'_>) -> CredentialList {
     let is_list = list.is_some() && !fields.has_error("Credentials");
     fields.finish();
     CredentialList {
-        named: is_list.then_some(named),
+        is_list,
         valid: list.unwrap_or_default().into_iter().flatten().collect(),
     }
 }
 
-fn read_one(
-    fields: &mut Fields<'_>,
-    places: &mut HashMap<String, usize>,
-    place: usize,
-    named: &mut BTreeSet<String>,
-) -> Option<Credential> {
+fn read_one(fields: &mut Fields<'_>, places: &mut HashMap<String, usize>, place: usize) -> Option<Credential> {
     let access_key_id = access_key_id(fields);
     if let Some(id) = &access_key_id {
-        named.insert(id.clone());
         let first = *places.entry(id.clone()).or_insert(place);
         if first != place {
             let text = format!("/Credentials/{first} has the same access key id");

@@ -92,10 +92,8 @@ pub struct Resources {
     pub functions: BTreeMap<String, Function>,
     /// The directory that they are below.
     pub root: PathBuf,
-    /// `credentials.json`.
+    /// `credentials.json`, without what has an error; none where it has no list.
     pub credentials: Option<Arc<Credentials>>,
-    /// Whose access keys it names, be it with an error; none where it has no list of them.
-    pub named_access_keys: Option<BTreeSet<String>>,
     /// What is wrong with the shape of the files.
     pub problems: Problems,
     /// Every file that is there, readable or not.
@@ -170,8 +168,7 @@ impl Resources {
         match file.directory() {
             "" if file.path == CREDENTIALS_FILE => {
                 let list = credentials::read(fields);
-                self.credentials = Some(Arc::new(Credentials::from(list.valid)));
-                self.named_access_keys = list.named;
+                self.credentials = list.is_list.then(|| Arc::new(Credentials::from(list.valid)));
                 json.wipe();
             }
             "stages" => drop(self.stages.insert(id, Stage::read(path, fields))),

@@ -765,13 +765,7 @@ fn credentials_are_read_again() {
     let api = Api::new();
     let signed = alice().sign(Request::new("GET", "/items"));
     api.passes(&signed, "at first");
-    for broken in [
-        "{",
-        "",
-        "[]",
-        r#"{"Credentials": 1}"#,
-        r#"{"Credentials": [{"AccessKeyId": "AKIDALICE"}]}"#,
-    ] {
+    for broken in ["{", "", "[]", r#"{"Credentials": 1}"#] {
         api.gateway.directory.write("credentials.json", broken);
         api.gateway.server.reload();
         api.passes(&signed, broken);
@@ -821,7 +815,7 @@ fn credentials_hold_while_another_file_is_broken() {
     api.passes(&signed(bob()), "a broken credentials.json");
     api.refuses(&signed(alice()), "alice does not come back");
 
-    // A list says whom it does not name, whatever else is wrong with it; who is named with an error is as before.
+    // A list says whom it does not name, whatever else is wrong with it; who is named with an error has lost the key.
     write(&credentials());
     let incomplete = json!({"AccessKeyId": "AKIDOTHER"});
     let broken_bob = json!({"AccessKeyId": BOB, "SecretAccessKey": 7});
@@ -839,7 +833,7 @@ fn credentials_hold_while_another_file_is_broken() {
             false,
             true,
         ),
-        ("bob is broken", json!([all[0], broken_bob]), true, true),
+        ("bob is broken", json!([all[0], broken_bob]), true, false),
         ("alice is gone, bob twice", json!([all[1], all[1]]), false, true),
         ("nobody but an incomplete key", json!([incomplete]), false, false),
     ] {
@@ -921,6 +915,23 @@ fn connection_takes_no_signed_field_away() {
     let mut named = alice().sign(request());
     named.headers.push(("Connection".to_owned(), "X-Limit".to_owned()));
     api.refuses(&named, "with the field named by Connection");
+}
+
+/// Some servers take `X_Role` for `X-Role`: one that is not signed does not stand beside one that is.
+#[test]
+fn a_signed_field_has_no_twin_that_is_not_signed() {
+    let api = Api::new();
+    let signed = alice().sign(Request::new("GET", "/items").header("X-Role", "user"));
+    api.passes(&signed, "as it was signed");
+    for twin in ["X_Role", "X.Role", "x_role", "X_Amz_Date"] {
+        let mut request = alice().sign(Request::new("GET", "/items").header("X-Role", "user"));
+        request.headers.push((twin.to_owned(), "admin".to_owned()));
+        api.refuses(&request, twin);
+    }
+    let both = Request::new("GET", "/items")
+        .header("X-Role", "user")
+        .header("X_Role", "user");
+    api.passes(&alice().sign(both), "both are signed");
 }
 
 /// R8.42: who signs correctly learns of the limit.

@@ -1053,8 +1053,18 @@ fn an_issuer_that_is_withdrawn_lets_nobody_pass_while_another_file_is_broken() {
     ] {
         write(&changed);
         assert_eq!(api.refuses(&token, what), "issuer does not match", "{what}");
+        // What was withdrawn does not come back because the file breaks, nor does an error besides keep it.
+        directory.write("authorizers/jwt.json", "{");
+        api.gateway.server.reload();
+        api.refuses(&token, &format!("{what}, then broken"));
         write(&good);
         api.passes(&token, &format!("restored after: {what}"));
+        let mut faulty = changed.clone();
+        faulty["IdentitySource"] = json!(5);
+        write(&faulty);
+        api.refuses(&token, &format!("{what} beside an error"));
+        write(&good);
+        api.passes(&token, &format!("restored once more after: {what}"));
     }
     write(&with("Audience", json!(["more", "https://api.test/", "api"])));
     api.passes(&token, "more audiences");

@@ -457,6 +457,8 @@ fn what_is_withdrawn_lets_nobody_pass_while_another_file_is_broken() {
             None => directory.remove(path),
         }
         assert_eq!(ask(what, 500), 0, "{what}: nobody is asked");
+        directory.write(path, "{");
+        assert_eq!(ask(what, 500), 0, "{what}, then broken: nobody is asked");
         directory.write(path, good);
         assert_eq!(ask(&format!("restored after: {what}"), 200), 2);
     }
@@ -521,6 +523,37 @@ fn connection_hides_nothing_from_the_authorizer_alone() {
             assert_eq!(api.ask("/a", &plain).status, 403, "{sources:?}");
         }
     }
+}
+
+/// Some servers take `X_Tenant` for `X-Tenant`, by which the authorizer tells who asks: it does not pass.
+#[test]
+fn a_field_that_says_who_asks_has_no_twin() {
+    let api = Api::new(saying(YES), authorizer("auth", &["$request.header.X-Tenant"], 300));
+    let twins = [
+        ("X_Tenant", "acme"),
+        ("X-Tenant", "bobs"),
+        ("X.Tenant", "acme"),
+        ("X_Tenants", "1"),
+    ];
+    for round in 0..2 {
+        assert_eq!(api.ask("/a", &twins).status, 200);
+        for seen in (round == 0)
+            .then(|| event(&api.function.next()))
+            .into_iter()
+            .chain([event(&api.up.next())])
+        {
+            let headers = seen["headers"].as_object().unwrap();
+            assert_eq!(
+                (&headers["x-tenant"], &headers["x_tenants"]),
+                (&json!("bobs"), &json!("1"))
+            );
+            assert!(
+                !headers.contains_key("x_tenant") && !headers.contains_key("x.tenant"),
+                "{headers:?}"
+            );
+        }
+    }
+    assert_eq!(api.ask("/a", &twins[..1]).status, 401);
 }
 
 /// What an event tells apart is remembered apart, though the text of the source is the same.

@@ -203,6 +203,50 @@ fn an_exchange_ends_when_its_client_is_gone() {
     }
 }
 
+/// An integration that sends all the time is never waited for, and its client may go all the same.
+#[test]
+fn an_answer_that_never_pauses_ends_when_its_client_is_gone() {
+    for head in [
+        "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked",
+    ] {
+        let (sender, ended) = channel();
+        let endpoint = Endpoint::start(move |stream, _| {
+            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes());
+            let until = Instant::now() + PATIENCE;
+            while Instant::now() < until && stream.write_all(b"1\r\n!\r\n").is_ok() {
+                // The pace is the subject here.
+                thread::sleep(Duration::from_millis(50));
+            }
+            let _ = sender.send(Instant::now() < until);
+            Next::Close
+        });
+        let scene = Scene::of(pass_everything(endpoint.address), |_| {});
+        let mut client = scene.client(&request("/ticks"));
+        assert!(client.next_bytes().starts_with(b"HTTP/1.1 200 "));
+        // Its system goes on to take what comes, so that nothing but the end tells of it.
+        client.stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(ended.recv_timeout(2 * PATIENCE), Ok(true), "{head}");
+        scene.wait_for(ABANDONED, 1.0);
+        assert_eq!(scene.end(), ["499 /ticks"]);
+    }
+}
+
+/// Who goes in the middle of its request is gone too; who ends its side there can still read why it is refused.
+#[test]
+fn a_client_that_resets_its_upload_is_logged_as_gone() {
+    let endpoint = Endpoint::ok();
+    let scene = Scene::of(pass_everything(endpoint.address), |_| {});
+    let upload = |target: &str| format!("POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+    let mut ended = scene.client(&upload("/ended"));
+    ended.stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(ended.answer_to("POST").status, 400);
+    leave(scene.client(&upload("/reset")), Leave::Reset);
+    scene.wait_for(ABANDONED, 1.0);
+    assert_eq!(scene.end(), ["400 /ended", "499 /reset"]);
+    assert!(endpoint.rest().is_empty());
+}
+
 /// Contract §3: who ends its side with its request, or before the head of its answer, still reads the answer.
 #[test]
 fn who_has_only_ended_its_side_gets_its_answer() {

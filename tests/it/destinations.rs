@@ -245,11 +245,36 @@ fn cases(held: SocketAddr) -> Vec<Case> {
             proxied(held),
         ),
         Case {
-            // Half of the workers may stream.
-            held: WORKERS / 2,
+            // Half of the workers may stream, and of these one is left to others.
+            held: WORKERS / 2 - 1,
             ..case("events", events.as_bytes(), b"0\r\n\r\n", proxied(held))
         },
     ]
+}
+
+/// Silent event streams of one server do not stop those of another, nor its long answers to slow clients.
+#[test]
+fn streams_of_a_server_leave_some_to_others() {
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n!\r\n";
+    let hanging = Hanging::new();
+    hanging.begin_with(events.as_bytes());
+    let other = Endpoint::answering(format!("{events}0\r\n\r\n"));
+    let gateway = serve(&proxied(hanging.endpoint.address), other.address, |_| {});
+    let streams: Vec<Client> = (0..WORKERS / 2 - 1)
+        .map(|_| {
+            let mut client = Client::connect(gateway.address);
+            client.send(get("/held", ""));
+            assert!(client.next_bytes().starts_with(b"HTTP/1.1 200 "));
+            client
+        })
+        .collect();
+    for _ in 0..3 {
+        assert!(is_overloaded(&gateway.get("/held")));
+        let answer = gateway.get("/other");
+        assert_eq!((answer.status, answer.text().as_str()), (200, "!"));
+        assert!(answer.complete);
+    }
+    drop(streams);
 }
 
 #[test]

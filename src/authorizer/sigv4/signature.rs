@@ -141,6 +141,10 @@ impl<'a> Signature<'a> {
         if self.signed_names().any(|name| headers.get(name).is_none()) {
             return Err(Refusal::Incomplete("a signed field is not there"));
         }
+        let is_unsigned_twin = |name: &str| headers.twins(name).any(|twin| !self.signs(twin));
+        if self.signed_names().any(is_unsigned_twin) {
+            return Err(Refusal::NotSigned("a field that could be taken for a signed one"));
+        }
         if headers.get_all("host").nth(1).is_some() {
             return Err(Refusal::Incomplete("there is more than one Host"));
         }
