@@ -181,6 +181,8 @@ fn clients_that_do_not_take_their_answers_hold_no_worker() {
     let gateway = serve_with(&endpoint, |options| {
         options.workers = number(1);
         options.admin = Some("127.0.0.1:0".to_owned());
+        // The first of them takes nothing until the last has its answer.
+        options.limits.write_timeout = Duration::from_secs(3600);
     });
     let admin = gateway.server.admin_addr().unwrap();
     let mut clients: Vec<Client> = (0..8).map(|_| Client::connect(gateway.address)).collect();
