@@ -178,11 +178,21 @@ fn clients_that_do_not_go_on_hold_no_worker() {
 fn clients_that_do_not_take_their_answers_hold_no_worker() {
     let body = content(LARGE);
     let endpoint = giving(body.clone());
-    let gateway = serve_with(&endpoint, |options| options.workers = number(1));
+    let gateway = serve_with(&endpoint, |options| {
+        options.workers = number(1);
+        options.admin = Some("127.0.0.1:0".to_owned());
+        // The first of them takes nothing until the last has its answer.
+        options.limits.write_timeout = Duration::from_secs(3600);
+    });
+    let admin = gateway.server.admin_addr().unwrap();
     let mut clients: Vec<Client> = (0..8).map(|_| Client::connect(gateway.address)).collect();
     for client in &mut clients {
         // The next request is behind the slow answer.
         client.send("GET /large HTTP/1.1\r\nHost: h\r\n\r\n").send(GET);
+        endpoint.next();
+        wait_until("without a worker", || {
+            metrics_at(admin)["apigateway_workers_busy"] == 0.0
+        });
     }
     assert_one(&get(gateway.address, "/one"));
     for client in &mut clients {
