@@ -8,6 +8,7 @@
     reason = "what is set up here holds, or there is nothing to measure"
 )]
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -71,6 +72,7 @@ fn deployment(routes: usize, mapping: Value) -> Deployment {
         root: PathBuf::new(),
         files: files.into_iter().map(file).collect(),
         problems: Problems::new(),
+        dangling: BTreeSet::new(),
     };
     Deployment::of(&listing).0.unwrap()
 }
