@@ -47,7 +47,7 @@ fn row(stage: &Stage, route: &Route) -> [String; COLUMNS.len()] {
         method.to_owned(),
         path.to_owned(),
         authorizer(&route.authorization),
-        integration(&route.integration),
+        route.integration.as_deref().map_or_else(|| "-".to_owned(), integration),
         throttle(route),
     ]
 }
@@ -201,15 +201,15 @@ fn explain_in(
     if by_cors {
         lines.add("answer", format_args!("204 by the CORS configuration"));
     } else {
-        let file = id(&route.integration.file);
-        match &route.integration.kind {
-            Kind::HttpProxy(_) => lines.add("integration", format_args!("{file}")),
-            Kind::LambdaProxy(_) => {
-                lines.add(
-                    "integration",
-                    format_args!("{} ({file})", integration(&route.integration)),
-                );
-            }
+        match route.integration.as_deref() {
+            None => lines.add("answer", format_args!("500: the route has no Target")),
+            Some(target) => match target.kind {
+                Kind::HttpProxy(_) => lines.add("integration", format_args!("{}", integration(target))),
+                Kind::LambdaProxy(_) => {
+                    let file = id(&target.file);
+                    lines.add("integration", format_args!("{} ({file})", integration(target)));
+                }
+            },
         }
     }
     lines.add("throttle", format_args!("{}", throttle(route)));

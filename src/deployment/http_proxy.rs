@@ -73,7 +73,8 @@ impl Draft {
             problems.error(file, "/CredentialsArn", text);
         }
         Draft {
-            method: method(resource, problems),
+            // Without the field, as with ANY, the client's method is kept.
+            method: resource.integration_method.as_deref().and_then(Method::parse),
             connection: connection_type(resource, problems),
             server_name: server_name(resource, problems),
         }
@@ -127,15 +128,6 @@ fn explained(text: &str, error: &InvalidUri) -> String {
 /// Whether a path is empty or `/`.
 fn is_root(path: &[Part]) -> bool {
     path.iter().all(|part| *part == Part::Text("/".to_owned()))
-}
-
-fn method(resource: &Resource, problems: &mut Problems) -> Option<Method> {
-    let Some(name) = resource.integration_method.as_deref() else {
-        let text = "the field is missing: ANY keeps the client's method";
-        problems.error_unless_known(&resource.file, "/IntegrationMethod", text);
-        return None;
-    };
-    Method::parse(name)
 }
 
 fn connection_type(resource: &Resource, problems: &mut Problems) -> ConnectionType {

@@ -62,7 +62,7 @@ pub struct Deployment {
     default: Option<Arc<Stage>>,
 }
 
-/// A route whose key has been read and whose target exists.
+/// A route whose key has been read.
 #[derive(Debug)]
 struct RouteDraft<'a> {
     file: &'a str,
@@ -70,8 +70,18 @@ struct RouteDraft<'a> {
     key: RouteKey,
     /// What it asks of its callers; none where something is wrong with that.
     authorization: Option<authorization::RouteDraft<'a>>,
-    /// The target's id, where there is such an integration.
-    integration: Option<&'a str>,
+    target: RouteTarget<'a>,
+}
+
+/// What a route's `Target` says.
+#[derive(Clone, Copy, Debug)]
+enum RouteTarget<'a> {
+    /// Nothing: AWS has such routes, and they cannot be served (`R1.11`).
+    Absent,
+    /// The id of an integration that is there.
+    Integration(&'a str),
+    /// Something that is wrong; it has a problem of its own.
+    Invalid,
 }
 
 impl Deployment {
@@ -202,7 +212,7 @@ fn draft_routes<'a>(
 ) -> BTreeMap<&'a str, RouteDraft<'a>> {
     let mut drafts = BTreeMap::new();
     for (id, route) in &resources.routes {
-        let integration = target(route, resources, problems);
+        let target = target(route, resources, problems);
         let authorization = authorization::of_route(route, authorizers, resources, problems);
         let Some(text) = &route.route_key else {
             problems.error_unless_known(&route.file, "/RouteKey", "the field is missing");
@@ -215,7 +225,7 @@ fn draft_routes<'a>(
                     key_text: text,
                     key,
                     authorization,
-                    integration,
+                    target,
                 };
                 drafts.insert(id.as_str(), draft);
             }
@@ -225,25 +235,25 @@ fn draft_routes<'a>(
     drafts
 }
 
-/// The id of the integration that a route names (`R1.7`, `R1.11`).
-fn target<'a>(route: &'a RouteResource, resources: &'a Resources, problems: &mut Problems) -> Option<&'a str> {
+/// The integration that a route names (`R1.7`, `R1.11`).
+fn target<'a>(route: &'a RouteResource, resources: &'a Resources, problems: &mut Problems) -> RouteTarget<'a> {
     let Some(target) = &route.target else {
-        problems.error_unless_known(
-            &route.file,
-            "/Target",
-            "the field is missing: a route needs an integration",
-        );
-        return None;
+        if problems.has_error(&route.file, "/Target") {
+            return RouteTarget::Invalid;
+        }
+        let text = "the field is missing: a request that matches the route is answered 500";
+        problems.warning(&route.file, "/Target", text);
+        return RouteTarget::Absent;
     };
     let Some(id) = target.strip_prefix("integrations/") else {
         let text = format!("{target:?} is not of the form \"integrations/<id>\"");
         problems.error(&route.file, "/Target", text);
-        return None;
+        return RouteTarget::Invalid;
     };
     match resources.integrations.get_key_value(id) {
-        Some((id, _)) => Some(id),
+        Some((id, _)) => RouteTarget::Integration(id),
         // A file that cannot be read has a problem of its own.
-        None if resources.has_file("integrations", id) => None,
+        None if resources.has_file("integrations", id) => RouteTarget::Invalid,
         None => {
             let known = resources.integrations.keys().map(String::as_str);
             let hint = closest(id, known).map(|id| format!("; did you mean \"integrations/{id}\"?"));
@@ -255,7 +265,7 @@ fn target<'a>(route: &'a RouteResource, resources: &'a Resources, problems: &mut
                 text = format!("the target is written without .json: \"integrations/{id}\"");
             }
             problems.error(&route.file, "/Target", text);
-            None
+            RouteTarget::Invalid
         }
     }
 }
@@ -304,7 +314,7 @@ fn draft_integrations<'a>(
 ) -> BTreeMap<&'a str, Draft<'a>> {
     let mut users: BTreeMap<&str, Vec<&RouteKey>> = BTreeMap::new();
     for route in routes.values() {
-        if let Some(id) = route.integration {
+        if let RouteTarget::Integration(id) = route.target {
             users.entry(id).or_default().push(&route.key);
         }
     }

@@ -28,8 +28,8 @@ pub struct Route {
     pub key: RouteKey,
     /// What it asks of its callers.
     pub authorization: Authorization,
-    /// Where its requests go.
-    pub integration: Arc<Integration>,
+    /// Where its requests go; none where the route has no `Target`, and so cannot be served (`R1.11`).
+    pub integration: Option<Arc<Integration>>,
     /// How many requests it takes; none where that has no limit.
     pub throttle: Option<Limits>,
     /// What is kept of it across deployments; set when it is deployed.
@@ -290,7 +290,7 @@ mod tests {
                 key_text: key.clone(),
                 key: RouteKey::parse(key).unwrap(),
                 authorization: Authorization::None,
-                integration: Arc::clone(&integration),
+                integration: Some(Arc::clone(&integration)),
                 throttle: None,
                 tally: OnceLock::new(),
             })

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::deployment::integration::IntegrationCompiler;
 use crate::deployment::routes::{Route, Routes};
 use crate::deployment::tally::Tally;
-use crate::deployment::{DEFAULT_STAGE, RouteDraft, throttle};
+use crate::deployment::{DEFAULT_STAGE, RouteDraft, RouteTarget, throttle};
 use crate::notation::context_variable;
 use crate::notation::log_format::{InvalidLogFormat, LogFormat};
 use crate::problem::{Problems, member};
@@ -57,10 +57,11 @@ impl Stage {
         let serves = |key: &str| chosen.iter().any(|draft| draft.key_text == key);
         throttle::check(resource, resources, serves, problems);
         for draft in chosen {
-            let Some(target) = draft.integration else {
-                continue;
+            let integration = match draft.target {
+                RouteTarget::Absent => Some(None),
+                RouteTarget::Integration(target) => integrations.compile(target, id, resource, problems).map(Some),
+                RouteTarget::Invalid => None,
             };
-            let integration = integrations.compile(target, id, resource, problems);
             let authorization = draft
                 .authorization
                 .as_ref()

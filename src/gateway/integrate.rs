@@ -28,7 +28,10 @@ impl Gateway {
         let Selected {
             method, path, route, ..
         } = selected;
-        let integration = &route.route.integration;
+        let Some(integration) = &route.route.integration else {
+            let cause = format!("{}: the route has no Target", route.route.file);
+            return Err(GatewayError::InternalServerError(cause));
+        };
         let mut body = std::mem::replace(&mut request.body, Body::Empty);
         let caller = found.caller.clone();
         let mut values = self.values(context, request, selected, &caller);

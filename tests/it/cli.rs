@@ -1537,6 +1537,77 @@ fn the_shipped_api_has_no_problem() {
     );
 }
 
+/// The article that describes the files prints these three.
+const ARTICLE: [(&str, &str); 3] = [
+    (
+        "stages/v0.json",
+        r#"{
+  "Name": "v0",
+  "Routes": ["routes/ja32tiv"]
+}"#,
+    ),
+    (
+        "routes/ja32tiv.json",
+        r#"{
+  "RouteKey": "GET /postman",
+  "Target": "integrations/pa09itl"
+}"#,
+    ),
+    (
+        "integrations/pa09itl.json",
+        r#"{
+  "IntegrationType": "HTTP_PROXY",
+  "IntegrationUri": "https://postman-echo.com/get"
+}"#,
+    ),
+];
+
+#[test]
+fn the_articles_files_have_no_problem_and_are_served() {
+    let directory = Directory::empty();
+    for (path, text) in ARTICLE {
+        directory.write(path, text);
+    }
+    let ended = run(&["check", "--root", directory.path().to_str().unwrap()]);
+    assert_eq!(
+        (ended.code(), ended.stdout.as_slice()),
+        (0, &["0 errors, 0 warnings".to_owned()][..])
+    );
+    // Where that service cannot be reached it is 503, by the gateway.
+    let served = serve(&directory, &[]);
+    let answer = get(served.address, "/v0/postman?a=b");
+    assert_ne!(answer.status, 404, "{answer:?}");
+    assert!(answer.header("apigw-requestid").is_some(), "{answer:?}");
+    assert_eq!(get(served.address, "/v0/other").status, 404);
+    // The same with a service that is here.
+    let endpoint = Endpoint::ok();
+    let text = ARTICLE[2].1.replace("https://postman-echo.com", &format!("http://{}", endpoint.address));
+    directory.write(ARTICLE[2].0, &text);
+    let served = serve(&directory, &[]);
+    assert_eq!(get(served.address, "/v0/postman?a=b").status, 200);
+    assert_eq!(endpoint.next().line(), "GET /get?a=b HTTP/1.1");
+}
+
+/// Other members and more routes may stand beside the article's.
+#[test]
+fn the_shipped_files_have_what_the_article_prints() {
+    for (path, text) in ARTICLE {
+        let shipped = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let (shipped, article): (Value, Value) =
+            (serde_json::from_str(&shipped).unwrap(), serde_json::from_str(text).unwrap());
+        for (name, value) in article.as_object().unwrap() {
+            match (value, &shipped[name]) {
+                (Value::Array(some), Value::Array(all)) => {
+                    assert!(some.iter().all(|entry| all.contains(entry)), "{path}: {name}");
+                }
+                (value, shipped) => assert_eq!(shipped, value, "{path}: {name}"),
+            }
+        }
+    }
+    let integration = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ARTICLE[2].0)).unwrap();
+    assert!(!integration.contains("IntegrationMethod"), "{integration}");
+}
+
 #[test]
 fn the_shipped_api_answers_by_its_own_echo() {
     let directory = shipped(None);
