@@ -6,74 +6,25 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::clock::{self, Clock};
 use crate::error::GatewayError;
 use crate::message::{Headers, Request};
-use crate::notation::cidr::{Cidr, InvalidCidr};
 use crate::notation::context_variable::ContextVariable;
 use crate::notation::forwarded;
 use crate::resource::json::Json;
-
-/// The proxies before the gateway whose word on the client's address counts.
-#[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<Cidr>);
-
-/// Reads blocks with commas between them.
-impl FromStr for TrustedProxies {
-    type Err = InvalidCidr;
-
-    fn from_str(text: &str) -> Result<TrustedProxies, InvalidCidr> {
-        let blocks: Result<Vec<Cidr>, InvalidCidr> = text.split(',').map(|block| block.trim().parse()).collect();
-        Ok(TrustedProxies(blocks?))
-    }
-}
-
-impl TrustedProxies {
-    fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|block| block.contains(address))
-    }
-
-    /// The client's address: the peer's, or what a trusted peer says of its own peer, and so on.
-    ///
-    /// The chain is read from its end, so that what a client writes into it never counts. A proxy that writes both
-    /// fields means the same by them; of the two, `X-Forwarded-For` is the one that more proxies add to.
-    fn client(&self, peer: IpAddr, headers: &Headers) -> IpAddr {
-        if !self.contains(peer) {
-            return peer;
-        }
-        let chain = if headers.get("x-forwarded-for").is_some() {
-            headers.list("x-forwarded-for").map(forwarded::address).collect()
-        } else {
-            // A field that leaves a quote open holds the proxy's word in it, and so names nobody.
-            headers
-                .get_all("forwarded")
-                .flat_map(forwarded::nodes)
-                .collect::<Vec<_>>()
-        };
-        let mut client = peer;
-        for address in chain.into_iter().rev() {
-            // Who is behind a name that hides an address cannot be told; the proxy that says so is all there is.
-            let Some(address) = address else { break };
-            client = address;
-            if !self.contains(address) {
-                break;
-            }
-        }
-        client
-    }
-}
+use crate::trusted_proxies::{Client, TrustedProxies};
 
 /// What the gateway knows of a request from its first moment on.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     /// `$context.requestId`, which the client gets as `apigw-requestid` (`R3.13`).
     pub request_id: String,
-    /// `$context.identity.sourceIp`: the peer of the connection, or whom a trusted proxy names (`R5.9`).
-    pub source_ip: IpAddr,
+    /// Who asks: the peer of the connection, or whom a trusted proxy names. Its address is `$context.identity.sourceIp`
+    /// (`R5.9`).
+    pub client: Client,
     /// The other end of the connection, be it a proxy.
     pub peer_ip: IpAddr,
     /// The listener's address; unspecified where it takes any.
@@ -92,12 +43,21 @@ impl RequestContext {
         let peer_ip = request.peer.ip().to_canonical();
         RequestContext {
             request_id: clock.request_id(),
-            source_ip: trusted.client(peer_ip, &request.headers),
+            client: trusted.client(peer_ip, &request.headers),
             peer_ip,
             gateway_ip: request.local.ip().to_canonical(),
             trace_id: clock.trace_id(),
             time: clock.now(),
             began: Instant::now(),
+        }
+    }
+
+    /// The host that the client named, perhaps with a port: `Host`, or what a trusted proxy says; empty where there is
+    /// none.
+    pub fn host<'a>(&'a self, request: &'a Headers) -> &'a [u8] {
+        match &self.client.host {
+            Some(host) => host.as_bytes(),
+            None => request.get("host").unwrap_or_default(),
         }
     }
 }
@@ -262,7 +222,7 @@ impl<'a> ContextValues<'a> {
             Variable::UserAgent => self.user_agent().map(Cow::Borrowed),
             Variable::SourceIp => {
                 let mut address = Vec::with_capacity(16);
-                forwarded::push_address(&mut address, context.source_ip);
+                forwarded::push_address(&mut address, context.client.address);
                 Some(Cow::Owned(address))
             }
             Variable::RequestTime => Some(owned(self.request_time())),
@@ -332,14 +292,14 @@ impl<'a> ContextValues<'a> {
         self.request.headers.get("user-agent")
     }
 
-    /// The first label of the `Host`.
+    /// The first label of the host.
     pub fn domain_prefix(&self) -> Option<&'a [u8]> {
         self.domain_name().map(first_label)
     }
 
-    /// The `Host` without its port.
+    /// The host that the client named, without its port.
     pub fn domain_name(&self) -> Option<&'a [u8]> {
-        let host = self.request.headers.get("host").filter(|host| !host.is_empty())?;
+        let host = Some(self.context.host(&self.request.headers)).filter(|host| !host.is_empty())?;
         let end = match host.iter().position(|byte| *byte == b']') {
             Some(bracket) => bracket + 1,
             None => host.iter().position(|byte| *byte == b':').unwrap_or(host.len()),
@@ -368,67 +328,4 @@ fn owned<'a>(value: impl ToString) -> Cow<'a, [u8]> {
 /// Whole milliseconds.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_client_is_whom_the_last_trusted_proxy_names() {
-        let trusted = "10.0.0.0/8, ::1".parse::<TrustedProxies>().unwrap();
-        for (peer, fields, expected) in [
-            ("10.0.0.1", &[][..], "10.0.0.1"),
-            ("10.0.0.1", &[("x-forwarded-for", "192.0.2.1")], "192.0.2.1"),
-            ("192.0.2.9", &[("x-forwarded-for", "192.0.2.1")], "192.0.2.9"),
-            // What the client wrote itself stands before what its proxy added.
-            ("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 192.0.2.1")], "192.0.2.1"),
-            (
-                "10.0.0.1",
-                &[("x-forwarded-for", "1.1.1.1, 192.0.2.1, 10.0.0.2")],
-                "192.0.2.1",
-            ),
-            (
-                "10.0.0.1",
-                &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "192.0.2.1:80")],
-                "192.0.2.1",
-            ),
-            ("10.0.0.1", &[("x-forwarded-for", "10.0.0.3, 10.0.0.2")], "10.0.0.3"),
-            ("10.0.0.1", &[("x-forwarded-for", "192.0.2.1, nonsense")], "10.0.0.1"),
-            (
-                "10.0.0.1",
-                &[("x-forwarded-for", "192.0.2.1, unknown, 10.0.0.2")],
-                "10.0.0.2",
-            ),
-            ("10.0.0.1", &[("x-forwarded-for", "")], "10.0.0.1"),
-            ("::1", &[("x-forwarded-for", "2001:db8::1")], "2001:db8::1"),
-            (
-                "::1",
-                &[("forwarded", "for=\"[2001:db8::1]:9\";proto=https")],
-                "2001:db8::1",
-            ),
-            (
-                "::1",
-                &[
-                    ("forwarded", "for=1.1.1.1"),
-                    ("forwarded", "for=192.0.2.1, for=10.1.1.1"),
-                ],
-                "192.0.2.1",
-            ),
-            ("::1", &[("forwarded", "for=192.0.2.1, for=\"")], "::1"),
-            (
-                "::1",
-                &[("forwarded", "for=6.6.6.6"), ("forwarded", "a=\", for=192.0.2.1")],
-                "::1",
-            ),
-            (
-                "::1",
-                &[("forwarded", "for=1.1.1.1"), ("x-forwarded-for", "192.0.2.1")],
-                "192.0.2.1",
-            ),
-        ] {
-            let client = trusted.client(peer.parse().unwrap(), &Headers::of(fields));
-            assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{peer} {fields:?}");
-        }
-    }
 }

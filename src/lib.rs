@@ -30,6 +30,7 @@ pub mod store;
 pub mod deployment;
 // One request.
 pub mod error;
+pub mod trusted_proxies;
 pub mod context;
 pub mod access_log;
 pub mod account;

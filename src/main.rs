@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use apigateway::clock::Clock;
-use apigateway::context::TrustedProxies;
 use apigateway::deployment::Deployment;
 use apigateway::function::launcher;
 use apigateway::gateway::Settings;
@@ -21,6 +20,7 @@ use apigateway::route_table;
 use apigateway::server::{Options, Server, StartError};
 use apigateway::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::store::Store;
+use apigateway::trusted_proxies::TrustedProxies;
 use apigateway::upstream;
 
 use crate::arguments::{

@@ -42,7 +42,6 @@ use serde_json::json;
 
 use crate::access_log::Destination;
 use crate::clock::Clock;
-use crate::context::TrustedProxies;
 use crate::front::limits::Limits;
 use crate::function::launcher;
 use crate::gateway::Settings;
@@ -50,6 +49,7 @@ use crate::problem::Problems;
 use crate::resource::File;
 use crate::server::{FrontKind, Options, Server, StartError};
 use crate::store::{Listing, Store};
+use crate::trusted_proxies::TrustedProxies;
 use crate::upstream;
 
 /// Most requests that are answered at once.

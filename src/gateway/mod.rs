@@ -14,7 +14,7 @@ use crate::account::{Books, Found, Over};
 use crate::authorizer::answers::Answers;
 use crate::authorizer::jwt::JwtAuthorizers;
 use crate::clock::Clock;
-use crate::context::{RequestContext, TrustedProxies};
+use crate::context::RequestContext;
 use crate::cors;
 use crate::deployment::Deployment;
 use crate::deployment::function::InvokeUri;
@@ -27,6 +27,7 @@ use crate::metrics::{CacheMetrics, GatewayMetrics, Raised};
 use crate::notation::path::RequestPath;
 use crate::reload::ReloadGate;
 use crate::store::Listing;
+use crate::trusted_proxies::TrustedProxies;
 use crate::upstream::Upstream;
 
 /// Most bytes of a request line and its header fields with their line ends (spec §13).

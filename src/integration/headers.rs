@@ -1,11 +1,13 @@
 //! Header fields on their way to an integration and back (spec §3.3, §3.4).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::context::RequestContext;
 use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::message::{Headers, Method, is_hop_by_hop};
 use crate::notation::forwarded::{closes_its_quotes, push_node, push_translated_node, push_value};
+use crate::notation::uri::Scheme;
 use crate::upstream::IntegrationResponse;
 
 /// Whether a field tells an upstream who asked, or whom. `Forwarded`, `Via` and `Host` are written anew, and the first
@@ -49,11 +51,7 @@ pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Head
         ConnectionType::Internet => Some(context.gateway_ip),
         ConnectionType::VpcLink => None,
     };
-    add(
-        &mut headers,
-        "forwarded",
-        &forwarded(by, context.source_ip, host, client),
-    );
+    add(&mut headers, "forwarded", &forwarded(by, context, client));
     add(&mut headers, "via", &joined(client.get_all("via"), VIA.as_bytes()));
     put_trace_id(&mut headers, context);
     match proxy.connection {
@@ -78,20 +76,32 @@ pub fn to_function(context: &RequestContext, client: &Headers, body_length: usiz
     };
     headers.remove("x-forwarded-for");
     add(&mut headers, "x-forwarded-for", &chain);
-    headers.put("x-forwarded-port", port(client.get("host").unwrap_or_default()));
-    // The gateway itself speaks plain HTTP.
-    headers.put("x-forwarded-proto", "http");
+    // R5.8: the client's own port and scheme, which a proxy before the gateway knows.
+    let port = match context.client.port {
+        Some(port) => Cow::Owned(port.to_string()),
+        None => Cow::Borrowed(port(context.host(client), context.client.scheme)),
+    };
+    headers.put("x-forwarded-port", &port);
+    headers.put("x-forwarded-proto", context.client.scheme.as_str());
+    // AWS's `host` is the domain of the API that the client named.
+    if let Some(host) = &context.client.host {
+        headers.put("host", host);
+    }
     headers.put("content-length", &body_length.to_string());
     headers
 }
 
-/// The port that a client wrote into `Host`, or the protocol's own.
-fn port(host: &[u8]) -> &str {
+/// The port that a client wrote behind the host, or the scheme's own.
+fn port(host: &[u8], scheme: Scheme) -> &str {
+    let own = match scheme {
+        Scheme::Http => "80",
+        Scheme::Https => "443",
+    };
     let after_address = host.rsplit(|byte| *byte == b']').next().unwrap_or(host);
     let mut parts = after_address.rsplitn(2, |byte| *byte == b':');
     match (parts.next(), parts.next()) {
-        (Some(port), Some(_)) if !port.is_empty() => str::from_utf8(port).unwrap_or("80"),
-        _ => "80",
+        (Some(port), Some(_)) if !port.is_empty() => str::from_utf8(port).unwrap_or(own),
+        _ => own,
     }
 }
 
@@ -125,7 +135,7 @@ fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
 }
 
 /// The `Forwarded` field (RFC 7239): the client's own, its `X-Forwarded-*` translated, then ours.
-fn forwarded(by: Option<IpAddr>, source_ip: IpAddr, host: &[u8], client: &Headers) -> Vec<u8> {
+fn forwarded(by: Option<IpAddr>, context: &RequestContext, client: &Headers) -> Vec<u8> {
     let mut field = Vec::with_capacity(128);
     // A value that leaves a quote open is dropped: what follows it, which is our word, would be read as its text.
     let kept = client.get_all("forwarded").filter(|value| closes_its_quotes(value));
@@ -143,12 +153,14 @@ fn forwarded(by: Option<IpAddr>, source_ip: IpAddr, host: &[u8], client: &Header
         field.push(b';');
     }
     field.extend_from_slice(b"for=");
-    push_node(&mut field, source_ip);
+    push_node(&mut field, context.client.address);
+    let host = context.host(client);
     if !host.is_empty() {
         field.extend_from_slice(b";host=");
         push_value(&mut field, host);
     }
-    field.extend_from_slice(b";proto=http");
+    field.extend_from_slice(b";proto=");
+    field.extend_from_slice(context.client.scheme.as_str().as_bytes());
     field
 }
 
@@ -199,12 +211,18 @@ fn add(headers: &mut Headers, name: &'static str, value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trusted_proxies::Client;
     use std::time::{Instant, UNIX_EPOCH};
 
     fn context() -> RequestContext {
         RequestContext {
             request_id: "id".into(),
-            source_ip: "203.0.113.9".parse().unwrap(),
+            client: Client {
+                address: "203.0.113.9".parse().unwrap(),
+                scheme: Scheme::Http,
+                host: None,
+                port: None,
+            },
             peer_ip: "203.0.113.9".parse().unwrap(),
             gateway_ip: "::1".parse().unwrap(),
             trace_id: "Root=1-0-0".into(),

@@ -255,7 +255,7 @@ fn identity<'a>(source: &EventSource<'a>) -> Identity<'a> {
         cognito_identity_id: None,
         cognito_identity_pool_id: None,
         principal_org_id: None,
-        source_ip: source.values.context.source_ip.to_string(),
+        source_ip: source.values.context.client.address.to_string(),
         user: user_id,
         user_agent: EventSource::or_empty(source.values.user_agent()),
         user_arn: iam.map(|identity| identity.user_arn.as_str()),

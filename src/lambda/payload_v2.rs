@@ -173,7 +173,7 @@ fn without_body<'a>(source: &'a EventSource<'_>) -> Event<'a> {
                 path,
                 // R15.1: whatever the client speaks.
                 protocol: "HTTP/1.1",
-                source_ip: values.context.source_ip.to_string(),
+                source_ip: values.context.client.address.to_string(),
                 user_agent: EventSource::or_empty(values.user_agent()),
             },
             request_id: &values.context.request_id,

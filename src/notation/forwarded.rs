@@ -7,8 +7,10 @@
 //! let mut field = b"for=".to_vec();
 //! forwarded::push_node(&mut field, "2001:db8::1".parse().unwrap());
 //! assert_eq!(field, b"for=\"[2001:db8::1]\"");
-//! let chain = forwarded::nodes(br#"for=192.0.2.1;proto=https, for="[2001:db8::1]:4711", for=_hidden"#);
-//! assert_eq!(chain, [Some("192.0.2.1".parse().unwrap()), Some("2001:db8::1".parse().unwrap()), None]);
+//! let elements = forwarded::elements(br#"for="[2001:db8::1]:4711";proto=https, for=_hidden"#);
+//! assert_eq!(elements[0].node, Some("2001:db8::1".parse().unwrap()));
+//! assert_eq!(elements[0].proto.as_deref(), Some(&b"https"[..]));
+//! assert_eq!(elements[1], forwarded::Element::default());
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
@@ -85,30 +87,38 @@ pub fn closes_its_quotes(field: &[u8]) -> bool {
     !is_quoted
 }
 
-/// The address that each element of a field gives as `for`, in order; none where it gives no address.
-pub fn nodes(field: &[u8]) -> Vec<Option<IpAddr>> {
-    let mut nodes = Vec::new();
-    for element in split(field, b',') {
-        if element.trim_ascii().is_empty() {
-            continue;
-        }
-        let mut found = None;
-        for pair in split(element, b';') {
-            let mut parts = pair.trim_ascii().splitn(2, |byte| *byte == b'=');
-            let name = parts.next().unwrap_or_default();
-            if let Some(value) = parts.next()
-                && name.eq_ignore_ascii_case(b"for")
-            {
-                // A parameter that stands twice says nothing that one could rely on.
-                found = match found {
-                    None => Some(address(&unquoted(value))),
-                    Some(_) => Some(None),
-                };
-            }
-        }
-        nodes.push(found.flatten());
-    }
-    nodes
+/// What one element of a field says. A parameter that stands twice says nothing that one could rely on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Element {
+    /// `for`, where it is an address.
+    pub node: Option<IpAddr>,
+    /// `proto`, as it is written.
+    pub proto: Option<Vec<u8>>,
+    /// `host`, as it is written.
+    pub host: Option<Vec<u8>>,
+}
+
+/// The elements of a field, in order.
+pub fn elements(field: &[u8]) -> Vec<Element> {
+    let elements = split(field, b',').filter(|element| !element.trim_ascii().is_empty());
+    elements
+        .map(|element| Element {
+            node: parameter(element, b"for").and_then(|node| address(&node)),
+            proto: parameter(element, b"proto"),
+            host: parameter(element, b"host"),
+        })
+        .collect()
+}
+
+/// The value of a parameter that stands once.
+fn parameter(element: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut values = split(element, b';').filter_map(|pair| {
+        let mut parts = pair.trim_ascii().splitn(2, |byte| *byte == b'=');
+        let is_it = parts.next()?.eq_ignore_ascii_case(name);
+        parts.next().filter(|_| is_it)
+    });
+    let value = values.next()?;
+    values.next().is_none().then(|| unquoted(value))
 }
 
 /// The address of a node: with or without a port, IPv6 with or without brackets.
@@ -178,7 +188,11 @@ mod tests {
                 .into_iter()
                 .map(|address| address.map(|address| address.parse().unwrap()))
                 .collect();
-            assert_eq!(nodes(field.as_bytes()), expected, "{field}");
+            let nodes: Vec<_> = elements(field.as_bytes())
+                .into_iter()
+                .map(|element| element.node)
+                .collect();
+            assert_eq!(nodes, expected, "{field}");
         }
     }
 

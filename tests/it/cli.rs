@@ -1581,7 +1581,9 @@ fn the_articles_files_have_no_problem_and_are_served() {
     assert_eq!(get(served.address, "/v0/other").status, 404);
     // The same with a service that is here.
     let endpoint = Endpoint::ok();
-    let text = ARTICLE[2].1.replace("https://postman-echo.com", &format!("http://{}", endpoint.address));
+    let text = ARTICLE[2]
+        .1
+        .replace("https://postman-echo.com", &format!("http://{}", endpoint.address));
     directory.write(ARTICLE[2].0, &text);
     let served = serve(&directory, &[]);
     assert_eq!(get(served.address, "/v0/postman?a=b").status, 200);
@@ -1593,8 +1595,10 @@ fn the_articles_files_have_no_problem_and_are_served() {
 fn the_shipped_files_have_what_the_article_prints() {
     for (path, text) in ARTICLE {
         let shipped = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-        let (shipped, article): (Value, Value) =
-            (serde_json::from_str(&shipped).unwrap(), serde_json::from_str(text).unwrap());
+        let (shipped, article): (Value, Value) = (
+            serde_json::from_str(&shipped).unwrap(),
+            serde_json::from_str(text).unwrap(),
+        );
         for (name, value) in article.as_object().unwrap() {
             match (value, &shipped[name]) {
                 (Value::Array(some), Value::Array(all)) => {

@@ -6,10 +6,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use apigateway::access_log::Destination;
 use apigateway::clock::Clock;
-use apigateway::context::TrustedProxies;
 use apigateway::front::limits::Limits;
 use apigateway::gateway::Settings;
 use apigateway::server::{FrontKind, Options, Server};
+use apigateway::trusted_proxies::TrustedProxies;
 use apigateway::upstream::DNS_TTL;
 use serde_json::Value;
 

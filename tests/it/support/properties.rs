@@ -312,20 +312,29 @@ pub fn forwarded(bytes: &[u8]) {
         let mut written = Vec::new();
         push(&mut written, bytes);
         assert!(forwarded_field::closes_its_quotes(&written));
-        assert_eq!(forwarded_field::nodes(&[b"for=", &written[..]].concat()).len(), 1);
+        assert_eq!(forwarded_field::elements(&[b"for=", &written[..]].concat()).len(), 1);
     }
-    let nodes = forwarded_field::nodes(bytes);
-    assert!(nodes.len() <= bytes.iter().filter(|byte| **byte == b',').count() + 1);
+    let elements = forwarded_field::elements(bytes);
+    assert!(elements.len() <= bytes.iter().filter(|byte| **byte == b',').count() + 1);
     if forwarded_field::closes_its_quotes(bytes) {
-        let ours = forwarded_field::nodes(&[bytes, b", by=192.0.2.7;for=192.0.2.1;proto=http"].concat());
-        assert_eq!(ours.len(), nodes.len() + 1);
-        assert_eq!(ours.last(), Some(&Some(IpAddr::from([192, 0, 2, 1]))));
-        assert_eq!(ours[..nodes.len()], nodes);
+        let all = forwarded_field::elements(&[bytes, b", by=192.0.2.7;for=192.0.2.1;host=h;proto=http"].concat());
+        let ours = forwarded_field::Element {
+            node: Some(IpAddr::from([192, 0, 2, 1])),
+            proto: Some(b"http".to_vec()),
+            host: Some(b"h".to_vec()),
+        };
+        assert_eq!(all.len(), elements.len() + 1);
+        assert_eq!(all.last(), Some(&ours));
+        assert_eq!(all[..elements.len()], elements);
     }
     if let Some(address) = forwarded_field::address(bytes).filter(|address| !address.is_unspecified()) {
         let mut written = b"for=".to_vec();
         forwarded_field::push_node(&mut written, address);
-        assert_eq!(forwarded_field::nodes(&written), [Some(address)]);
+        let read = forwarded_field::elements(&written);
+        assert_eq!(
+            read.iter().map(|element| element.node).collect::<Vec<_>>(),
+            [Some(address)]
+        );
     }
 }
 
