@@ -34,7 +34,13 @@ impl Notices {
 
     /// Logs that an answer is cut. What clients do and what integrations do is told apart, so that neither hides the
     /// other.
+    ///
+    /// A client that leaves is no fault: a browser ends an event stream so. It is counted, and 499 in the access log.
     pub fn cut(&self, peer: SocketAddr, incomplete: &Incomplete) {
+        if incomplete.is_abandonment() {
+            log::debug!("the answer to {peer} is cut: {incomplete}");
+            return;
+        }
         let lines = match incomplete {
             Incomplete::Client(_) => &self.cut_by_clients,
             Incomplete::Integration(_) => &self.cut_by_integrations,

@@ -307,7 +307,11 @@ impl Exchange {
             Ok(false) if is_read && closes_itself => {}
             Ok(false) => drop(turn.socket().map(|socket| socket.linger(LINGER))),
             Err(incomplete) => {
-                log::warn!("the answer to {} is cut: {incomplete}", turn.peer);
+                let level = match incomplete.is_abandonment() {
+                    true => log::Level::Debug,
+                    false => log::Level::Warn,
+                };
+                log::log!(level, "the answer to {} is cut: {incomplete}", turn.peer);
                 match turn.socket() {
                     Some(socket) if reply.version == Version::Http10 => socket.reset(),
                     Some(socket) => socket.close(),

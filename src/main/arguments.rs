@@ -79,7 +79,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "url")]
     pub(crate) lambda_endpoint: Option<String>,
 
-    /// proxy whose X-Forwarded-For or Forwarded names the client, as 10.0.0.0/8 or one address; may be repeated
+    /// proxy whose X-Forwarded-* or Forwarded say the client's address, scheme, host and port, as 10.0.0.0/8 or one address; may be repeated
     #[argh(option, arg_name = "cidr")]
     pub(crate) trusted_proxy: Vec<String>,
 

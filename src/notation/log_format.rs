@@ -51,7 +51,8 @@ const DEFAULT: &str = "{\"requestId\":\"$context.requestId\",\"ip\":\"$context.i
     \"requestTime\":\"$context.requestTime\",\"httpMethod\":\"$context.httpMethod\",\"path\":\"$context.path\",\
     \"routeKey\":\"$context.routeKey\",\"status\":\"$context.status\",\"protocol\":\"$context.protocol\",\
     \"responseLength\":\"$context.responseLength\",\"responseLatency\":\"$context.responseLatency\",\
-    \"integrationErrorMessage\":\"$context.integrationErrorMessage\"}";
+    \"integrationErrorMessage\":\"$context.integrationErrorMessage\",\
+    \"authorizerError\":\"$context.authorizer.error\"}";
 
 /// What a variable begins with.
 const PREFIX: &str = "$context.";

@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_linger;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::operations::metrics_at;
 use crate::support::client::{Answer, Client, PATIENCE, exchange, get};
 use crate::support::directory::{Directory, http_proxy, pass_everything, route};
 use crate::support::endpoint::{Endpoint, Next, Recorded, nobody};
@@ -854,7 +856,7 @@ fn broken_files_are_told_on_stderr_as_check_tells_them() {
     assert_eq!(ended.code(), 1);
     assert_eq!(ended.stdout, [""; 0]);
     let mut told = check(&directory).stdout;
-    assert_eq!(told.pop().as_deref(), Some("2 errors, 1 warnings"));
+    assert_eq!(told.pop().as_deref(), Some("1 errors, 2 warnings"));
     assert_eq!(ended.stderr, told);
 }
 
@@ -1186,6 +1188,79 @@ fn stdout_has_a_line_a_listener_and_then_one_a_request() {
             .contains("no connection to"),
         "{line}"
     );
+}
+
+/// The line without a format tells why a caller was refused, and so does the variable.
+#[test]
+fn a_refusal_tells_its_reason_in_the_access_log() {
+    let directory = small_api();
+    let jwt = json!({"AuthorizerType": "JWT", "IdentitySource": ["$request.header.Authorization"],
+        "JwtConfiguration": {"Issuer": "http://127.0.0.1:9", "Audience": ["a"]}});
+    directory.write("authorizers/jwt.json", &jwt.to_string());
+    for (path, authorization) in [
+        (
+            "routes/jwt.json",
+            json!({"AuthorizationType": "JWT", "AuthorizerId": "jwt"}),
+        ),
+        ("routes/iam.json", json!({"AuthorizationType": "AWS_IAM"})),
+    ] {
+        let mut route = authorization;
+        route["RouteKey"] = json!(format!("GET /{}", &path[7..10]));
+        route["Target"] = json!("integrations/up");
+        directory.write(path, &route.to_string());
+    }
+    let served = serve(&directory, &[]);
+    for (path, status) in [("/jwt", 401), ("/iam", 403), ("/none", 503)] {
+        assert_eq!(get(served.address, path).status, status, "{path}");
+    }
+    served.running.signal(Signal::TERM);
+    let ended = served.running.end();
+    let lines: Vec<Value> = ended.stdout[2..]
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let reason = |path: &str| {
+        let line = lines.iter().find(|line| line["path"] == path).unwrap();
+        line["authorizerError"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(reason("/jwt"), "missing: token not provided");
+    assert!(reason("/iam").len() > 1, "{lines:?}");
+    assert_eq!(reason("/none"), "-");
+}
+
+/// A browser ends an event stream by leaving.
+#[test]
+fn a_client_that_leaves_an_event_stream_is_no_warning() {
+    let endpoint = Endpoint::start(|stream, _| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let _ = stream.read(&mut [0]);
+        Next::Close
+    });
+    for resets in [false, true] {
+        let directory = Directory::of(&pass_everything(endpoint.address));
+        let served = serve(&directory, &[]);
+        let mut client = Client::connect(served.address);
+        client.send("GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+        let mut got = Vec::new();
+        while !got.windows(7).any(|bytes| bytes == b"data: 1") {
+            got.extend(client.next_bytes());
+        }
+        if resets {
+            set_socket_linger(&client.stream, Some(Duration::ZERO)).unwrap();
+        }
+        drop(client);
+        let until = Instant::now() + PATIENCE;
+        while metrics_at(served.admin)["apigateway_requests_abandoned_total"] < 1.0 {
+            assert!(Instant::now() < until, "resets: {resets}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        served.running.signal(Signal::TERM);
+        let ended = served.running.end();
+        let warnings: Vec<&String> = ended.stderr.iter().filter(|line| line.contains("warn")).collect();
+        assert!(warnings.is_empty(), "resets: {resets}: {warnings:?}");
+    }
 }
 
 #[test]
