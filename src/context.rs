@@ -88,8 +88,8 @@ pub struct Verified {
     pub claims: BTreeMap<String, String>,
     /// All scopes of the token, where the route wants any (`R8.19`).
     pub scopes: Option<Vec<String>>,
-    /// When it ends: from this second on it does not hold, in seconds since 1970.
-    pub expires: u64,
+    /// When it ends: from then on it does not hold; the time since 1970.
+    pub expires: Duration,
 }
 
 /// Claims are personal, so they are in no log.

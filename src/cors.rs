@@ -18,7 +18,9 @@ pub fn preflight(cors: &Cors, request: &Request) -> Response {
         body: Body::Empty,
     };
     let asks = request.headers.get("access-control-request-method").is_some();
-    if asks && allow(cors, &request.headers, &mut response.headers) {
+    if !asks {
+        vary(cors, &mut response.headers);
+    } else if allow(cors, &request.headers, &mut response.headers) {
         let headers = &mut response.headers;
         // R7.14: the browser compares; the lists are sent as they are configured.
         put(headers, "access-control-allow-methods", cors.methods.as_deref());
@@ -37,6 +39,7 @@ pub fn decorate(cors: &Cors, request: &Headers, response: &mut Headers) {
 
 /// Adds what preflight and ordinary answers have in common; whether the request's origin is allowed.
 fn allow(cors: &Cors, request: &Headers, response: &mut Headers) -> bool {
+    vary(cors, response);
     let mut origins = request.get_all("origin");
     // Two origins are none that a browser sends.
     let (Some(origin), None) = (origins.next(), origins.next()) else {
@@ -47,9 +50,6 @@ fn allow(cors: &Cors, request: &Headers, response: &mut Headers) -> bool {
     } else if cors.origins.iter().any(|allowed| matches(allowed, origin)) {
         // It was compared with text of the configuration, or begins so; what it holds is valid in a field.
         let _ = response.append("access-control-allow-origin", origin);
-        if !["origin", "*"].iter().any(|token| response.has_token("vary", token)) {
-            let _ = response.append("vary", b"origin");
-        }
     } else {
         return false;
     }
@@ -60,6 +60,15 @@ fn allow(cors: &Cors, request: &Headers, response: &mut Headers) -> bool {
         cors.credentials.then_some("true"),
     );
     true
+}
+
+/// Tells caches that the answer depends on the origin: also one without `Origin`, or else a cache gives it to a script
+/// that is allowed.
+fn vary(cors: &Cors, response: &mut Headers) {
+    let is_told = |response: &Headers| ["origin", "*"].iter().any(|token| response.has_token("vary", token));
+    if !cors.origins.contains(&AllowedOrigin::Any) && !is_told(response) {
+        let _ = response.append("vary", b"origin");
+    }
 }
 
 /// R7.12. Scheme and host have no case (RFC 3986 §6.2.2.1).

@@ -1,7 +1,7 @@
 //! Whether a request may pass. Everything that is not a yes is a no.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::authorizer::answers::Key;
 use crate::authorizer::jwt::{self, Description, Expectations};
@@ -111,7 +111,7 @@ impl Gateway {
             scopes,
         };
         let context = values.context;
-        let time = values.request_time_epoch() / 1000;
+        let time = context.time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let verified = value.and_then(|value| {
             self.tokens
                 .authorize(value, &expectations, &self.upstream, time, context.began)

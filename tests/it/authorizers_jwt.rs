@@ -1,12 +1,19 @@
 //! Tokens: what passes, what does not and what is said then, and what the integration learns.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::hmac;
 use serde_json::{Value, json};
 
+use apigateway::clock::Clock;
+
+use crate::support::directory::Directory;
+use crate::support::endpoint::Endpoint;
+use crate::support::gateway::{Gateway, options};
 use crate::support::jwt::{Issuer, Signer, base64url, now};
-use crate::support::jwt_api::{Api, authorizer, description};
+use crate::support::jwt_api::{Api, authorizer, description, files};
 use crate::support::log;
 
 const UNAUTHORIZED: &str = r#"{"message":"Unauthorized"}"#;
@@ -294,14 +301,45 @@ fn every_check_lets_pass_what_is_right() {
         ),
         ("valid from now on", json!({"nbf": now()})),
         ("issued now", json!({"iat": now()})),
-        ("expires in a second", json!({"exp": now() + 1})),
-        ("expires between two seconds", json!({"exp": now() as f64 + 1.5})),
+        ("expires soon", json!({"exp": now() + 20})),
+        ("expires between two seconds", json!({"exp": now() as f64 + 20.5})),
         ("expires in a century", json!({"exp": now() + 3_155_760_000})),
         ("token_use does not count", json!({"token_use": "id"})),
         ("azp does not count", json!({"azp": "x"})),
         ("no subject", json!({"sub": null})),
     ] {
         api.passes(&signer.token(&issuer.claims_with(claims)), what);
+    }
+}
+
+/// R8.7: a token holds in the second of its making, and ends between two seconds.
+#[test]
+fn dates_with_fractions_are_compared_with_the_clock_as_fine_as_they_are() {
+    let signer = Signer::new("k1", "RS256");
+    let issuer = Issuer::with(&[&signer]);
+    let up = Endpoint::answering("HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"statusCode\":200}");
+    let directory = Directory::of(&files(&up, authorizer(&issuer.url)));
+    let mut options = options(&directory);
+    options.settings.clock = Clock::fixed(UNIX_EPOCH + Duration::from_millis(now() * 1000 + 500));
+    let gateway = Gateway::start(directory, options);
+    let at = |fraction: f64| now() as f64 + fraction;
+    for (claims, status) in [
+        (json!({"iat": at(0.25), "nbf": at(0.25)}), 200),
+        (json!({"iat": at(0.5)}), 200),
+        (json!({"iat": at(0.75)}), 401),
+        (json!({"nbf": at(0.75)}), 401),
+        (json!({"iat": now() + 1}), 401),
+        (json!({"exp": at(0.75)}), 200),
+        (json!({"exp": at(0.5)}), 401),
+        (json!({"exp": now()}), 401),
+        (json!({"exp": now() + 1}), 200),
+    ] {
+        let token = signer.token(&issuer.claims_with(claims.clone()));
+        let request = format!("GET /me HTTP/1.1\r\nHost: gw.test\r\nAuthorization: Bearer {token}\r\n\r\n");
+        // Once verified, and once remembered.
+        for _ in 0..2 {
+            assert_eq!(gateway.exchange(&request).status, status, "{claims}");
+        }
     }
 }
 

@@ -110,8 +110,13 @@ impl Scene {
             audience: &audience,
             scopes: &[],
         };
-        self.authorizers
-            .authorize(Some(value), &expectations, &self.upstream, time, self.start + after)
+        self.authorizers.authorize(
+            Some(value),
+            &expectations,
+            &self.upstream,
+            Duration::from_secs(time),
+            self.start + after,
+        )
     }
 
     /// The lines of the requests that came.
@@ -159,9 +164,13 @@ fn no_value_is_no_token() {
         scopes: &[],
     };
     for value in [None, Some(""), Some("Bearer ")] {
-        let outcome = scene
-            .authorizers
-            .authorize(value, &expectations, &scene.upstream, NOW, scene.start);
+        let outcome = scene.authorizers.authorize(
+            value,
+            &expectations,
+            &scene.upstream,
+            Duration::from_secs(NOW),
+            scene.start,
+        );
         assert_eq!(outcome.err(), Some(Refusal::Missing), "{value:?}");
     }
     assert_eq!(scene.requests(), [""; 0]);

@@ -1,6 +1,7 @@
 //! What a token says: its checks in the order of `R8.5`–`R8.8`, and its claims as they are delivered.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -13,11 +14,11 @@ use crate::notation::raw_json;
 /// milliseconds, and would make a token that never expires.
 const MAX_DATE: f64 = 253_402_300_799.0;
 
-/// Checks what a token says, whose signature holds.
+/// Checks what a token says, whose signature holds. `now` is the time since 1970, as fine as the clock has it (`R8.7`).
 ///
 /// # Errors
 /// The first check that fails.
-pub(super) fn check(claims: &Object<'_>, expected: &Expectations<'_>, now: u64) -> Result<Verified, Refusal> {
+pub(super) fn check(claims: &Object<'_>, expected: &Expectations<'_>, now: Duration) -> Result<Verified, Refusal> {
     if claims.string("iss").as_deref() != Some(expected.issuer) {
         return Err(Description::Issuer.into());
     }
@@ -27,15 +28,14 @@ pub(super) fn check(claims: &Object<'_>, expected: &Expectations<'_>, now: u64) 
     {
         return Err(Description::Audience.into());
     }
-    // A fraction never helps a token: it expires at the second that it began, and holds from the next.
-    let expires = date(claims, "exp")?.ok_or(Description::NoExpiry)?.floor;
+    let expires = date(claims, "exp")?.ok_or(Description::NoExpiry)?;
     if expires <= now {
         return Err(Description::Expired.into());
     }
-    if date(claims, "nbf")?.is_some_and(|date| date.ceiling > now) {
+    if date(claims, "nbf")?.is_some_and(|date| date > now) {
         return Err(Description::NotYetValid.into());
     }
-    if date(claims, "iat")?.is_some_and(|date| date.ceiling > now) {
+    if date(claims, "iat")?.is_some_and(|date| date > now) {
         return Err(Description::NotYetIssued.into());
     }
     let scopes = match expected.scopes {
@@ -79,15 +79,8 @@ fn scopes(claims: &Object<'_>) -> Vec<String> {
     }
 }
 
-/// A date in whole seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Date {
-    floor: u64,
-    ceiling: u64,
-}
-
-/// A date of RFC 7519 §2: a number of seconds, which may have a fraction. None where there is no such claim.
-fn date(claims: &Object<'_>, name: &str) -> Result<Option<Date>, Description> {
+/// A date of RFC 7519 §2: a number of seconds since 1970, which may have a fraction. None where there is no such claim.
+fn date(claims: &Object<'_>, name: &str) -> Result<Option<Duration>, Description> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
@@ -100,11 +93,9 @@ fn date(claims: &Object<'_>, name: &str) -> Result<Option<Date>, Description> {
     if !(0.0..=MAX_DATE).contains(&seconds) {
         return Err(Description::Date);
     }
-    // Exact: whole numbers, and far below 2^53.
-    Ok(Some(Date {
-        floor: seconds.floor() as u64,
-        ceiling: seconds.ceil() as u64,
-    }))
+    Duration::try_from_secs_f64(seconds)
+        .map(Some)
+        .map_err(|_| Description::Date)
 }
 
 /// Every claim as text (`R8.16`–`R8.18`); one that is null is left out.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ring::digest::{self, Context, SHA256};
 
@@ -137,8 +138,8 @@ impl VerifiedTokens {
         VerifiedTokens::default()
     }
 
-    /// What is remembered of a token that has not expired at `now`, in seconds since 1970.
-    pub fn get(&self, digest: &Digest, now: u64) -> Option<Arc<Remembered>> {
+    /// What is remembered of a token that has not expired at `now`, the time since 1970.
+    pub fn get(&self, digest: &Digest, now: Duration) -> Option<Arc<Remembered>> {
         let mut shard = self.shard(digest)?;
         if let Some(entry) = shard.young.entries.get(digest) {
             if entry.verified.expires > now {
@@ -200,7 +201,7 @@ mod tests {
             verified: Arc::new(Verified {
                 claims: [("sub".to_owned(), claim.to_owned())].into(),
                 scopes: None,
-                expires,
+                expires: Duration::from_secs(expires),
             }),
             kid: "k".to_owned(),
             algorithm: Algorithm::Es256,
@@ -248,9 +249,9 @@ mod tests {
     fn an_entry_ends_with_its_token() {
         let (tokens, key) = (VerifiedTokens::new(), key());
         tokens.remember(digest("t"), entry(&key, 100, "joe"));
-        assert!(tokens.get(&digest("t"), 99).is_some());
-        assert!(tokens.get(&digest("other"), 99).is_none());
-        assert!(tokens.get(&digest("t"), 100).is_none());
+        assert!(tokens.get(&digest("t"), Duration::from_millis(99_999)).is_some());
+        assert!(tokens.get(&digest("other"), Duration::ZERO).is_none());
+        assert!(tokens.get(&digest("t"), Duration::from_secs(100)).is_none());
         assert_eq!(tokens.size(), (0, 0));
     }
 
@@ -264,7 +265,7 @@ mod tests {
             for number in 0..2 * MAX_TOKENS {
                 tokens.remember(digest(&number.to_string()), entry(&key, 100, &claim));
                 // What is used again and again stays.
-                assert!(tokens.get(&used, 0).is_some());
+                assert!(tokens.get(&used, Duration::ZERO).is_some());
             }
             let (count, length) = tokens.size();
             assert!(count <= MAX_TOKENS && length <= MAX_BYTES, "{count} {length}");

@@ -25,7 +25,7 @@ mod tokens;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::authorizer::jwt::algorithm::Algorithm;
 use crate::authorizer::jwt::issuers::Issuers;
@@ -69,7 +69,7 @@ pub fn token(value: &str) -> &str {
 /// Gives an issuer's key by its `kid`, if it has one for that algorithm.
 pub type FindKey<'a> = dyn FnMut(&str, Algorithm) -> Result<Arc<PublicKey>, Refusal> + 'a;
 
-/// Verifies a token, in the order of `R8.3`–`R8.8`. `now` is in seconds since 1970.
+/// Verifies a token, in the order of `R8.3`–`R8.8`. `now` is the time since 1970.
 ///
 /// # Errors
 /// The first check that fails, or what `keys` says.
@@ -77,7 +77,7 @@ pub fn verify(
     token: &str,
     keys: &mut FindKey<'_>,
     expectations: &Expectations<'_>,
-    now: u64,
+    now: Duration,
 ) -> Result<Verified, Refusal> {
     let parts = Parts::of(token)?;
     let header = key::decode(parts.header).ok_or(Description::HeaderEncoding)?;
@@ -169,7 +169,7 @@ impl JwtAuthorizers {
         JwtAuthorizers::default()
     }
 
-    /// Verifies the token in the value of an identity source. `time` is in seconds since 1970, `now` is for durations.
+    /// Verifies the token in the value of an identity source. `time` is that since 1970, `now` is for durations.
     ///
     /// A token that held before is not verified again while it has not expired and the issuer still has its key.
     ///
@@ -180,7 +180,7 @@ impl JwtAuthorizers {
         value: Option<&str>,
         expectations: &Expectations<'_>,
         upstream: &Upstream,
-        time: u64,
+        time: Duration,
         now: Instant,
     ) -> Result<Arc<Verified>, Refusal> {
         let token = token(value.unwrap_or_default());

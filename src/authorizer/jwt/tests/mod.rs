@@ -3,6 +3,7 @@
 mod attacks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::authorizer::jwt::tokens::{Signer, jwks};
 use crate::authorizer::jwt::{Expectations, Verified, token, verify};
 
 /// 2026-07-10 19:19:05 UTC.
-const NOW: u64 = 1_783_711_145;
+const NOW: Duration = Duration::from_secs(1_783_711_145);
 
 const ISSUER: &str = "https://issuer.test/";
 
@@ -46,6 +47,10 @@ impl Keys {
     }
 
     fn verify(&mut self, token: &str, scopes: &[&str]) -> Result<Verified, Refusal> {
+        self.verify_at(NOW, token, scopes)
+    }
+
+    fn verify_at(&mut self, now: Duration, token: &str, scopes: &[&str]) -> Result<Verified, Refusal> {
         let audience = ["me".to_owned(), "us".to_owned()];
         let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         let expectations = Expectations {
@@ -57,7 +62,7 @@ impl Keys {
             token,
             &mut |kid, algorithm| self.find(kid, algorithm),
             &expectations,
-            NOW,
+            now,
         )
     }
 }
@@ -88,7 +93,7 @@ fn the_prefix_is_bearer_in_any_case_and_one_blank() {
 #[test]
 fn vectors_of_another_implementation() {
     let file: Value = serde_json::from_str(include_str!("../../../../tests/data/jwt_vectors.json")).unwrap();
-    assert_eq!(file["now"], NOW);
+    assert_eq!(file["now"], NOW.as_secs());
     let vectors = file["vectors"].as_array().unwrap();
     assert!(vectors.len() > 70);
     for vector in vectors {
@@ -205,8 +210,9 @@ fn claims_are_checked_one_after_the_other() {
         (claims(base), refused(Description::NoExpiry)),
         (format!("{{{base},\"exp\":1783711146}}"), None),
         (format!("{{{base},\"exp\":1783711145}}"), refused(Description::Expired)),
+        (format!("{{{base},\"exp\":1783711145.9}}"), None),
         (
-            format!("{{{base},\"exp\":1783711145.9}}"),
+            format!("{{{base},\"exp\":1783711144.9}}"),
             refused(Description::Expired),
         ),
         (format!("{{{base},\"exp\":0}}"), refused(Description::Expired)),
@@ -232,6 +238,9 @@ fn claims_are_checked_one_after_the_other() {
         (with(r#""nbf":"1783711145""#), refused(Description::Date)),
         (with(r#""nbf":null"#), refused(Description::Date)),
         (with(r#""iat":1783711145"#), None),
+        (with(r#""nbf":1783711144.9"#), None),
+        (with(r#""iat":1783711144.9"#), None),
+        (with(r#""iat":1783711145.1"#), refused(Description::NotYetIssued)),
         (with(r#""iat":1783711146"#), refused(Description::NotYetIssued)),
         (with(r#""iat":-5"#), refused(Description::Date)),
         // Order: the issuer before the audience before the dates.
@@ -264,6 +273,47 @@ fn claims_are_checked_one_after_the_other() {
     ] {
         let outcome = keys.verify(&signer.token(&claims), &[]);
         assert_eq!(outcome.err(), expected, "{:.120}", claims);
+    }
+}
+
+/// R8.7: fractions count, on both sides.
+#[test]
+fn dates_are_compared_as_fine_as_they_are() {
+    let signer = Signer::p256("k");
+    for (claims, millis, expected) in [
+        (r#""exp":1783711146"#, 999, None),
+        (r#""exp":1783711146"#, 1_000, Some(Description::Expired)),
+        (r#""exp":1783711145.5"#, 499, None),
+        (r#""exp":1783711145.5"#, 500, Some(Description::Expired)),
+        (
+            r#""exp":1783714745,"nbf":1783711145.5"#,
+            499,
+            Some(Description::NotYetValid),
+        ),
+        (r#""exp":1783714745,"nbf":1783711145.5"#, 500, None),
+        (
+            r#""exp":1783714745,"nbf":1783711146"#,
+            999,
+            Some(Description::NotYetValid),
+        ),
+        (
+            r#""exp":1783714745,"iat":1783711145.25"#,
+            249,
+            Some(Description::NotYetIssued),
+        ),
+        // A token used in the second of its making.
+        (r#""exp":1783714745,"iat":1783711145.25"#, 250, None),
+        (
+            r#""exp":1783714745,"iat":1783711146"#,
+            999,
+            Some(Description::NotYetIssued),
+        ),
+        (r#""exp":1783714745,"iat":1783711146"#, 1_000, None),
+    ] {
+        let token = signer.token(&format!(r#"{{"iss":"https://issuer.test/","aud":"me",{claims}}}"#));
+        let now = NOW + Duration::from_millis(millis);
+        let outcome = Keys::of(&[&signer]).verify_at(now, &token, &[]);
+        assert_eq!(outcome.err(), expected.and_then(refused), "{claims} after {millis} ms");
     }
 }
 
@@ -334,7 +384,7 @@ fn claims_are_delivered_as_text() {
             ("t", "true"),
         ]
     );
-    assert_eq!(verified.expires, 1_785_675_600);
+    assert_eq!(verified.expires, Duration::from_secs(1_785_675_600));
     assert!(!format!("{verified:?}").contains("Admins"));
 }
 
