@@ -1,51 +1,24 @@
 //! A self-hosted gateway that serves Amazon API Gateway HTTP APIs from JSON files.
 //!
-//! Start with [`gateway`], which is the life of a request, and with ARCHITECTURE.md beside this crate's sources.
+//! The modules below are the crate's rooms. They stand in dependency order: **a room uses only rooms above it**. A test reads this
+//! list and holds the code to it. Each room begins with its charter. ARCHITECTURE.md beside this crate's sources shows
+//! one request and one change of configuration on their way through the rooms.
 //!
-//! The modules stand in dependency order: **a module may use only those above it**. A test reads this list and
-//! holds the code to it.
+//! Only [`testing`] and [`server`] are promised to users. Everything else may change with any version.
 
-// Plain values and the outside world.
-pub mod slots;
-pub mod message;
-pub mod clock;
-pub mod signals;
-pub mod process;
-pub mod operational_log;
-pub mod suggestion;
-pub mod throttle;
-pub mod metrics;
-// What AWS's strings mean.
-pub mod notation;
-// The way to the integrations.
-pub mod upstream;
-pub mod function;
-// Who may sign requests.
-pub mod credentials;
-// What the JSON files say.
-pub mod problem;
-pub mod resource;
-pub mod store;
-// The files, checked and compiled.
-pub mod deployment;
-// One request.
-pub mod error;
-pub mod trusted_proxies;
-pub mod context;
-pub mod access_log;
-pub mod account;
-pub mod cors;
-pub mod parameter_mapping;
-pub mod lambda;
-pub mod authorizer;
-pub mod integration;
-pub mod reload;
-pub mod gateway;
-// The rest of the program.
-pub mod watcher;
-pub mod metrics_page;
-pub mod route_table;
-pub mod admin;
+// The machine and HTTP: no word of API Gateway.
+pub mod platform;
+pub mod http1;
+pub mod outbound;
 pub mod front;
+// What an API is: values, compiled and checked. No sockets but for keys and credentials.
+pub mod definition;
+pub mod identity;
+pub mod deployment;
+// The gateway at work.
+pub mod data_plane;
+pub mod control_plane;
+pub mod management;
 pub mod server;
-pub mod testing;
+
+pub use server::testing;

@@ -10,18 +10,18 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use apigateway::clock::Clock;
+use apigateway::data_plane::gateway::Settings;
+use apigateway::data_plane::trusted_proxies::TrustedProxies;
+use apigateway::definition::problem::Severity;
+use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
-use apigateway::function::launcher;
-use apigateway::gateway::Settings;
-use apigateway::operational_log::{self, END_PATIENCE, SHORT_PATIENCE};
-use apigateway::problem::Severity;
-use apigateway::route_table;
+use apigateway::management::route_table;
+use apigateway::outbound::function::launcher;
+use apigateway::outbound::upstream;
+use apigateway::platform::clock::Clock;
+use apigateway::platform::logging::{self, END_PATIENCE, SHORT_PATIENCE};
+use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
-use apigateway::signals::{self, HangUp, ReopenSignal, StopSignals};
-use apigateway::store::Store;
-use apigateway::trusted_proxies::TrustedProxies;
-use apigateway::upstream;
 
 use crate::arguments::{
     AccountId, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
@@ -75,9 +75,9 @@ fn run() -> Result<ExitCode, String> {
 fn install_log(level: Option<String>, format: Option<String>) -> Result<(), String> {
     let levels = "one of error, warn, info, debug";
     let LogLevel(level) = option("--log-level", level, LogLevel(log::LevelFilter::Info), levels)?;
-    let default = LogFormat(operational_log::Format::for_stderr());
+    let default = LogFormat(logging::Format::for_stderr());
     let LogFormat(format) = option("--log-format", format, default, "text or json")?;
-    operational_log::install(level, format);
+    logging::install(level, format);
     Ok(())
 }
 
@@ -85,18 +85,18 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     let LogFormat(format) = option(
         "--format",
         arguments.format,
-        LogFormat(operational_log::Format::Text),
+        LogFormat(logging::Format::Text),
         "text or json",
     )?;
     let store = Store::at(root(arguments.root)?);
     let (_, problems) = Deployment::of(&store.load());
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
-        operational_log::Format::Text => {
+        logging::Format::Text => {
             let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             format!("{lines}{errors} errors, {warnings} warnings\n")
         }
-        operational_log::Format::Json => format!("{}\n", problems.to_json()),
+        logging::Format::Json => format!("{}\n", problems.to_json()),
     });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
@@ -131,11 +131,11 @@ fn serve(mut arguments: ServeArguments) -> Result<ExitCode, String> {
     let code = match serve_until_stopped(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            operational_log::say_last(printable(&text));
+            logging::say_last(printable(&text));
             ExitCode::FAILURE
         }
     };
-    operational_log::finish(END_PATIENCE);
+    logging::finish(END_PATIENCE);
     Ok(code)
 }
 
@@ -175,7 +175,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     let reopen = ReopenSignal::block().map_err(|error| error.to_string())?;
     let hang_up = HangUp::block().map_err(|error| error.to_string())?;
     memory::give_back()?;
-    operational_log::begin().map_err(refused)?;
+    logging::begin().map_err(refused)?;
     let options = Options {
         root: root(arguments.root)?.into(),
         listen: option("--listen", arguments.listen, "127.0.0.1:8000".to_owned(), &address)?,
@@ -213,7 +213,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     // Who asks a second time does not want to wait.
     let second = std::thread::Builder::new().spawn(move || {
         let signal = stop.wait();
-        operational_log::finish(SHORT_PATIENCE);
+        logging::finish(SHORT_PATIENCE);
         std::process::exit(128 + signal)
     });
     if let Err(error) = second {

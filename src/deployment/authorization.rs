@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::definition::notation::arn::FunctionArn;
+use crate::definition::notation::stage_variable;
+use crate::definition::problem::Problems;
+use crate::definition::resource::Resources;
+use crate::definition::resource::route::Route as RouteResource;
+use crate::definition::resource::stage::Stage as StageResource;
+use crate::definition::suggestion::closest;
 use crate::deployment::authorizer::{Authorization, Draft, Drafts, JwtAuthorizer, LambdaAuthorizer, LambdaDraft};
 use crate::deployment::function::Functions;
-use crate::notation::arn::FunctionArn;
-use crate::notation::stage_variable;
-use crate::problem::Problems;
-use crate::resource::Resources;
-use crate::resource::route::Route as RouteResource;
-use crate::resource::stage::Stage as StageResource;
-use crate::suggestion::closest;
 
 /// Most scopes of a route (spec §8.1).
 const MAX_SCOPES: usize = 10;

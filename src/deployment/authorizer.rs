@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::definition::notation::arn::FunctionArn;
+use crate::definition::notation::mapping_key::Side;
+use crate::definition::notation::mapping_value::{MappingValue, Source};
+use crate::definition::notation::stage_variable;
+use crate::definition::notation::uri::IntegrationUri;
+use crate::definition::problem::Problems;
+use crate::definition::resource::Resources;
+use crate::definition::resource::authorizer::Authorizer as Resource;
 use crate::deployment::function::Function;
 use crate::deployment::lambda_proxy::PayloadFormat;
-use crate::notation::arn::FunctionArn;
-use crate::notation::mapping_key::Side;
-use crate::notation::mapping_value::{MappingValue, Source};
-use crate::notation::stage_variable;
-use crate::notation::uri::IntegrationUri;
-use crate::problem::Problems;
-use crate::resource::Resources;
-use crate::resource::authorizer::Authorizer as Resource;
 
 /// Most audiences of an authorizer (spec §8.1).
 const MAX_AUDIENCES: usize = 50;

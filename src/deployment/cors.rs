@@ -2,10 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
 
-use crate::message::{Method, is_token};
-use crate::notation::uri;
-use crate::problem::Problems;
-use crate::resource::api::Cors as Resource;
+use crate::definition::notation::uri;
+use crate::definition::problem::Problems;
+use crate::definition::resource::api::Cors as Resource;
+use crate::http1::message::{Method, is_token};
 
 /// What `MaxAge` may be, in seconds; -1 forbids to remember the answer (`R7.18`).
 const MAX_AGE: std::ops::RangeInclusive<i64> = -1..=86_400;

@@ -7,15 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::function::Definition;
-use crate::message::{Body, Headers, Method, RequestParts};
-use crate::notation::arn;
-use crate::notation::uri::{IntegrationUri, Part, Scheme};
-use crate::problem::{Problems, member};
-use crate::resource::Resources;
-use crate::resource::function::Function as Resource;
-use crate::suggestion::did_you_mean;
-use crate::upstream::IntegrationRequest;
+use crate::definition::notation::arn;
+use crate::definition::notation::uri::{IntegrationUri, Part, Scheme};
+use crate::definition::problem::{Problems, member};
+use crate::definition::resource::Resources;
+use crate::definition::resource::function::Function as Resource;
+use crate::definition::suggestion::did_you_mean;
+use crate::http1::message::{Body, Headers, Method, RequestParts};
+use crate::outbound::function::Definition;
+use crate::outbound::upstream::IntegrationRequest;
 
 /// What `Timeout` may be, in seconds, and what it is for Lambda where nobody says.
 const TIMEOUT: RangeInclusive<u32> = 1..=900;

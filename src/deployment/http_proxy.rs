@@ -4,11 +4,11 @@
 
 use rustls::pki_types::ServerName;
 
-use crate::message::Method;
-use crate::notation::route_key::RouteKey;
-use crate::notation::uri::{IntegrationUri, InvalidUri, Part};
-use crate::problem::Problems;
-use crate::resource::integration::Integration as Resource;
+use crate::definition::notation::route_key::RouteKey;
+use crate::definition::notation::uri::{IntegrationUri, InvalidUri, Part};
+use crate::definition::problem::Problems;
+use crate::definition::resource::integration::Integration as Resource;
+use crate::http1::message::Method;
 
 /// Most characters of `ServerNameToVerify` (spec §3.1).
 const MAX_SERVER_NAME_LENGTH: usize = 512;

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::definition::notation::arn::FunctionArn;
+use crate::definition::notation::route_key::RouteKey;
+use crate::definition::notation::stage_variable;
+use crate::definition::notation::uri;
+use crate::definition::problem::{Problems, member};
+use crate::definition::resource::integration::Integration as Resource;
+use crate::definition::resource::stage::Stage as StageResource;
+use crate::definition::suggestion::did_you_mean;
 use crate::deployment::function::Functions;
 use crate::deployment::http_proxy::{self, HttpProxy};
 use crate::deployment::lambda_proxy::{self, LambdaProxy};
 use crate::deployment::parameter_mapping::{self, RequestMapping, ResponseMapping};
-use crate::notation::arn::FunctionArn;
-use crate::notation::route_key::RouteKey;
-use crate::notation::stage_variable;
-use crate::notation::uri;
-use crate::problem::{Problems, member};
-use crate::resource::integration::Integration as Resource;
-use crate::resource::stage::Stage as StageResource;
-use crate::suggestion::did_you_mean;
 
 /// `TimeoutInMillis` where the file has none, which is also the longest (spec §3.1).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(30_000);

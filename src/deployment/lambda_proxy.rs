@@ -2,10 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
+use crate::definition::notation::arn::FunctionArn;
+use crate::definition::problem::Problems;
+use crate::definition::resource::integration::Integration as Resource;
 use crate::deployment::function::{Function, Functions};
-use crate::notation::arn::FunctionArn;
-use crate::problem::Problems;
-use crate::resource::integration::Integration as Resource;
 
 /// What an AWS_PROXY integration invokes.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The files, checked and compiled: what is true, where [`crate::resource`] is what was written.
+//! The files, checked and compiled: what is true, where [`crate::definition::resource`] is what was written.
 //!
 //! [`Deployment::of`] is the only way in, for `serve`, for a reload and for `check`. After it no request can
 //! fail because of a file. A deployment never changes; a request keeps the one that it began with.
@@ -11,7 +11,8 @@ pub mod lambda_proxy;
 pub mod integration;
 pub mod authorizer;
 pub mod authorization;
-pub mod tally;
+pub mod token_bucket;
+pub mod route_state;
 pub mod throttle;
 pub mod path_parameter;
 pub mod routes;
@@ -23,20 +24,20 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::credentials::Credentials;
+use crate::definition::credentials::Credentials;
+use crate::definition::notation::path::RequestPath;
+use crate::definition::notation::route_key::{RouteKey, Segment};
+use crate::definition::problem::Problems;
+use crate::definition::resource::Resources;
+use crate::definition::resource::route::Route as RouteResource;
+use crate::definition::store::Listing;
+use crate::definition::suggestion::closest;
 use crate::deployment::cors::Cors;
 use crate::deployment::function::Functions;
 use crate::deployment::integration::{Draft, IntegrationCompiler};
 use crate::deployment::stage::Stage;
 use crate::deployment::trust::Withdrawn;
-use crate::function::Definition;
-use crate::notation::path::RequestPath;
-use crate::notation::route_key::{RouteKey, Segment};
-use crate::problem::Problems;
-use crate::resource::Resources;
-use crate::resource::route::Route as RouteResource;
-use crate::store::Listing;
-use crate::suggestion::closest;
+use crate::outbound::function::Definition;
 
 /// The stage that is served at the root (`R2.1`).
 pub const DEFAULT_STAGE: &str = "$default";

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::notation::mapping_key::{MappingKey, Operation, Side, Target};
-use crate::notation::mapping_value::{MappingValue, Source};
-use crate::notation::path::{has_dot_segment_encoded, percent_signs_are_whole};
-use crate::notation::route_key::RouteKey;
-use crate::notation::uri;
-use crate::problem::{Problems, member};
-use crate::resource::integration::Integration as Resource;
+use crate::definition::notation::mapping_key::{MappingKey, Operation, Side, Target};
+use crate::definition::notation::mapping_value::{MappingValue, Source};
+use crate::definition::notation::path::{has_dot_segment_encoded, percent_signs_are_whole};
+use crate::definition::notation::route_key::RouteKey;
+use crate::definition::notation::uri;
+use crate::definition::problem::{Problems, member};
+use crate::definition::resource::integration::Integration as Resource;
 
 /// What `ResponseParameters` may be for, and what they may change it to (`R4.2`).
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;

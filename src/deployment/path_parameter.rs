@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use crate::notation::path::{
+use crate::definition::notation::path::{
     InvalidPath, decode_again, encode_query_value, encode_query_values, encode_segment, encode_segments,
     has_dot_segment,
 };
-use crate::notation::route_key::{RouteKey, Segment};
+use crate::definition::notation::route_key::{RouteKey, Segment};
 
 /// What a path variable stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]

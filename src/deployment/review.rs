@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::notation::arn::FunctionArn;
-use crate::notation::stage_variable;
-use crate::problem::{Problems, member};
-use crate::resource::Resources;
-use crate::resource::stage::Stage;
+use crate::definition::notation::arn::FunctionArn;
+use crate::definition::notation::stage_variable;
+use crate::definition::problem::{Problems, member};
+use crate::definition::resource::Resources;
+use crate::definition::resource::stage::Stage;
 
 /// What AWS allows an API by default; most of it can be raised there, and all of it is served here.
 const MOST: [(&str, usize); 4] = [

@@ -8,14 +8,14 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use crate::definition::notation::path::{InvalidPath, RequestPath};
+use crate::definition::notation::route_key::{RouteKey, RouteMethod, Segment};
 use crate::deployment::authorizer::Authorization;
 use crate::deployment::integration::Integration;
 use crate::deployment::path_parameter::PathParameter;
-use crate::deployment::tally::Tally;
-use crate::message::Method;
-use crate::notation::path::{InvalidPath, RequestPath};
-use crate::notation::route_key::{RouteKey, RouteMethod, Segment};
-use crate::throttle::Limits;
+use crate::deployment::route_state::Tally;
+use crate::deployment::token_bucket::Limits;
+use crate::http1::message::Method;
 
 /// A route that can be served.
 #[derive(Debug)]

@@ -5,16 +5,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use crate::definition::notation::context_variable;
+use crate::definition::notation::log_format::{InvalidLogFormat, LogFormat};
+use crate::definition::problem::{Problems, member};
+use crate::definition::resource::Resources;
+use crate::definition::resource::stage::Stage as Resource;
+use crate::definition::suggestion::{closest, did_you_mean};
 use crate::deployment::integration::IntegrationCompiler;
+use crate::deployment::route_state::Tally;
 use crate::deployment::routes::{Route, Routes};
-use crate::deployment::tally::Tally;
 use crate::deployment::{DEFAULT_STAGE, RouteDraft, RouteTarget, throttle};
-use crate::notation::context_variable;
-use crate::notation::log_format::{InvalidLogFormat, LogFormat};
-use crate::problem::{Problems, member};
-use crate::resource::Resources;
-use crate::resource::stage::Stage as Resource;
-use crate::suggestion::{closest, did_you_mean};
 
 /// Most characters of a stage's name (`R2.1`).
 const MAX_NAME_LENGTH: usize = 128;

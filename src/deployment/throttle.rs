@@ -1,10 +1,10 @@
 //! `DefaultRouteSettings` and `RouteSettings`, checked: how many requests each route takes (spec §9).
 
-use crate::problem::{Problems, member};
-use crate::resource::Resources;
-use crate::resource::stage::{RouteSettings, Stage};
-use crate::suggestion::did_you_mean;
-use crate::throttle::Limits;
+use crate::definition::problem::{Problems, member};
+use crate::definition::resource::Resources;
+use crate::definition::resource::stage::{RouteSettings, Stage};
+use crate::definition::suggestion::did_you_mean;
+use crate::deployment::token_bucket::Limits;
 
 /// Requests a second where only the burst is said: those that AWS gives an account (`R9.2`).
 const ACCOUNT_RATE: f64 = 10_000.0;

@@ -8,16 +8,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::definition::notation::arn::FunctionArn;
+use crate::definition::notation::stage_variable;
+use crate::definition::problem::Problems;
+use crate::definition::resource::authorizer::Authorizer as Resource;
+use crate::definition::resource::{CREDENTIALS_FILE, Resources};
+use crate::definition::store::Listing;
 use crate::deployment::Deployment;
 use crate::deployment::authorizer::{self, Authorization, JwtAuthorizer, LambdaAuthorizer};
 use crate::deployment::function::{Function, Functions};
 use crate::deployment::stage::Stage;
-use crate::notation::arn::FunctionArn;
-use crate::notation::stage_variable;
-use crate::problem::Problems;
-use crate::resource::authorizer::Authorizer as Resource;
-use crate::resource::{CREDENTIALS_FILE, Resources};
-use crate::store::Listing;
 
 /// Authorizers that let nobody pass any more, by id, each with the reason.
 pub type Withdrawn = BTreeMap<String, String>;

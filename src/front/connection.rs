@@ -5,21 +5,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::GatewayError;
-use crate::front::budget::{Budget, Class};
-use crate::front::framing::Framing;
-use crate::front::head::{self, Head, Scanner};
+use crate::data_plane::error::GatewayError;
+use crate::front::connection_table::Seat;
 use crate::front::limits::{
     BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, MAX_EMPTY_LINES,
     RATED_FROM, TURN_LENGTH,
 };
-use crate::front::pace::Pace;
-use crate::front::parking::Seat;
+use crate::front::memory_budget::{Budget, Class};
+use crate::front::pending_write::{Then, Unsent, Written};
 use crate::front::quota::{Open, Quota};
-use crate::front::receiving::{Receiving, Refusal, Whole};
+use crate::front::request_reader::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Presence, Received, Socket};
-use crate::front::unsent::{Then, Unsent, Written};
-use crate::message::Request;
+use crate::front::transfer_rate::Pace;
+use crate::http1::framing::Framing;
+use crate::http1::message::Request;
+use crate::http1::request_head::{self, Head, Scanner};
 
 /// Leave to send the content.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -254,7 +254,7 @@ impl Connection {
             return self.take_input(budget);
         }
         let bytes = self.input.get(..end).unwrap_or_default();
-        let mut head = head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
+        let mut head = request_head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
         head.request.client = Some(self.socket.client());
         self.input.drain(..end);
         self.empty_lines = 0;

@@ -4,17 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::error::GatewayError;
-use crate::front::budget::Class;
+use crate::data_plane::error::GatewayError;
 use crate::front::connection::{Connection, Next, State};
-use crate::front::passing::{self, Passing};
-use crate::front::pieces::Pieces;
-use crate::front::receiving::Whole;
-use crate::front::reply::{Incomplete, Reply};
-use crate::front::service::Service;
+use crate::front::event_loop::Service;
+use crate::front::memory_budget::Class;
+use crate::front::pending_write::{Then, Unsent};
+use crate::front::request_reader::Whole;
+use crate::front::response_stream::{self, Passing};
 use crate::front::socket::{Patience, Presence};
-use crate::front::unsent::{Then, Unsent};
-use crate::message::Version;
+use crate::front::write_queue::Pieces;
+use crate::http1::message::Version;
+use crate::http1::response_writer::{Incomplete, Reply};
 
 /// The status of what nobody gets, see [`GatewayError::ClientGone`].
 const CLIENT_GONE: u16 = 499;
@@ -94,7 +94,7 @@ fn answer(service: &Arc<Service>, mut connection: Box<Connection>, whole: Whole)
         true => Then::Linger,
     };
     match answer.rest {
-        Some(rest) => passing::begin(
+        Some(rest) => response_stream::begin(
             service,
             Passing::new(service, connection, answer.bytes, rest, then, reply),
         ),
@@ -163,5 +163,5 @@ pub(super) fn send(
         connection.enter(State::Writing(Unsent::new(pieces, then, share, None)));
         return Ok(Sent::Later);
     }
-    passing::wait_for_client(service, &connection.socket, &mut pieces).map(|()| Sent::Whole)
+    response_stream::wait_for_client(service, &connection.socket, &mut pieces).map(|()| Sent::Whole)
 }

@@ -6,29 +6,24 @@
 #[cfg(feature = "tiny_http")]
 pub mod client_socket;
 pub mod limits;
-pub mod budget;
-pub mod framing;
-pub mod target;
-pub mod head;
-pub mod body;
-pub mod listener;
-pub mod pieces;
-pub mod pace;
-pub mod receiving;
-pub mod reply;
-pub mod notices;
+pub mod memory_budget;
+pub mod acceptor;
+pub mod write_queue;
+pub mod transfer_rate;
+pub mod request_reader;
+pub mod connection_log;
 mod queue;
-pub mod workers;
-pub mod turns;
+pub mod worker_pool;
+pub mod stream_scheduler;
 mod socket;
-mod unsent;
+mod pending_write;
 mod quota;
 mod connection;
 mod lot;
-mod parking;
-mod service;
+mod connection_table;
+mod event_loop;
 mod admission;
-mod passing;
+mod response_stream;
 mod exchange;
 #[cfg(feature = "tiny_http")]
 pub mod tiny_http;
@@ -40,14 +35,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::admin::Admin;
-use crate::error::GatewayError;
+use crate::data_plane::error::GatewayError;
+use crate::data_plane::gateway::Gateway;
 use crate::front::admission::Admission;
+use crate::front::event_loop::Service;
 use crate::front::limits::{Limits, STOP_PATIENCE};
-use crate::front::service::Service;
-use crate::gateway::Gateway;
-use crate::message::{Request, Response};
-use crate::metrics::FrontMetrics;
+use crate::http1::message::{Request, Response};
+use crate::management::admin::Admin;
+use crate::platform::metrics::FrontMetrics;
 
 /// What answers the requests of a listener: the API, or the management pages.
 pub trait Handler: Send + Sync {
@@ -132,7 +127,7 @@ impl Front {
             let service = Arc::clone(&service);
             move || {
                 let mut admission = Admission::new(Arc::clone(&service), local);
-                listener::accept(
+                acceptor::accept(
                     &listener,
                     &stop,
                     || service.is_given_up(),
@@ -204,7 +199,7 @@ impl Drop for Front {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Headers, Response};
+    use crate::http1::message::{Body, Headers, Response};
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
@@ -232,7 +227,7 @@ mod tests {
     }
 
     fn front(max_connections: usize) -> Front {
-        let listener = listener::bind("127.0.0.1:0").unwrap();
+        let listener = acceptor::bind("127.0.0.1:0").unwrap();
         let limits = Limits {
             max_connections: NonZeroUsize::new(max_connections).unwrap(),
             ..Limits::default()

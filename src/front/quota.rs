@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::metrics::FrontMetrics;
+use crate::platform::metrics::FrontMetrics;
 
 /// What a connection counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

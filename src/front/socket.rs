@@ -14,7 +14,7 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::front::limits::NEXT_REQUEST_PATIENCE;
-use crate::message::{Client, ClientConnection};
+use crate::http1::message::{Client, ClientConnection};
 
 /// How often a send is tried though the system calls the socket full, and how often it is looked whether the client is
 /// gone. The system calls it full until a good part of its buffer is free, and a slow client may take long for that.

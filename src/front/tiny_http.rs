@@ -13,15 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::error::GatewayError;
+use crate::data_plane::error::GatewayError;
 use crate::front::Handler;
 use crate::front::client_socket::ClientSocket;
-use crate::front::framing::{Framing, framing};
-use crate::front::reply::{Incomplete, Reply};
-use crate::front::target::{check_host, split_target};
-use crate::front::workers::{Full, Urgency, Workers};
-use crate::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response, Stream, Version, is_token};
-use crate::metrics::{FrontMetrics, Raised};
+use crate::front::worker_pool::{Full, Urgency, Workers};
+use crate::http1::framing::{Framing, framing};
+use crate::http1::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response, Stream, Version, is_token};
+use crate::http1::response_writer::{Incomplete, Reply};
+use crate::http1::target::{check_host, split_target};
+use crate::platform::metrics::{FrontMetrics, Raised};
 
 /// How often the accept loop looks up from its work.
 const TICK: Duration = Duration::from_millis(100);

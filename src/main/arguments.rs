@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use apigateway::access_log::Destination;
+use apigateway::data_plane::access_log::Destination;
+use apigateway::definition::notation::arn;
 use apigateway::deployment::function::InvokeUri;
 use apigateway::front::limits::Limits;
-use apigateway::notation::arn;
-use apigateway::operational_log;
+use apigateway::platform::logging;
 use apigateway::server::FrontKind;
 use argh::FromArgs;
 
@@ -245,15 +245,15 @@ impl FromStr for LogLevel {
 }
 
 /// What a line of the log looks like.
-pub(crate) struct LogFormat(pub(crate) operational_log::Format);
+pub(crate) struct LogFormat(pub(crate) logging::Format);
 
 impl FromStr for LogFormat {
     type Err = ();
 
     fn from_str(text: &str) -> Result<LogFormat, ()> {
         match text {
-            "text" => Ok(LogFormat(operational_log::Format::Text)),
-            "json" => Ok(LogFormat(operational_log::Format::Json)),
+            "text" => Ok(LogFormat(logging::Format::Text)),
+            "json" => Ok(LogFormat(logging::Format::Json)),
             _ => Err(()),
         }
     }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
-use apigateway::store::Store;
 use serde_json::{Value, json};
 
 use crate::support::client::Answer;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use apigateway::clock::Clock;
+use apigateway::platform::clock::Clock;
 
 use crate::support::directory::Directory;
 use crate::support::endpoint::Endpoint;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::access_log::Destination;
+use apigateway::data_plane::access_log::Destination;
 use apigateway::front::limits::Limits;
 use serde_json::json;
 

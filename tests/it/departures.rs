@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::access_log::Destination;
+use apigateway::data_plane::access_log::Destination;
 use apigateway::front::limits::HALF_CLOSE_TIME;
 use apigateway::server::Options;
 use rustix::net::sockopt::set_socket_linger;

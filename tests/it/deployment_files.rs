@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
-use apigateway::store::Store;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use apigateway::definition::notation::uri::Scheme;
 use apigateway::deployment::function::InvokeUri;
-use apigateway::message::{Body, Headers, Method, Stream};
-use apigateway::notation::uri::Scheme;
+use apigateway::http1::message::{Body, Headers, Method, Stream};
+use apigateway::outbound::upstream::{DNS_TTL, IntegrationRequest, Settings, Upstream, UpstreamError, tls};
 use apigateway::server::Options;
-use apigateway::upstream::{DNS_TTL, IntegrationRequest, Settings, Upstream, UpstreamError, tls};
 use serde_json::{Value, json};
 
 use crate::authorizers_lambda::{authorizer, invoke_uri};

@@ -10,9 +10,11 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use apigateway::function::{Answer, Definition, FunctionError, Functions, Invocation, MAX_PAYLOAD_LENGTH, Settings};
-use apigateway::message::{Client, ClientConnection};
-use apigateway::signals::StopSignals;
+use apigateway::http1::message::{Client, ClientConnection};
+use apigateway::outbound::function::{
+    Answer, Definition, FunctionError, Functions, Invocation, MAX_PAYLOAD_LENGTH, Settings,
+};
+use apigateway::platform::signals::StopSignals;
 use serde_json::{Value, json};
 
 use crate::support::directory::Directory;

@@ -7,10 +7,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::authorizer::jwt::refusal::{Description, Refusal};
-use apigateway::authorizer::jwt::{Expectations, JwtAuthorizers, Verified};
-use apigateway::notation::uri::Scheme;
-use apigateway::upstream::{DNS_TTL, Settings, Upstream, tls};
+use apigateway::definition::notation::uri::Scheme;
+use apigateway::identity::jwt::refusal::{Description, Refusal};
+use apigateway::identity::jwt::{Expectations, JwtAuthorizers, Verified};
+use apigateway::outbound::upstream::{DNS_TTL, Settings, Upstream, tls};
 
 use super::connections::wait_until;
 use super::support::client::PATIENCE;

@@ -7,10 +7,10 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::access_log::Destination;
+use apigateway::data_plane::access_log::Destination;
+use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
 use apigateway::server::Options;
-use apigateway::store::Store;
 use serde_json::{Value, json};
 
 use crate::support::client::{self, Client, PATIENCE};

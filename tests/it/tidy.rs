@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
-use apigateway::store::Store;
 
 /// More lines than this are more than one subject.
 const MAX_LINES: usize = 460;
@@ -358,12 +358,12 @@ fn the_steps_of_an_integration_do_not_know_one_another() {
             if pair.0 == pair.1 || allowed.contains(&(pair.0.as_str(), pair.1.as_str())) {
                 continue;
             }
-            for way in ["crate::integration::", "super::"] {
+            for way in ["crate::data_plane::integration::", "super::"] {
                 violations.extend(step.mentions(&format!("{way}{}", pair.1)));
             }
         }
         if !["http_proxy", "lambda_proxy"].contains(&name(step).as_str()) {
-            violations.extend(step.mentions("crate::integration::{"));
+            violations.extend(step.mentions("crate::data_plane::integration::{"));
         }
     }
     fail_with("these steps use one another", &violations);
@@ -374,10 +374,10 @@ fn only_the_gateway_calls_the_steps() {
     let mut violations = Vec::new();
     for source in sources("src", "rs") {
         if source.module() != "gateway" && source.module() != "integration" {
-            violations.extend(source.mentions("crate::integration"));
+            violations.extend(source.mentions("crate::data_plane::integration"));
         }
     }
     fail_with("these use a step of src/integration", &violations);
     let gateway = fs::read_to_string(root().join("src/gateway/integrate.rs")).unwrap();
-    assert!(gateway.contains("use crate::integration::"));
+    assert!(gateway.contains("use crate::data_plane::integration::"));
 }

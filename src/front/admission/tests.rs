@@ -3,7 +3,7 @@
 use super::*;
 use crate::front::limits::Limits;
 use crate::front::{Front, Handler};
-use crate::message::{Body, Headers, Request, Response};
+use crate::http1::message::{Body, Headers, Request, Response};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
@@ -62,7 +62,7 @@ fn limits(max_connections: usize, reserve: usize) -> Limits {
 }
 
 fn front(max_connections: usize, reserve: usize, handler: Arc<Answering>) -> Front {
-    let listener = crate::front::listener::bind("127.0.0.1:0").unwrap();
+    let listener = crate::front::acceptor::bind("127.0.0.1:0").unwrap();
     let limits = limits(max_connections, reserve);
     Front::start("test", listener, NonZeroUsize::MIN, limits, handler).unwrap()
 }

@@ -35,11 +35,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use apigateway::access_log::Destination;
+use apigateway::data_plane::access_log::Destination;
+use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
 use apigateway::deployment::function::InvokeUri;
 use apigateway::server::{FrontKind, Options};
-use apigateway::store::Store;
 
 use super::client::{self, Answer, PATIENCE};
 use super::directory::{Directory, http_proxy, route};

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::{Duration, UNIX_EPOCH};
 
-use apigateway::access_log::Destination;
-use apigateway::clock::Clock;
+use apigateway::data_plane::access_log::Destination;
+use apigateway::data_plane::gateway::Settings;
+use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::front::limits::Limits;
-use apigateway::gateway::Settings;
+use apigateway::outbound::upstream::DNS_TTL;
+use apigateway::platform::clock::Clock;
 use apigateway::server::{FrontKind, Options, Server};
-use apigateway::trusted_proxies::TrustedProxies;
-use apigateway::upstream::DNS_TTL;
 use serde_json::Value;
 
 use super::client::{self, Answer, PATIENCE};

@@ -23,7 +23,7 @@ impl Log for Keeper {
         if SECRETS.lock().unwrap().iter().any(|secret| line.contains(secret)) {
             FOUND.lock().unwrap().push(line.clone());
         }
-        if record.level() <= LevelFilter::Info && record.target().starts_with("apigateway::function") {
+        if record.level() <= LevelFilter::Info && record.target().starts_with("apigateway::outbound::function") {
             LINES.lock().unwrap().push(line);
         }
     }

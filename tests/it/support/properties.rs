@@ -3,23 +3,23 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use apigateway::authorizer::policy::Policy;
-use apigateway::front::body::{BodyError, Decoder};
-use apigateway::front::framing::{Framing, framing};
-use apigateway::front::head::{self, Head, Scanner};
+use apigateway::data_plane::gateway::MAX_HEAD_LENGTH;
+use apigateway::definition::json::Json;
+use apigateway::definition::notation::arn::{FunctionArn, RouteArn};
+use apigateway::definition::notation::forwarded as forwarded_field;
+use apigateway::definition::notation::json_path::JsonPath;
+use apigateway::definition::notation::mapping_key::Side;
+use apigateway::definition::notation::mapping_value::MappingValue;
+use apigateway::definition::notation::path::{self as request_path, RequestPath};
+use apigateway::definition::notation::query as query_string;
+use apigateway::definition::notation::route_key::{MAX_SEGMENTS, RouteKey, RouteMethod, Segment};
+use apigateway::definition::notation::uri::{IntegrationUri, Part};
 use apigateway::front::limits::MAX_FIELDS;
-use apigateway::gateway::MAX_HEAD_LENGTH;
-use apigateway::message::{Headers, MAX_BODY_LENGTH, Version};
-use apigateway::notation::arn::{FunctionArn, RouteArn};
-use apigateway::notation::forwarded as forwarded_field;
-use apigateway::notation::json_path::JsonPath;
-use apigateway::notation::mapping_key::Side;
-use apigateway::notation::mapping_value::MappingValue;
-use apigateway::notation::path::{self as request_path, RequestPath};
-use apigateway::notation::query as query_string;
-use apigateway::notation::route_key::{MAX_SEGMENTS, RouteKey, RouteMethod, Segment};
-use apigateway::notation::uri::{IntegrationUri, Part};
-use apigateway::resource::json::Json;
+use apigateway::http1::body_decoder::{BodyError, Decoder};
+use apigateway::http1::framing::{Framing, framing};
+use apigateway::http1::message::{Headers, MAX_BODY_LENGTH, Version};
+use apigateway::http1::request_head::{self, Head, Scanner};
+use apigateway::identity::policy::Policy;
 
 /// A small generator of numbers (SplitMix64).
 pub struct Chance(pub u64);
@@ -80,7 +80,7 @@ pub fn head(bytes: &[u8]) {
         return;
     };
     assert!(end <= MAX_HEAD_LENGTH && bytes[..end].ends_with(b"\r\n\r\n") || bytes[..end] == *b"\r\n");
-    let Ok(read) = head::parse(&bytes[..end], peer(), peer()) else {
+    let Ok(read) = request_head::parse(&bytes[..end], peer(), peer()) else {
         return;
     };
     let request = &read.request;
@@ -105,7 +105,7 @@ pub fn head(bytes: &[u8]) {
     // The host of an absolute target may be one field more.
     if request.headers.iter().count() <= MAX_FIELDS {
         let again = emit(&read);
-        let reread = head::parse(&again, peer(), peer()).unwrap();
+        let reread = request_head::parse(&again, peer(), peer()).unwrap();
         assert_eq!(again, emit(&reread));
         assert_eq!(read.framing, reread.framing);
         assert_eq!(read.keeps_connection(), reread.keeps_connection());

@@ -1,0 +1,3 @@
+//! Changes what is served: edited files.
+
+pub mod watcher;

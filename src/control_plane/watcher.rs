@@ -1,0 +1,217 @@
+//! Takes up edits of the files while requests go on.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::data_plane::gateway::Gateway;
+use crate::definition::problem::{Problems, Severity};
+use crate::definition::store::{Fingerprint, Listing, Store};
+use crate::deployment::Deployment;
+use crate::platform::reload_gate::ReloadGate;
+
+/// How often the files are looked at. An edit takes effect within a second: this, and the time to compile.
+const INTERVAL: Duration = Duration::from_millis(400);
+
+/// Most files of a kind that a line of the log names.
+const MAX_NAMED: usize = 10;
+
+/// How long a stop waits for the thread to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The thread that looks at the files; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Watcher {
+    gate: Arc<ReloadGate>,
+    stopping: Arc<AtomicBool>,
+    /// Breaks off when the thread ends.
+    ended: Receiver<Infallible>,
+}
+
+/// What was seen of the files, and read.
+#[derive(Debug)]
+pub struct Seen {
+    store: Store,
+    fingerprint: Fingerprint,
+    listing: Listing,
+}
+
+impl Seen {
+    /// Reads the files for the first time.
+    pub fn first(store: Store) -> Seen {
+        // Looked at before it is read, so that a write in between is seen the next time.
+        let fingerprint = store.fingerprint();
+        let listing = store.load();
+        Seen {
+            store,
+            fingerprint,
+            listing,
+        }
+    }
+
+    /// The files.
+    pub fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// Whether the files are others than before, or may be.
+    fn look(&mut self) -> bool {
+        let fingerprint = self.store.fingerprint();
+        let may_differ = self.fingerprint.may_differ(&fingerprint);
+        self.fingerprint = fingerprint;
+        may_differ
+    }
+
+    /// Reads the files again; tells what is different.
+    fn read(&mut self) -> Changes {
+        let listing = self.store.load();
+        let changes = Changes::between(&self.listing, &listing);
+        self.listing = listing;
+        changes
+    }
+}
+
+/// What differs between two readings of the files.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Changes {
+    added: Vec<String>,
+    removed: Vec<String>,
+    changed: Vec<String>,
+    /// Something else than a resource: a directory, or a file that is none.
+    others: bool,
+}
+
+impl Changes {
+    fn between(before: &Listing, after: &Listing) -> Changes {
+        let by_path = |listing: &'_ Listing| -> BTreeMap<String, Result<String, String>> {
+            let files = listing.files.iter();
+            files.map(|file| (file.path.clone(), file.text.clone())).collect()
+        };
+        let (mut before_by_path, mut changes) = (by_path(before), Changes::default());
+        for (path, text) in by_path(after) {
+            match before_by_path.remove(&path) {
+                None => changes.added.push(path),
+                Some(known) if known != text => changes.changed.push(path),
+                Some(_) => {}
+            }
+        }
+        changes.removed = before_by_path.into_keys().collect();
+        changes.others = before.problems != after.problems;
+        changes
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Changes::default()
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        for (what, paths) in [
+            ("added", &self.added),
+            ("removed", &self.removed),
+            ("changed", &self.changed),
+        ] {
+            if paths.is_empty() {
+                continue;
+            }
+            let named = paths.get(..MAX_NAMED).unwrap_or(paths);
+            let more = paths.len() - named.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            parts.push(format!("{what} {}{more}", named.join(", ")));
+        }
+        match parts.is_empty() {
+            true if self.others => f.write_str("files that hold no resource"),
+            true => f.write_str("no file has changed"),
+            false => f.write_str(&parts.join("; ")),
+        }
+    }
+}
+
+impl Watcher {
+    /// Deploys every change of the files from now on.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn start(mut seen: Seen, gateway: Arc<Gateway>, gate: Arc<ReloadGate>) -> io::Result<Watcher> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (watched_gate, watched_stopping) = (Arc::clone(&gate), Arc::clone(&stopping));
+        let (running, ended) = channel();
+        let run = move || {
+            let _running: Sender<Infallible> = running;
+            while !watched_stopping.load(Ordering::SeqCst) {
+                let requested = watched_gate.wait_for_request(INTERVAL);
+                // A panic is a defect of ours; the last good API goes on, and so does the watching.
+                let outcome = catch_unwind(AssertUnwindSafe(|| look_again(&mut seen, &gateway, requested)));
+                if outcome.is_err() {
+                    log::error!("not reloaded: a panic in the gateway");
+                }
+                if requested {
+                    watched_gate.open();
+                }
+            }
+        };
+        thread::Builder::new().name("watcher".to_owned()).spawn(run)?;
+        Ok(Watcher { gate, stopping, ended })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.gate.wake();
+        // A file system that hangs must not hold up the end of the program.
+        let _ = self.ended.recv_timeout(STOP_PATIENCE);
+    }
+}
+
+fn look_again(seen: &mut Seen, gateway: &Gateway, requested: bool) {
+    let may_differ = seen.look();
+    if requested || may_differ {
+        let differs = seen.read();
+        if requested || !differs.is_empty() {
+            deploy(seen, &differs, gateway);
+        }
+    }
+    gateway.look_after();
+    gateway.books().access_log.report_losses();
+}
+
+fn deploy(seen: &Seen, changes: &Changes, gateway: &Gateway) {
+    let (deployment, problems) = Deployment::of(&seen.listing);
+    report(&problems);
+    match deployment {
+        Some(deployment) => {
+            gateway.deploy(deployment);
+            gateway.metrics().reloads.add_one();
+            log::info!("reloaded {}: {changes}", seen.store.root().display());
+        }
+        None => {
+            gateway.metrics().failed_reloads.add_one();
+            log::error!("not reloaded, the API goes on as it was: {changes}");
+            gateway.restrict(&seen.listing);
+        }
+    }
+}
+
+/// Logs what is wrong with the files.
+pub fn report(problems: &Problems) {
+    for problem in problems {
+        match problem.severity {
+            Severity::Error => log::error!("{problem}"),
+            Severity::Warning => log::warn!("{problem}"),
+        }
+    }
+}

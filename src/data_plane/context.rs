@@ -1,0 +1,331 @@
+//! What is known of one request: the answers to `$context.*` (spec §10).
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html>
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::data_plane::error::GatewayError;
+use crate::data_plane::trusted_proxies::{Client, TrustedProxies};
+use crate::definition::json::Json;
+use crate::definition::notation::context_variable::ContextVariable;
+use crate::definition::notation::forwarded;
+use crate::http1::message::{Headers, Request};
+use crate::platform::clock::{self, Clock};
+
+/// What the gateway knows of a request from its first moment on.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// `$context.requestId`, which the client gets as `apigw-requestid` (`R3.13`).
+    pub request_id: String,
+    /// Who asks: the peer of the connection, or whom a trusted proxy names. Its address is `$context.identity.sourceIp`
+    /// (`R5.9`).
+    pub client: Client,
+    /// The other end of the connection, be it a proxy.
+    pub peer_ip: IpAddr,
+    /// The listener's address; unspecified where it takes any.
+    pub gateway_ip: IpAddr,
+    /// The `X-Amzn-Trace-Id` of a request that brought none.
+    pub trace_id: String,
+    /// `$context.requestTime`.
+    pub time: SystemTime,
+    /// When it came, for durations.
+    pub began: Instant,
+}
+
+impl RequestContext {
+    /// The context of a request that has just come.
+    pub fn begin(clock: &Clock, trusted: &TrustedProxies, request: &Request) -> RequestContext {
+        let peer_ip = request.peer.ip().to_canonical();
+        RequestContext {
+            request_id: clock.request_id(),
+            client: trusted.client(peer_ip, &request.headers),
+            peer_ip,
+            gateway_ip: request.local.ip().to_canonical(),
+            trace_id: clock.trace_id(),
+            time: clock.now(),
+            began: Instant::now(),
+        }
+    }
+
+    /// The host that the client named, perhaps with a port: `Host`, or what a trusted proxy says; empty where there is
+    /// none.
+    pub fn host<'a>(&'a self, request: &'a Headers) -> &'a [u8] {
+        match &self.client.host {
+            Some(host) => host.as_bytes(),
+            None => request.get("host").unwrap_or_default(),
+        }
+    }
+}
+
+/// Who asks, by what the route's authorizer found out.
+#[derive(Clone, Debug, Default)]
+pub enum Caller {
+    /// Nobody asked.
+    #[default]
+    Anybody,
+    /// Who holds a token.
+    Jwt(Arc<Verified>),
+    /// Whom a function let pass.
+    Lambda {
+        /// `principalId` of a policy.
+        principal_id: Option<String>,
+        /// `context`, as the function gave it (`R8.31`).
+        context: Option<Arc<Vec<(String, Json)>>>,
+    },
+    /// Who signed the request (`R8.40`).
+    Iam(Box<IamIdentity>),
+}
+
+/// A token that holds.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Every claim but those that are null, as text (`R8.16`–`R8.18`).
+    pub claims: BTreeMap<String, String>,
+    /// All scopes of the token, where the route wants any (`R8.19`).
+    pub scopes: Option<Vec<String>>,
+    /// When it ends: from then on it does not hold; the time since 1970.
+    pub expires: Duration,
+}
+
+/// Claims are personal, so they are in no log.
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("claims", &self.claims.len())
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who signed a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IamIdentity {
+    /// The id of the access key.
+    pub access_key: String,
+    /// The account of the user's ARN.
+    pub account_id: String,
+    /// The user's id.
+    pub user_id: String,
+    /// The user's ARN.
+    pub user_arn: String,
+}
+
+impl Caller {
+    fn iam(&self) -> Option<&IamIdentity> {
+        match self {
+            Caller::Iam(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    fn claim(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Caller::Jwt(token) => token.claims.get(name).map(|claim| text(claim)),
+            _ => None,
+        }
+    }
+
+    fn principal_id(&self) -> Option<&str> {
+        match self {
+            Caller::Lambda { principal_id, .. } => principal_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// A member of an authorizer's context: a string as it is, all else as JSON.
+    fn property(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let Caller::Lambda { context, .. } = self else {
+            return None;
+        };
+        let (_, value) = context.as_ref()?.iter().rev().find(|(member, _)| member == name)?;
+        match value {
+            Json::Null => None,
+            Json::String(value) => Some(text(value)),
+            other => serde_json::to_vec(other).ok().map(Cow::Owned),
+        }
+    }
+}
+
+/// What an integration's answer, or its failure, adds to the context.
+#[derive(Clone, Copy, Debug)]
+pub struct IntegrationOutcome<'a> {
+    /// `$context.integration.status`, before any mapping.
+    pub status: Option<u16>,
+    /// `$context.integrationStatus`: for a function, that of its invocation.
+    pub service_status: Option<u16>,
+    /// All fields of that answer.
+    pub service_headers: &'a Headers,
+    /// `$context.integration.latency`.
+    pub latency: Duration,
+    /// `$context.responseLength`, where it is known before the answer is sent.
+    pub length: Option<u64>,
+}
+
+/// What is known of an answer that is on its way to the client, for the access log.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// `$context.status`.
+    pub status: u16,
+    /// Why the gateway answered itself, if it did.
+    pub error: Option<&'a GatewayError>,
+    /// Bytes of the request's content.
+    pub received: u64,
+    /// Bytes of the answer's content, once they are known.
+    pub length: Option<u64>,
+}
+
+/// Everything that `$context` can be asked at one moment of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct ContextValues<'a> {
+    /// What was known from the beginning.
+    pub context: &'a RequestContext,
+    /// The request as it came.
+    pub request: &'a Request,
+    /// `$context.accountId`.
+    pub account_id: &'a str,
+    /// `$context.apiId`.
+    pub api_id: &'a str,
+    /// `$context.stage`.
+    pub stage: &'a str,
+    /// `$context.routeKey`.
+    pub route_key: &'a str,
+    /// `$context.authorizer` and what `$context.identity` has of it.
+    pub caller: &'a Caller,
+    /// Nothing while the request is on its way to the integration (`R10.8`).
+    pub integration: Option<IntegrationOutcome<'a>>,
+    /// Nothing before there is an answer.
+    pub answer: Option<Answered<'a>>,
+}
+
+impl<'a> ContextValues<'a> {
+    /// The value of a variable; none where it has none now.
+    pub fn get(&self, variable: &ContextVariable) -> Option<Cow<'a, [u8]>> {
+        use ContextVariable as Variable;
+        let (request, context) = (self.request, self.context);
+        match variable {
+            Variable::AccountId => Some(text(self.account_id)),
+            Variable::ApiId => Some(text(self.api_id)),
+            Variable::Stage => Some(text(self.stage)),
+            Variable::RouteKey => Some(text(self.route_key)),
+            Variable::RequestId => Some(text(&context.request_id)),
+            Variable::HttpMethod => Some(text(&request.method)),
+            Variable::Path => Some(text(&request.path)),
+            // R15.1: whatever the client speaks.
+            Variable::Protocol => Some(text("HTTP/1.1")),
+            Variable::DomainName => self.domain_name().map(Cow::Borrowed),
+            Variable::DomainPrefix => self.domain_prefix().map(Cow::Borrowed),
+            Variable::UserAgent => self.user_agent().map(Cow::Borrowed),
+            Variable::SourceIp => {
+                let mut address = Vec::with_capacity(16);
+                forwarded::push_address(&mut address, context.client.address);
+                Some(Cow::Owned(address))
+            }
+            Variable::RequestTime => Some(owned(self.request_time())),
+            Variable::RequestTimeEpoch => Some(owned(self.request_time_epoch())),
+            Variable::ResponseLatency if self.answer.is_some() => Some(owned(millis(context.began.elapsed()))),
+            Variable::ResponseLatency => {
+                let integration = self.integration.as_ref()?;
+                Some(owned(millis(context.began.elapsed().max(integration.latency))))
+            }
+            Variable::Status if self.answer.is_some() => self.answer.map(|answer| owned(answer.status)),
+            Variable::Status | Variable::IntegrationStatus => self.integration?.status.map(owned),
+            Variable::IntegrationServiceStatus => self.integration?.service_status.map(owned),
+            Variable::IntegrationLatency => Some(owned(millis(self.integration?.latency))),
+            Variable::ResponseLength if self.answer.is_some() => self.answer?.length.map(owned),
+            Variable::ResponseLength => self.integration?.length.map(owned),
+            Variable::DataProcessed => {
+                let answer = self.answer?;
+                answer.length.map(|length| owned(length + answer.received))
+            }
+            Variable::ErrorMessage => Some(text(self.answer?.error?.message())),
+            Variable::ErrorMessageString => Some(owned(format!("\"{}\"", self.answer?.error?.message()))),
+            Variable::ErrorResponseType => Some(text(self.answer?.error?.response_type())),
+            Variable::IntegrationErrorMessage => {
+                let error = self.answer?.error.filter(|error| error.status() >= 500);
+                error?.cause().map(text)
+            }
+            Variable::IntegrationRequestId => {
+                let headers = self.integration?.service_headers;
+                let id = headers
+                    .get("x-amzn-requestid")
+                    .or_else(|| headers.get("x-amzn-request-id"))
+                    .or_else(|| headers.get("x-amz-request-id"));
+                id.map(Cow::Borrowed)
+            }
+            Variable::IntegrationRequestId2 => {
+                let id = self.integration?.service_headers.get("x-amz-id-2");
+                id.map(Cow::Borrowed)
+            }
+            Variable::AuthorizerClaim(name) => self.caller.claim(name),
+            Variable::AuthorizerProperty(name) => self.caller.property(name),
+            Variable::AuthorizerError => match self.answer?.error? {
+                GatewayError::Unauthorized { cause, .. } | GatewayError::Forbidden { cause, .. } => Some(text(cause)),
+                _ => None,
+            },
+            Variable::PrincipalId => self.caller.principal_id().map(text),
+            Variable::IdentityAccountId => self.caller.iam().map(|identity| text(&identity.account_id)),
+            Variable::IdentityCaller | Variable::IdentityUser => {
+                self.caller.iam().map(|identity| text(&identity.user_id))
+            }
+            Variable::IdentityUserArn => self.caller.iam().map(|identity| text(&identity.user_arn)),
+            Variable::Absent => None,
+        }
+    }
+
+    /// When the request came, as the Common Log Format has it, in UTC: `10/Jul/2026:19:19:05 +0000`.
+    pub fn request_time(&self) -> String {
+        clock::common_log_time(self.context.time)
+    }
+
+    /// When the request came, in milliseconds since 1970.
+    pub fn request_time_epoch(&self) -> u64 {
+        millis(self.context.time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// What the client calls itself.
+    pub fn user_agent(&self) -> Option<&'a [u8]> {
+        self.request.headers.get("user-agent")
+    }
+
+    /// The first label of the host.
+    pub fn domain_prefix(&self) -> Option<&'a [u8]> {
+        self.domain_name().map(first_label)
+    }
+
+    /// The host that the client named, without its port.
+    pub fn domain_name(&self) -> Option<&'a [u8]> {
+        let host = Some(self.context.host(&self.request.headers)).filter(|host| !host.is_empty())?;
+        let end = match host.iter().position(|byte| *byte == b']') {
+            Some(bracket) => bracket + 1,
+            None => host.iter().position(|byte| *byte == b':').unwrap_or(host.len()),
+        };
+        host.get(..end)
+    }
+}
+
+/// What stands before the first dot; an address has no labels.
+fn first_label(domain: &[u8]) -> &[u8] {
+    let is_address = str::from_utf8(domain).is_ok_and(|text| text.parse::<IpAddr>().is_ok());
+    if is_address {
+        return domain;
+    }
+    domain.split(|byte| *byte == b'.').next().unwrap_or(domain)
+}
+
+fn text(value: &str) -> Cow<'_, [u8]> {
+    Cow::Borrowed(value.as_bytes())
+}
+
+fn owned<'a>(value: impl ToString) -> Cow<'a, [u8]> {
+    Cow::Owned(value.to_string().into_bytes())
+}
+
+/// Whole milliseconds.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,154 @@
+//! Each way in which a request ends without an integration's answer, with its status and AWS's body (spec §14).
+
+use crate::http1::message::{Body, Headers, Response};
+
+/// What the client is told. The cause is for the operator only, in the log (`R3.18`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewayError {
+    /// The request cannot be understood, or only in two ways.
+    BadRequest(String),
+    /// The caller is not known: no token, or one that is not accepted.
+    Unauthorized {
+        /// `WWW-Authenticate`, where there is one.
+        challenge: Option<String>,
+        /// For the operator; never the token.
+        cause: String,
+    },
+    /// The caller may not do this.
+    Forbidden {
+        /// `x-amzn-ErrorType`, where AWS names one.
+        error_type: Option<&'static str>,
+        /// For the operator.
+        cause: String,
+    },
+    /// No stage, no route, or not for this method; there is no 405 (`R1.20`).
+    NotFound,
+    /// The client did not send its head, or its body, in time.
+    RequestTimeout,
+    /// The body is larger than 10 MB.
+    PayloadTooLarge,
+    /// The request line and the header fields are larger than 10,240 B, or those that an integration would get are too large.
+    HeadersTooLarge,
+    /// The integration's URI is too long with what the request puts into it.
+    UriTooLong,
+    /// The route has had as many requests as its throttle lets through.
+    TooManyRequests,
+    /// The integration cannot be used: TLS, or an answer that is none.
+    InternalServerError(String),
+    /// The integration did not answer, or not in time.
+    ServiceUnavailable(String),
+    /// The gateway has as much to do as it may; the client may come again.
+    Overloaded(&'static str),
+    /// The client is gone, so nobody gets this. The status is for the access log, and servers' own convention.
+    ClientGone,
+    /// As many workers wait for an integration, an authorizer or an issuer as may; the client may come again.
+    DestinationOverloaded(String),
+}
+
+impl GatewayError {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.status_and_message().0
+    }
+
+    /// The one table from error to answer.
+    fn status_and_message(&self) -> (u16, &'static str) {
+        match self {
+            GatewayError::BadRequest(_) => (400, "Bad Request"),
+            GatewayError::Unauthorized { .. } => (401, "Unauthorized"),
+            GatewayError::Forbidden { .. } => (403, "Forbidden"),
+            GatewayError::NotFound => (404, "Not Found"),
+            GatewayError::RequestTimeout => (408, "Request Timeout"),
+            GatewayError::PayloadTooLarge => (413, "Request Entity Too Large"),
+            GatewayError::UriTooLong => (414, "Request URI too long"),
+            GatewayError::TooManyRequests => (429, "Too Many Requests"),
+            GatewayError::HeadersTooLarge => (431, "Request Header Fields Too Large"),
+            GatewayError::ClientGone => (499, "Client Closed Request"),
+            GatewayError::InternalServerError(_) => (500, "Internal Server Error"),
+            GatewayError::ServiceUnavailable(_) | GatewayError::Overloaded(_) => (503, "Service Unavailable"),
+            GatewayError::DestinationOverloaded(_) => (503, "Service Unavailable"),
+        }
+    }
+
+    /// The word for it that the client is told, `$context.error.message`.
+    pub fn message(&self) -> &'static str {
+        self.status_and_message().1
+    }
+
+    /// `$context.error.responseType`, in the words that AWS has for REST APIs; for HTTP APIs none are published.
+    pub fn response_type(&self) -> &'static str {
+        match self.status() {
+            401 => "UNAUTHORIZED",
+            403 => "ACCESS_DENIED",
+            404 => "RESOURCE_NOT_FOUND",
+            413 => "REQUEST_TOO_LARGE",
+            429 => "THROTTLED",
+            500.. => "DEFAULT_5XX",
+            _ => "DEFAULT_4XX",
+        }
+    }
+
+    /// What happened, for the log; none where the status says it all.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            GatewayError::BadRequest(cause)
+            | GatewayError::Unauthorized { cause, .. }
+            | GatewayError::Forbidden { cause, .. }
+            | GatewayError::InternalServerError(cause)
+            | GatewayError::ServiceUnavailable(cause)
+            | GatewayError::DestinationOverloaded(cause) => Some(cause),
+            GatewayError::Overloaded(cause) => Some(cause),
+            GatewayError::NotFound
+            | GatewayError::RequestTimeout
+            | GatewayError::PayloadTooLarge
+            | GatewayError::UriTooLong
+            | GatewayError::TooManyRequests
+            | GatewayError::HeadersTooLarge
+            | GatewayError::ClientGone => None,
+        }
+    }
+
+    /// The answer: compact JSON, first letters upper case.
+    pub fn response(&self) -> Response {
+        let (status, message) = self.status_and_message();
+        let mut headers = Headers::new();
+        headers.put("content-type", "application/json");
+        match self {
+            GatewayError::Unauthorized {
+                challenge: Some(challenge),
+                ..
+            } => headers.put("www-authenticate", challenge),
+            GatewayError::Forbidden {
+                error_type: Some(name), ..
+            } => headers.put("x-amzn-errortype", name),
+            GatewayError::Overloaded(_) | GatewayError::DestinationOverloaded(_) => headers.put("retry-after", "1"),
+            _ => {}
+        }
+        let body = match self {
+            // Nobody gets it.
+            GatewayError::ClientGone => Body::Empty,
+            _ => Body::Bytes(format!("{{\"message\":\"{message}\"}}").into_bytes()),
+        };
+        Response { status, headers, body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_have_the_lengths_that_aws_has() {
+        let cause = String::new;
+        for (error, status, length) in [
+            (GatewayError::NotFound, 404, 23),
+            (GatewayError::PayloadTooLarge, 413, 38),
+            (GatewayError::TooManyRequests, 429, 31),
+            (GatewayError::InternalServerError(cause()), 500, 35),
+            (GatewayError::ServiceUnavailable(cause()), 503, 33),
+        ] {
+            assert_eq!(error.status(), status);
+            assert_eq!(error.response().body.length(), Some(length), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! From the chosen route to its integration and back.
+
+use std::time::{Duration, Instant};
+
+use crate::data_plane::context::{Caller, ContextValues, IntegrationOutcome, RequestContext};
+use crate::data_plane::error::GatewayError;
+use crate::data_plane::gateway::{Gateway, Selected};
+use crate::data_plane::integration::{headers, http_proxy, lambda_proxy};
+use crate::data_plane::lambda::event::EventSource;
+use crate::data_plane::lambda::invocation::InvocationError;
+use crate::data_plane::parameter_mapping::{self, MappedRequest, RequestSources, ResponseMappingError};
+use crate::data_plane::request_record::{Arrived, Found};
+use crate::deployment::http_proxy::HttpProxy;
+use crate::deployment::integration::{Integration, Kind};
+use crate::deployment::lambda_proxy::LambdaProxy;
+use crate::http1::message::{Body, Client, Headers, MAX_BODY_LENGTH, Method, Request, RequestParts, Response, Unheld};
+use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, MAX_REQUEST_PART_LENGTH, UpstreamError};
+
+impl Gateway {
+    /// The steps that an integration takes, in their order.
+    pub(super) fn integrate(
+        &self,
+        context: &RequestContext,
+        request: &mut Request,
+        selected: &Selected<'_>,
+        found: &mut Found<'_>,
+    ) -> Result<Response, GatewayError> {
+        let Selected {
+            method, path, route, ..
+        } = selected;
+        let Some(integration) = &route.route.integration else {
+            let cause = format!("{}: the route has no Target", route.route.file);
+            return Err(GatewayError::InternalServerError(cause));
+        };
+        let mut body = std::mem::replace(&mut request.body, Body::Empty);
+        let caller = found.caller.clone();
+        let mut values = self.values(context, request, selected, &caller);
+        let sources = RequestSources {
+            context: &values,
+            path,
+            route,
+        };
+        let mapped = match &integration.request_mapping {
+            mapping if mapping.is_empty() => None,
+            mapping => Some(MappedRequest::read(mapping, &sources, &mut body)?),
+        };
+        let asked = match &integration.kind {
+            Kind::HttpProxy(proxy) => {
+                let mut parts = http_proxy::parts(context, proxy, route, path, request)?;
+                map(mapped, &mut parts)?;
+                let client = request.client.clone();
+                let asked = http_proxy::request(proxy, *method, parts, body, integration.timeout, client);
+                self.ask_endpoint(asked, proxy, integration, *method)
+            }
+            Kind::LambdaProxy(proxy) => {
+                let body = whole(body)?;
+                let mut parts = lambda_proxy::parts(context, request, body.len());
+                map(mapped, &mut parts)?;
+                let event = lambda_proxy::event(proxy, &selected.event_source(&values, &parts, &body))?;
+                self.ask_function(proxy, integration, event, &parts, request.client.clone())
+            }
+        };
+        let Answer {
+            fields,
+            service,
+            mut response,
+            latency,
+        } = asked.map_err(|unanswered| {
+            found.integration = unanswered.arrived;
+            unanswered.error
+        })?;
+        let service_status = service.as_ref().map_or(response.status, |(status, _)| *status);
+        let service_headers = service.as_ref().map_or(&fields, |(_, headers)| headers);
+        found.integration = Some(Arrived {
+            status: Some(response.status),
+            service_status: Some(service_status),
+            latency,
+            headers: self.books.request_ids(service_headers),
+        });
+        if let Some(mapping) = integration.response_mappings.get(&response.status) {
+            values.integration = Some(IntegrationOutcome {
+                status: Some(response.status),
+                service_status: Some(service_status),
+                service_headers,
+                latency,
+                length: response.body.length(),
+            });
+            parameter_mapping::map_response(mapping, &values, &fields, *method, &mut response)
+                .map_err(|error| mapping_refusal(error, &integration.file))?;
+        }
+        Ok(response)
+    }
+}
+
+impl Gateway {
+    fn ask_endpoint(
+        &self,
+        request: IntegrationRequest,
+        proxy: &HttpProxy,
+        integration: &Integration,
+        method: Method,
+    ) -> Result<Answer, Unanswered> {
+        let sent = Instant::now();
+        match self.upstream.send(request) {
+            Ok(answer) => Ok(Answer::of_endpoint(answer, method, sent.elapsed())),
+            Err(error) => {
+                let error = refusal(error, &integration.file, proxy.uri.authority());
+                Err(Unanswered::after(sent.elapsed(), None, error))
+            }
+        }
+    }
+
+    fn ask_function(
+        &self,
+        proxy: &LambdaProxy,
+        integration: &Integration,
+        event: Vec<u8>,
+        parts: &RequestParts,
+        client: Option<Client>,
+    ) -> Result<Answer, Unanswered> {
+        let failure = |cause: &str| format!("{}: {}: {cause}", integration.file, proxy.arn);
+        let trace_id = parts.headers.get("x-amzn-trace-id").unwrap_or_default();
+        let sent = Instant::now();
+        let timeout = integration.timeout;
+        let invoked = self.invoke(&proxy.function, &proxy.arn, event, trace_id, timeout, client);
+        let latency = sent.elapsed();
+        let invoked = invoked.map_err(|error| {
+            let cause = failure(&error.to_string());
+            match error {
+                InvocationError::TimedOut(_) | InvocationError::Throttled => {
+                    Unanswered::after(latency, None, GatewayError::ServiceUnavailable(cause))
+                }
+                InvocationError::Overloaded(_) => {
+                    Unanswered::after(latency, None, GatewayError::DestinationOverloaded(cause))
+                }
+                // The function is at fault, its invocation is not.
+                InvocationError::Function(..) => {
+                    Unanswered::after(latency, Some(200), GatewayError::InternalServerError(cause))
+                }
+                InvocationError::Failed(_) => {
+                    Unanswered::after(latency, None, GatewayError::InternalServerError(cause))
+                }
+                InvocationError::ClientGone => Unanswered::after(latency, None, GatewayError::ClientGone),
+            }
+        })?;
+        let response = lambda_proxy::response(proxy, invoked.payload).map_err(|error| {
+            let error = GatewayError::InternalServerError(failure(&error.0));
+            Unanswered::after(latency, Some(invoked.status), error)
+        })?;
+        Ok(Answer {
+            fields: response.headers.clone(),
+            response,
+            service: Some((invoked.status, invoked.headers)),
+            latency,
+        })
+    }
+
+    /// What `$context` can be asked once a route is selected.
+    pub(super) fn values<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        request: &'a Request,
+        selected: &'a Selected<'_>,
+        caller: &'a Caller,
+    ) -> ContextValues<'a> {
+        ContextValues {
+            context,
+            request,
+            account_id: &self.settings.account_id,
+            api_id: selected.deployment.api_id(),
+            stage: &selected.stage.name,
+            route_key: &selected.route.route.key_text,
+            caller,
+            integration: None,
+            answer: None,
+        }
+    }
+}
+
+impl Selected<'_> {
+    /// What an event is made of.
+    pub(super) fn event_source<'a>(
+        &'a self,
+        values: &'a ContextValues<'a>,
+        parts: &'a RequestParts,
+        body: &'a [u8],
+    ) -> EventSource<'a> {
+        EventSource {
+            values,
+            parts,
+            resource: self.route.route.resource(),
+            path_parameters: &self.route.path_parameters,
+            stage_variables: &self.stage.variables,
+            body,
+        }
+    }
+}
+
+/// What an integration answered: its fields as they came, and what is made of it.
+struct Answer {
+    fields: Headers,
+    /// Status and fields of what stands before a function.
+    service: Option<(u16, Headers)>,
+    response: Response,
+    /// How long it was waited for.
+    latency: Duration,
+}
+
+/// An integration that gave no answer to pass on.
+struct Unanswered {
+    error: GatewayError,
+    /// What there is to tell of it all the same; nothing where it was not asked.
+    arrived: Option<Arrived>,
+}
+
+impl Unanswered {
+    fn after(latency: Duration, service_status: Option<u16>, error: GatewayError) -> Unanswered {
+        let arrived = Arrived {
+            status: None,
+            service_status,
+            latency,
+            headers: Headers::new(),
+        };
+        let was_asked = !matches!(error, GatewayError::DestinationOverloaded(_));
+        Unanswered {
+            error,
+            arrived: was_asked.then_some(arrived),
+        }
+    }
+}
+
+impl Answer {
+    fn of_endpoint(answer: IntegrationResponse, method: Method, latency: Duration) -> Answer {
+        Answer {
+            response: Response {
+                status: answer.status,
+                headers: headers::from_integration(&answer, method),
+                body: answer.body,
+            },
+            fields: answer.headers,
+            service: None,
+            latency,
+        }
+    }
+}
+
+/// Carries out a mapping, and holds the request to its limits.
+fn map(mapped: Option<MappedRequest<'_>>, parts: &mut RequestParts) -> Result<(), GatewayError> {
+    if let Some(mapped) = mapped {
+        mapped.apply(parts)?;
+    }
+    if parts.headers.length() > MAX_REQUEST_PART_LENGTH {
+        return Err(GatewayError::HeadersTooLarge);
+    }
+    let query = parts.query.as_deref().unwrap_or_default();
+    if parts.path.len() + query.len() > MAX_REQUEST_PART_LENGTH {
+        return Err(GatewayError::UriTooLong);
+    }
+    Ok(())
+}
+
+/// A client's body that an event will hold.
+pub(super) fn whole(body: Body) -> Result<Vec<u8>, GatewayError> {
+    let limit = usize::try_from(MAX_BODY_LENGTH).unwrap_or(usize::MAX);
+    body.into_bytes(limit).map_err(|error| match error {
+        Unheld::TooLong => GatewayError::PayloadTooLarge,
+        Unheld::Broken(error) => GatewayError::BadRequest(format!("the request's body ended early: {error}")),
+    })
+}
+
+/// What an exchange that failed means to the client (spec §3.5); `file` is the integration's.
+fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayError {
+    let cause = match &error {
+        UpstreamError::NotResolved { .. }
+        | UpstreamError::NotConnected { .. }
+        | UpstreamError::Tls { .. }
+        | UpstreamError::Overloaded { .. } => format!("{file}: {error}"),
+        _ => format!("{file}: {host}: {error}"),
+    };
+    match error {
+        UpstreamError::BodyTooLarge => GatewayError::PayloadTooLarge,
+        UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
+        UpstreamError::ClientGone => GatewayError::ClientGone,
+        UpstreamError::Overloaded { .. } => GatewayError::DestinationOverloaded(cause),
+        UpstreamError::TimedOut(_)
+        | UpstreamError::NotResolved { .. }
+        | UpstreamError::NotConnected { .. }
+        | UpstreamError::Broken(_) => GatewayError::ServiceUnavailable(cause),
+        UpstreamError::Tls { .. } | UpstreamError::Malformed(_) | UpstreamError::Unsendable(_) => {
+            GatewayError::InternalServerError(cause)
+        }
+    }
+}
+
+/// What a mapping that cannot be made means to the client.
+fn mapping_refusal(error: ResponseMappingError, file: &str) -> GatewayError {
+    match error {
+        ResponseMappingError::Value(cause) => GatewayError::InternalServerError(format!("{file}: {cause}")),
+        ResponseMappingError::Body(error) => {
+            let error = error
+                .downcast::<UpstreamError>()
+                .unwrap_or_else(|error| UpstreamError::Broken(error.to_string()));
+            refusal(error, file, "its answer")
+        }
+    }
+}

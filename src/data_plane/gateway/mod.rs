@@ -1,0 +1,325 @@
+//! The life of a request, from its first line to its answer. Only this file knows the order of the steps.
+
+mod authorize;
+mod invoke;
+mod integrate;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use crate::data_plane::access_log::AccessLog;
+use crate::data_plane::authorizer::cache::Answers;
+use crate::data_plane::context::RequestContext;
+use crate::data_plane::cors;
+use crate::data_plane::error::GatewayError;
+use crate::data_plane::request_record::{Books, Found, Over};
+use crate::data_plane::trusted_proxies::TrustedProxies;
+use crate::definition::notation::path::RequestPath;
+use crate::definition::store::Listing;
+use crate::deployment::Deployment;
+use crate::deployment::function::InvokeUri;
+use crate::deployment::routes::{Route, RouteMatch};
+use crate::deployment::stage::Stage;
+use crate::http1::message::{MAX_BODY_LENGTH, Method, Request, Response};
+use crate::identity::jwt::JwtAuthorizers;
+use crate::outbound::function::{self, Functions};
+use crate::outbound::upstream::Upstream;
+use crate::platform::clock::Clock;
+use crate::platform::metrics::{CacheMetrics, GatewayMetrics, Raised};
+use crate::platform::reload_gate::ReloadGate;
+
+/// Most bytes of a request line and its header fields with their line ends (spec §13).
+pub const MAX_HEAD_LENGTH: usize = 10_240;
+
+/// Who has waited so long may be gone, so that nobody gets the answer. To find out takes a system call.
+const WORTH_A_LOOK: Duration = Duration::from_millis(10);
+
+/// Answers requests by the deployment that is current when they come.
+#[derive(Debug)]
+pub struct Gateway {
+    deployment: RwLock<Arc<Deployment>>,
+    upstream: Upstream,
+    settings: Settings,
+    /// The functions that run here.
+    functions: Arc<Functions>,
+    /// The keys of issuers, and tokens that held.
+    tokens: JwtAuthorizers,
+    /// What Lambda authorizers answered.
+    answers: Answers,
+    gate: Arc<ReloadGate>,
+    books: Books,
+    metrics: GatewayMetrics,
+}
+
+/// What a gateway knows besides its files.
+#[derive(Debug)]
+pub struct Settings {
+    /// Time and ids.
+    pub clock: Clock,
+    /// The program by which functions are started, see [`function::Settings`].
+    pub launcher: Option<PathBuf>,
+    /// The region in ARNs.
+    pub region: String,
+    /// `$context.accountId`: twelve digits.
+    pub account_id: String,
+    /// Whose word on the client's address counts.
+    pub trusted_proxies: TrustedProxies,
+    /// Where functions are invoked that no file tells of.
+    pub lambda_endpoint: Option<InvokeUri>,
+}
+
+impl Gateway {
+    /// A gateway that serves that deployment; requests wait at the gate for a reload.
+    pub fn new(
+        deployment: Deployment,
+        upstream: Upstream,
+        settings: Settings,
+        gate: Arc<ReloadGate>,
+        access_log: AccessLog,
+    ) -> Gateway {
+        let functions = Functions::new(function::Settings {
+            region: settings.region.clone(),
+            launcher: settings.launcher.clone(),
+            share: upstream.share(),
+        });
+        functions.keep_only(deployment.local_functions());
+        let books = Books::new(access_log, settings.account_id.clone());
+        books.tallies.assign(&deployment);
+        Gateway {
+            deployment: RwLock::new(Arc::new(deployment)),
+            upstream,
+            settings,
+            functions,
+            tokens: JwtAuthorizers::new(),
+            answers: Answers::default(),
+            gate,
+            books,
+            metrics: GatewayMetrics::default(),
+        }
+    }
+
+    /// Serves another deployment from the next request on; requests in flight keep theirs.
+    ///
+    /// Routes that were there before keep their counters and their buckets.
+    pub fn deploy(&self, deployment: Deployment) {
+        self.books.tallies.assign(&deployment);
+        let deployment = Arc::new(deployment);
+        self.functions.keep_only(deployment.local_functions());
+        self.tokens.keep_only(&deployment.issuers());
+        *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
+        self.answers.forget();
+    }
+
+    /// Goes on with the same API where other files cannot be deployed, but trusts nobody whom they no longer trust.
+    pub fn restrict(&self, listing: &Listing) {
+        let before = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
+        let deployment = Arc::new(before.with_trust_of(listing));
+        for (id, reason) in deployment.withdrawn() {
+            if !before.withdrawn().contains_key(id) {
+                log::error!("the routes of the authorizer {id} let nobody pass until the API is reloaded: {reason}");
+            }
+        }
+        self.tokens.keep_only(&deployment.issuers());
+        *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
+        self.answers.forget();
+    }
+
+    /// What is counted besides the routes.
+    pub fn metrics(&self) -> &GatewayMetrics {
+        &self.metrics
+    }
+
+    /// How often tokens were remembered that had been verified.
+    pub fn token_cache(&self) -> &CacheMetrics {
+        self.tokens.metrics()
+    }
+
+    /// How often Lambda authorizers' answers were remembered.
+    pub fn answer_cache(&self) -> &CacheMetrics {
+        self.answers.metrics()
+    }
+
+    /// Counters of each route, and the access log.
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The way to the integrations.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Closes connections that have not been used for a while, and restarts functions whose files have changed. To be
+    /// called a few times a second.
+    pub fn look_after(&self) {
+        self.upstream.close_idle();
+        self.functions.look_for_changes();
+    }
+
+    /// Ends the functions that run here; requests that still want them fail.
+    pub fn stop(&self) {
+        self.functions.stop();
+    }
+
+    fn deployment(&self) -> Arc<Deployment> {
+        self.gate.pass();
+        Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers a request, whatever happens; logs it once and counts it once.
+    pub fn handle(&self, mut request: Request) -> Response {
+        let _in_flight = Raised::by_one(&self.metrics.in_flight);
+        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+        // Before the deployment, so that no answer is remembered that was asked for under an older one.
+        let generation = self.answers.generation();
+        let deployment = self.deployment();
+        let received = request.body.length().unwrap_or_default();
+        // From here on all see the same fields: authorizers, mappings, events and integrations.
+        request.headers.remove_fields_of_connection();
+        let mut found = Found::default();
+        // A panic is a defect of ours, and costs the request that met it and no other.
+        let answer = || self.answer(&context, &deployment, generation, &mut request, &mut found);
+        let outcome = catch_unwind(AssertUnwindSafe(answer))
+            .unwrap_or_else(|_| Err(GatewayError::InternalServerError("a panic in the gateway".to_owned())));
+        let outcome = match is_abandoned(&context, &request) {
+            true => Err(GatewayError::ClientGone),
+            false => outcome,
+        };
+        self.finish(&deployment, &context, &request, &found, outcome, received)
+    }
+
+    /// The answer to what is no request that could be handled; `request` is what is known of it.
+    pub fn refuse(&self, error: GatewayError, request: &Request) -> Response {
+        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
+        let deployment = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
+        self.finish(&deployment, &context, request, &Found::default(), Err(error), 0)
+    }
+
+    /// Makes the answer of an outcome, and accounts for the request.
+    fn finish(
+        &self,
+        deployment: &Deployment,
+        context: &RequestContext,
+        request: &Request,
+        found: &Found<'_>,
+        outcome: Result<Response, GatewayError>,
+        received: u64,
+    ) -> Response {
+        let (mut response, error) = match outcome {
+            Ok(response) => (response, None),
+            Err(error) => (error.response(), Some(error)),
+        };
+        if matches!(error, Some(GatewayError::DestinationOverloaded(_))) {
+            self.metrics.destination_overloads.add_one();
+        }
+        if let Some(cors) = deployment.cors().filter(|_| error.is_some()) {
+            cors::decorate(cors, &request.headers, &mut response.headers);
+        }
+        // R3.13: on every answer, instead of any that the integration sent.
+        response.headers.put("apigw-requestid", &context.request_id);
+        let over = Over {
+            context,
+            request,
+            found,
+            error: error.as_ref(),
+            received,
+        };
+        self.books.close(deployment, &over, response)
+    }
+
+    /// The steps of a request, in their order.
+    fn answer<'d>(
+        &self,
+        context: &RequestContext,
+        deployment: &'d Deployment,
+        generation: u64,
+        request: &mut Request,
+        found: &mut Found<'d>,
+    ) -> Result<Response, GatewayError> {
+        check_size(request)?;
+        if request.method == "CONNECT" {
+            return Err(GatewayError::BadRequest("CONNECT is for proxies".to_owned()));
+        }
+        if request.path == "*" {
+            return Err(GatewayError::NotFound);
+        }
+        let path = RequestPath::parse(&request.path).map_err(|error| GatewayError::BadRequest(error.to_string()))?;
+        // R15.5: a method that no route can name is not found, not even by ANY or $default.
+        let method = Method::parse(&request.method).ok_or(GatewayError::NotFound)?;
+        let (stage, path) = deployment.stage(&path).ok_or(GatewayError::NotFound)?;
+        found.stage = Some(stage);
+        let route = stage
+            .routes
+            .select(method, &path)
+            .map_err(|error| GatewayError::BadRequest(error.to_string()))?;
+        let selected = route.map(|route| Selected {
+            deployment,
+            generation,
+            method,
+            stage,
+            path: &path,
+            route,
+        });
+        if let Some(selected) = &selected {
+            found.route = Some(Arc::clone(&selected.route.route));
+            found.caller = self.authorize(context, request, selected)?;
+            // An authorizer may have taken its time.
+            if is_abandoned(context, request) {
+                return Err(GatewayError::ClientGone);
+            }
+            // R0.1: who asks is known by now.
+            throttle(&selected.route.route)?;
+        }
+        // R7.5, R7.9: with or without a route, but with one only after its authorizer.
+        if let Some(cors) = deployment.cors().filter(|_| method == Method::Options) {
+            return Ok(cors::preflight(cors, request));
+        }
+        let selected = selected.ok_or(GatewayError::NotFound)?;
+        let mut response = self.integrate(context, request, &selected, found)?;
+        if let Some(cors) = deployment.cors() {
+            cors::decorate(cors, &request.headers, &mut response.headers);
+        }
+        Ok(response)
+    }
+}
+
+/// What a request's line selects.
+struct Selected<'a> {
+    deployment: &'a Deployment,
+    /// The deployment by which authorizers' answers are remembered.
+    generation: u64,
+    method: Method,
+    stage: &'a Stage,
+    /// Below the stage.
+    path: &'a RequestPath,
+    route: RouteMatch,
+}
+
+/// Whether a request has lasted so long that its client may have gone, and the client has.
+fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
+    context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned()
+}
+
+/// Takes one of the route's tokens (`R9.1`).
+fn throttle(route: &Route) -> Result<(), GatewayError> {
+    let (Some(limits), Some(tally)) = (route.throttle, route.tally.get()) else {
+        return Ok(());
+    };
+    if tally.bucket.take(limits, Instant::now()) {
+        return Ok(());
+    }
+    tally.metrics.throttled.add_one();
+    Err(GatewayError::TooManyRequests)
+}
+
+fn check_size(request: &Request) -> Result<(), GatewayError> {
+    if request.head_length > MAX_HEAD_LENGTH {
+        return Err(GatewayError::HeadersTooLarge);
+    }
+    if request.body.length().is_some_and(|length| length > MAX_BODY_LENGTH) {
+        return Err(GatewayError::PayloadTooLarge);
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! One request, from its first step to its record.
+
+pub mod error;
+pub mod trusted_proxies;
+pub mod context;
+pub mod access_log;
+pub mod request_record;
+pub mod cors;
+pub mod parameter_mapping;
+pub mod lambda;
+pub mod authorizer;
+pub mod integration;
+pub mod gateway;

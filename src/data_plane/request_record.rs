@@ -1,0 +1,298 @@
+//! The account of a request that is over: its line in the access log, and its counters.
+//!
+//! An answer whose content is still on its way is over when the client has it, so it takes its account along.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::data_plane::access_log::AccessLog;
+use crate::data_plane::access_log::line::Line;
+use crate::data_plane::context::{Answered, Caller, ContextValues, IntegrationOutcome, RequestContext};
+use crate::data_plane::error::GatewayError;
+use crate::definition::notation::context_variable::ContextVariable as Variable;
+use crate::definition::notation::log_format::LogFormat;
+use crate::deployment::Deployment;
+use crate::deployment::route_state::{Tallies, Tally};
+use crate::deployment::routes::Route;
+use crate::deployment::stage::Stage;
+use crate::http1::message::{Body, Headers, Receipt, Request, Response};
+use crate::platform::metrics::Counter;
+
+/// What was found out of a request while it was answered.
+#[derive(Debug, Default)]
+pub struct Found<'d> {
+    /// Its stage, if it has one.
+    pub stage: Option<&'d Stage>,
+    /// Its route, if it has one.
+    pub route: Option<Arc<Route>>,
+    /// Who asks.
+    pub caller: Caller,
+    /// What came of the integration, if it was asked.
+    pub integration: Option<Arrived>,
+}
+
+/// What is kept of an integration's answer, or of its failure.
+#[derive(Debug)]
+pub struct Arrived {
+    /// Its status, if it answered.
+    pub status: Option<u16>,
+    /// That of a function's invocation; else the same.
+    pub service_status: Option<u16>,
+    /// How long it was waited for.
+    pub latency: Duration,
+    /// See [`Books::request_ids`].
+    pub headers: Headers,
+}
+
+/// A request that has its answer.
+#[derive(Debug)]
+pub struct Over<'a> {
+    /// What was known from the beginning.
+    pub context: &'a RequestContext,
+    /// The request as it came.
+    pub request: &'a Request,
+    /// What was found out.
+    pub found: &'a Found<'a>,
+    /// Why the gateway answered itself, if it did.
+    pub error: Option<&'a GatewayError>,
+    /// Bytes of the request's content.
+    pub received: u64,
+}
+
+/// Where requests are entered when they are over.
+#[derive(Debug)]
+pub struct Books {
+    /// Where a line goes for each.
+    pub access_log: AccessLog,
+    /// Where each is counted.
+    pub tallies: Tallies,
+    /// Requests whose client was gone before it had its answer.
+    pub abandonments: Arc<Counter>,
+    /// Where those count that belong to no stage.
+    tally: Arc<Tally>,
+    account_id: String,
+    /// The format of lines of what belongs to no stage, if there is no default stage either.
+    log_format: LogFormat,
+}
+
+impl Books {
+    /// Empty books; `account_id` is the one of AWS.
+    pub fn new(access_log: AccessLog, account_id: String) -> Books {
+        Books {
+            access_log,
+            tallies: Tallies::default(),
+            abandonments: Arc::default(),
+            tally: Tally::of_none(),
+            account_id,
+            log_format: LogFormat::default(),
+        }
+    }
+
+    /// The tally of each route and stage, and of requests that belong to none.
+    pub fn all(&self) -> Vec<Arc<Tally>> {
+        let mut tallies = self.tallies.all();
+        tallies.push(Arc::clone(&self.tally));
+        tallies
+    }
+
+    /// The fields by which AWS's services name a request; nothing where nobody asks for them later.
+    pub fn request_ids(&self, headers: &Headers) -> Headers {
+        if !self.access_log.is_on() {
+            return Headers::new();
+        }
+        let mut ids = Headers::new();
+        for name in [
+            "x-amzn-requestid",
+            "x-amzn-request-id",
+            "x-amz-request-id",
+            "x-amz-id-2",
+        ] {
+            if let Some(id) = headers.get(name) {
+                // What one message may have, another may.
+                let _ = ids.append(name, id);
+            }
+        }
+        ids
+    }
+
+    /// Logs and counts a request that has its answer: at once, or when the answer's content has ended.
+    pub fn close(&self, deployment: &Deployment, over: &Over<'_>, response: Response) -> Response {
+        let found = over.found;
+        let of_route = found.route.as_ref().and_then(|route| route.tally.get());
+        let of_stage = || found.stage.and_then(|stage| stage.tally.get());
+        let tally = of_route.or_else(of_stage).unwrap_or(&self.tally);
+        if matches!(over.error, Some(GatewayError::ClientGone)) {
+            self.abandonments.add_one();
+        }
+        if let Some(error) = over.error {
+            report(&over.context.request_id, error, tally);
+        }
+        let line = self.access_log.is_on().then(|| self.line(deployment, over, &response));
+        let account = Account {
+            tally: Arc::clone(tally),
+            line: line.map(|line| (self.access_log.clone(), line)),
+            status: response.status,
+            began: over.context.began,
+            integration_latency: found.integration.as_ref().map(|arrived| arrived.latency),
+            received: over.received,
+        };
+        account.of(response, over.is_head(), &self.abandonments)
+    }
+
+    fn line(&self, deployment: &Deployment, over: &Over<'_>, response: &Response) -> Line {
+        let found = over.found;
+        let values = ContextValues {
+            context: over.context,
+            request: over.request,
+            account_id: &self.account_id,
+            api_id: deployment.api_id(),
+            stage: found.stage.map_or("", |stage| &stage.name),
+            route_key: found.route.as_ref().map_or("", |route| &route.key_text),
+            caller: &found.caller,
+            integration: found.integration.as_ref().map(|arrived| IntegrationOutcome {
+                status: arrived.status,
+                service_status: arrived.service_status,
+                service_headers: &arrived.headers,
+                latency: arrived.latency,
+                length: None,
+            }),
+            answer: Some(Answered {
+                status: response.status,
+                error: over.error,
+                received: over.received,
+                length: if over.is_head() {
+                    Some(0)
+                } else {
+                    response.body.whole_length()
+                },
+            }),
+        };
+        // What belongs to no stage is logged as the default stage says.
+        let stage = found.stage.or(deployment.default_stage());
+        Line::begin(stage.map_or(&self.log_format, |stage| &stage.log_format), &values)
+    }
+}
+
+impl Over<'_> {
+    /// Whether its answer has no content.
+    fn is_head(&self) -> bool {
+        self.request.method == "HEAD"
+    }
+}
+
+/// Logs why the gateway answered itself. Failures of one route are logged once a second at most.
+fn report(request_id: &str, error: &GatewayError, tally: &Tally) {
+    // Where there is nothing to add, the status in words.
+    let (status, cause) = (error.status(), error.cause().unwrap_or(error.message()));
+    match error {
+        GatewayError::InternalServerError(_)
+        | GatewayError::ServiceUnavailable(_)
+        | GatewayError::DestinationOverloaded(_) => {
+            let Some(left_out) = tally.failures.may_tell() else {
+                return;
+            };
+            let others = match left_out {
+                0 => String::new(),
+                count => format!(
+                    " ({count} more of {} in stage {} are left out)",
+                    tally.route_key, tally.stage
+                ),
+            };
+            log::warn!("request {request_id}: {status} {cause}{others}");
+        }
+        _ => log::debug!("request {request_id}: {status} {cause}"),
+    }
+}
+
+/// What is to be told of a request when it is over.
+#[derive(Debug)]
+struct Account {
+    tally: Arc<Tally>,
+    line: Option<(AccessLog, Line)>,
+    status: u16,
+    began: Instant,
+    integration_latency: Option<Duration>,
+    received: u64,
+}
+
+impl Account {
+    /// Closes it, now or when the content has been sent; `head_only` sends none of it.
+    fn of(self, mut response: Response, head_only: bool, abandonments: &Arc<Counter>) -> Response {
+        match &mut response.body {
+            Body::Stream(stream) => {
+                stream.receipt = Some(Box::new(Counted {
+                    abandonments: Arc::clone(abandonments),
+                    sent: 0,
+                    failure: None,
+                    account: Some(self),
+                }));
+            }
+            _ if head_only => self.close(0, None),
+            whole => self.close(whole.length().unwrap_or_default(), None),
+        }
+        response
+    }
+
+    fn close(self, sent: u64, failure: Option<&str>) {
+        let (latency, status) = (self.began.elapsed(), self.status);
+        let processed = self.received + sent;
+        let metrics = &self.tally.metrics;
+        metrics.count(status, latency, self.integration_latency, processed);
+        if let Some((log, line)) = self.line {
+            log.write(line.finish(|variable| match variable {
+                Variable::Status => Some(status.to_string()),
+                Variable::ResponseLength => Some(sent.to_string()),
+                Variable::DataProcessed => Some(processed.to_string()),
+                Variable::ResponseLatency => Some(latency.as_millis().to_string()),
+                Variable::IntegrationErrorMessage => failure.map(str::to_owned),
+                _ => None,
+            }));
+        }
+    }
+}
+
+/// Counts content as it is sent. Where the client goes away, that is less than all.
+struct Counted {
+    abandonments: Arc<Counter>,
+    sent: u64,
+    failure: Option<String>,
+    account: Option<Account>,
+}
+
+impl Receipt for Counted {
+    fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    fn not_taken(&mut self, bytes: u64) {
+        self.sent = self.sent.saturating_sub(bytes);
+    }
+
+    fn broke_off(&mut self, error: &io::Error) {
+        self.failure.get_or_insert_with(|| error.to_string());
+    }
+
+    fn replaced(&mut self) {
+        self.account = None;
+    }
+
+    fn abandoned(&mut self) {
+        if let Some(account) = &mut self.account
+            && account.status != GatewayError::ClientGone.status()
+        {
+            account.status = GatewayError::ClientGone.status();
+            self.abandonments.add_one();
+        }
+        // The integration is not to blame.
+        self.failure = None;
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(account) = self.account.take() {
+            account.close(self.sent, self.failure.as_deref());
+        }
+    }
+}

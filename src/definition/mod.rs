@@ -1,0 +1,9 @@
+//! What the user wrote: files, their JSON, AWS's notations, and every problem in them.
+
+pub mod suggestion;
+pub mod problem;
+pub mod notation;
+pub mod json;
+pub mod credentials;
+pub mod resource;
+pub mod store;

@@ -1,0 +1,207 @@
+//! Names of `$context` variables (spec §10).
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html>
+//!
+//! # Example
+//! ```
+//! use apigateway::definition::notation::context_variable::ContextVariable;
+//!
+//! assert_eq!(ContextVariable::parse("identity.sourceIp"), Some(ContextVariable::SourceIp));
+//! assert_eq!(ContextVariable::parse("identity.sourceip"), None);
+//! ```
+
+/// A `$context` variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant is the variable that `parse` names")]
+pub enum ContextVariable {
+    AccountId,
+    /// `authorizer.claims.<name>`: a claim of a token.
+    AuthorizerClaim(String),
+    /// `authorizer.<name>`: what a Lambda authorizer tells.
+    AuthorizerProperty(String),
+    AuthorizerError,
+    ApiId,
+    DataProcessed,
+    DomainName,
+    DomainPrefix,
+    ErrorMessage,
+    ErrorMessageString,
+    ErrorResponseType,
+    HttpMethod,
+    IdentityAccountId,
+    IdentityCaller,
+    IdentityUser,
+    IdentityUserArn,
+    IntegrationErrorMessage,
+    IntegrationLatency,
+    IntegrationRequestId,
+    IntegrationRequestId2,
+    IntegrationServiceStatus,
+    IntegrationStatus,
+    Path,
+    PrincipalId,
+    Protocol,
+    RequestId,
+    RequestTime,
+    RequestTimeEpoch,
+    ResponseLatency,
+    ResponseLength,
+    RouteKey,
+    SourceIp,
+    Stage,
+    Status,
+    UserAgent,
+    /// A variable of a feature that no request of this gateway has: it never has a value.
+    Absent,
+}
+
+/// Variables that AWS has and that belong to what is not served here (client certificates, custom domains, Cognito), or
+/// that have no value before a request is over.
+const ABSENT: [&str; 11] = [
+    "authorizer.claims",
+    "customDomain.basePathMatched",
+    "identity.principalOrgId",
+    "identity.cognitoAuthenticationProvider",
+    "identity.cognitoAuthenticationType",
+    "identity.cognitoIdentityId",
+    "identity.cognitoIdentityPoolId",
+    "identity.clientCert.clientCertPem",
+    "identity.clientCert.subjectDN",
+    "identity.clientCert.issuerDN",
+    "identity.clientCert.serialNumber",
+];
+
+/// The names that are looked through for what somebody may have meant.
+pub const NAMES: [&str; 37] = [
+    "accountId",
+    "apiId",
+    "authorizer.error",
+    "authorizer.principalId",
+    "awsEndpointRequestId",
+    "awsEndpointRequestId2",
+    "dataProcessed",
+    "domainName",
+    "domainPrefix",
+    "error.message",
+    "error.messageString",
+    "error.responseType",
+    "extendedRequestId",
+    "httpMethod",
+    "identity.accountId",
+    "identity.caller",
+    "identity.sourceIp",
+    "identity.user",
+    "identity.userAgent",
+    "identity.userArn",
+    "integration.error",
+    "integration.latency",
+    "integration.requestId",
+    "integration.status",
+    "integrationErrorMessage",
+    "integrationLatency",
+    "integrationStatus",
+    "path",
+    "protocol",
+    "requestId",
+    "requestTime",
+    "requestTimeEpoch",
+    "responseLatency",
+    "responseLength",
+    "routeKey",
+    "stage",
+    "status",
+];
+
+impl ContextVariable {
+    /// The variable of that name, which stands after `$context.`.
+    pub fn parse(name: &str) -> Option<ContextVariable> {
+        use ContextVariable as Variable;
+        let variable = match name {
+            "accountId" => Variable::AccountId,
+            "authorizer.principalId" => Variable::PrincipalId,
+            "authorizer.error" => Variable::AuthorizerError,
+            "identity.accountId" => Variable::IdentityAccountId,
+            "identity.caller" => Variable::IdentityCaller,
+            "identity.user" => Variable::IdentityUser,
+            "identity.userArn" => Variable::IdentityUserArn,
+            "apiId" => Variable::ApiId,
+            "dataProcessed" => Variable::DataProcessed,
+            "domainName" => Variable::DomainName,
+            "domainPrefix" => Variable::DomainPrefix,
+            "error.message" => Variable::ErrorMessage,
+            "error.messageString" => Variable::ErrorMessageString,
+            "error.responseType" => Variable::ErrorResponseType,
+            "httpMethod" => Variable::HttpMethod,
+            "integration.error" | "integrationErrorMessage" => Variable::IntegrationErrorMessage,
+            "integration.latency" | "integrationLatency" => Variable::IntegrationLatency,
+            "integration.requestId" | "awsEndpointRequestId" => Variable::IntegrationRequestId,
+            "integration.status" => Variable::IntegrationStatus,
+            "integration.integrationStatus" | "integrationStatus" => Variable::IntegrationServiceStatus,
+            "awsEndpointRequestId2" => Variable::IntegrationRequestId2,
+            "path" => Variable::Path,
+            "protocol" => Variable::Protocol,
+            "requestId" | "extendedRequestId" => Variable::RequestId,
+            "requestTime" => Variable::RequestTime,
+            "requestTimeEpoch" => Variable::RequestTimeEpoch,
+            "responseLatency" => Variable::ResponseLatency,
+            "responseLength" => Variable::ResponseLength,
+            "routeKey" => Variable::RouteKey,
+            "identity.sourceIp" => Variable::SourceIp,
+            "stage" => Variable::Stage,
+            "status" => Variable::Status,
+            "identity.userAgent" => Variable::UserAgent,
+            "identity.clientCert.validity.notBefore" | "identity.clientCert.validity.notAfter" => Variable::Absent,
+            name if ABSENT.contains(&name) => Variable::Absent,
+            // What an authorizer tells has any name (`R4.8`: letters, digits, `.` and `_`).
+            name => {
+                let property = name.strip_prefix("authorizer.")?;
+                let is_name = |part: &str| {
+                    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                };
+                let is_claim = property.starts_with("claims.");
+                let claim = property.strip_prefix("claims.").unwrap_or(property);
+                if !property.split('.').all(is_name) {
+                    return None;
+                }
+                if is_claim {
+                    Variable::AuthorizerClaim(claim.to_owned())
+                } else {
+                    Variable::AuthorizerProperty(property.to_owned())
+                }
+            }
+        };
+        Some(variable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_aws_to_the_letter() {
+        for (name, expected) in [
+            ("requestId", Some(ContextVariable::RequestId)),
+            ("extendedRequestId", Some(ContextVariable::RequestId)),
+            ("requestid", None),
+            ("integration.status", Some(ContextVariable::IntegrationStatus)),
+            (
+                "authorizer.claims.sub",
+                Some(ContextVariable::AuthorizerClaim("sub".into())),
+            ),
+            (
+                "authorizer.tenant_id",
+                Some(ContextVariable::AuthorizerProperty("tenant_id".into())),
+            ),
+            ("authorizer.", None),
+            ("authorizer.a-b", None),
+            ("authorizer", None),
+            ("identity.clientCert.validity.notAfter", Some(ContextVariable::Absent)),
+            ("identity", None),
+            ("", None),
+            ("nope", None),
+        ] {
+            assert_eq!(ContextVariable::parse(name), expected, "{name}");
+        }
+    }
+}

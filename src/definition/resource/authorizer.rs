@@ -1,0 +1,63 @@
+//! `authorizers/<id>.json`: who may pass.
+//!
+//! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-authorizers-authorizerid.html>
+
+use crate::definition::resource::fields::Fields;
+
+/// The Authorizer object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authorizer {
+    /// Where it was read from.
+    pub file: String,
+    /// `AuthorizerType`.
+    pub authorizer_type: Option<String>,
+    /// `IdentitySource`.
+    pub identity_source: Option<Vec<String>>,
+    /// `JwtConfiguration`.
+    pub jwt_configuration: Option<JwtConfiguration>,
+    /// `AuthorizerUri`.
+    pub authorizer_uri: Option<String>,
+    /// `AuthorizerPayloadFormatVersion`.
+    pub payload_format_version: Option<String>,
+    /// `EnableSimpleResponses`.
+    pub enable_simple_responses: Option<bool>,
+    /// `AuthorizerResultTtlInSeconds`.
+    pub result_ttl_in_seconds: Option<i64>,
+}
+
+/// The JWTConfiguration object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JwtConfiguration {
+    /// `Issuer`.
+    pub issuer: Option<String>,
+    /// `Audience`.
+    pub audience: Option<Vec<String>>,
+}
+
+impl Authorizer {
+    /// Reads the fields, and notes what is wrong with them.
+    pub fn read(file: String, mut fields: Fields<'_>) -> Authorizer {
+        let authorizer = Authorizer {
+            file,
+            authorizer_type: fields.one_of("AuthorizerType", &["JWT", "REQUEST"]),
+            identity_source: fields.strings("IdentitySource"),
+            jwt_configuration: fields.object("JwtConfiguration", |fields| JwtConfiguration {
+                issuer: fields.string("Issuer"),
+                audience: fields.strings("Audience"),
+            }),
+            authorizer_uri: fields.string("AuthorizerUri"),
+            payload_format_version: fields.string("AuthorizerPayloadFormatVersion"),
+            enable_simple_responses: fields.boolean("EnableSimpleResponses"),
+            result_ttl_in_seconds: fields.integer("AuthorizerResultTtlInSeconds"),
+        };
+        for name in ["AuthorizerId", "Name", "AuthorizerCredentialsArn"] {
+            fields.string(name);
+        }
+        fields.not_supported_yet(
+            "IdentityValidationExpression",
+            "which AWS has for REST and WebSocket APIs only",
+        );
+        fields.finish();
+        authorizer
+    }
+}

@@ -1,0 +1,48 @@
+//! `functions/<name>.json`: how a function is invoked that an ARN names. AWS has no such file.
+
+use std::collections::BTreeMap;
+
+use crate::definition::resource::fields::Fields;
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Function {
+    /// Where it was read from.
+    pub file: String,
+    /// `InvokeUri`: where an event is posted to.
+    pub invoke_uri: Option<String>,
+    /// `Command`: the program that asks for events, and its arguments.
+    pub command: Option<Vec<String>>,
+    /// `Environment`.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// `WorkingDirectory`: relative to the root.
+    pub working_directory: Option<String>,
+    /// `Timeout`, in seconds.
+    pub timeout: Option<i64>,
+    /// `Concurrency`: processes.
+    pub concurrency: Option<i64>,
+    /// `MemorySize`, in MB.
+    pub memory_size: Option<i64>,
+    /// `Watch`: paths relative to the root.
+    pub watch: Option<Vec<String>>,
+}
+
+impl Function {
+    /// Reads the fields, and notes what is wrong with them.
+    pub fn read(file: String, mut fields: Fields<'_>) -> Function {
+        let function = Function {
+            file,
+            invoke_uri: fields.string("InvokeUri"),
+            command: fields.strings("Command"),
+            environment: fields.string_map("Environment"),
+            working_directory: fields.string("WorkingDirectory"),
+            timeout: fields.integer("Timeout"),
+            concurrency: fields.integer("Concurrency"),
+            memory_size: fields.integer("MemorySize"),
+            watch: fields.strings("Watch"),
+        };
+        fields.string("Description");
+        fields.finish();
+        function
+    }
+}

@@ -1,0 +1,74 @@
+//! `integrations/<id>.json`: where a route's requests are sent.
+//!
+//! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-integrations-integrationid.html>
+
+use std::collections::BTreeMap;
+
+use crate::definition::resource::fields::Fields;
+
+/// What `IntegrationMethod` may be.
+const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
+
+/// The Integration object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Integration {
+    /// Where it was read from.
+    pub file: String,
+    /// `IntegrationType`.
+    pub integration_type: Option<String>,
+    /// `IntegrationMethod`.
+    pub integration_method: Option<String>,
+    /// `IntegrationUri`.
+    pub integration_uri: Option<String>,
+    /// `PayloadFormatVersion`.
+    pub payload_format_version: Option<String>,
+    /// `ConnectionType`.
+    pub connection_type: Option<String>,
+    /// `ConnectionId`: the VPC link's.
+    pub connection_id: Option<String>,
+    /// `CredentialsArn`.
+    pub credentials_arn: Option<String>,
+    /// `TimeoutInMillis`.
+    pub timeout_in_millis: Option<i64>,
+    /// `TlsConfig`.
+    pub tls_config: Option<TlsConfig>,
+    /// `RequestParameters`: key to value.
+    pub request_parameters: BTreeMap<String, String>,
+    /// `ResponseParameters`: status of the integration to key to value.
+    pub response_parameters: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The TlsConfig object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// `ServerNameToVerify`.
+    pub server_name_to_verify: Option<String>,
+}
+
+impl Integration {
+    /// Reads the fields, and notes what is wrong with them.
+    pub fn read(file: String, mut fields: Fields<'_>) -> Integration {
+        let integration = Integration {
+            file,
+            integration_type: fields.one_of("IntegrationType", &["HTTP_PROXY", "AWS_PROXY"]),
+            integration_method: fields.one_of("IntegrationMethod", &METHODS),
+            integration_uri: fields.string("IntegrationUri"),
+            payload_format_version: fields.string("PayloadFormatVersion"),
+            connection_type: fields.one_of("ConnectionType", &["INTERNET", "VPC_LINK"]),
+            connection_id: fields.string("ConnectionId"),
+            credentials_arn: fields.string("CredentialsArn"),
+            timeout_in_millis: fields.integer("TimeoutInMillis"),
+            tls_config: fields.object("TlsConfig", |fields| TlsConfig {
+                server_name_to_verify: fields.string("ServerNameToVerify"),
+            }),
+            request_parameters: fields.string_map("RequestParameters").unwrap_or_default(),
+            response_parameters: fields.string_maps("ResponseParameters").unwrap_or_default(),
+        };
+        fields.not_supported_yet("IntegrationSubtype", "AWS service integrations");
+        fields.string("IntegrationId");
+        fields.string("Description");
+        fields.without_effect(&["ApiGatewayManaged"]);
+        fields.finish();
+        integration
+    }
+}

@@ -1,0 +1,42 @@
+//! `routes/<id>.json`: which requests go to which integration.
+//!
+//! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-routes-routeid.html>
+
+use crate::definition::resource::fields::Fields;
+
+/// The Route object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Where it was read from.
+    pub file: String,
+    /// `RouteKey`.
+    pub route_key: Option<String>,
+    /// `Target`: `"integrations/<id>"`.
+    pub target: Option<String>,
+    /// `AuthorizationType`.
+    pub authorization_type: Option<String>,
+    /// `AuthorizerId`: `"authorizers/<id>"` or the bare id.
+    pub authorizer_id: Option<String>,
+    /// `AuthorizationScopes`.
+    pub authorization_scopes: Option<Vec<String>>,
+}
+
+impl Route {
+    /// Reads the fields, and notes what is wrong with them.
+    pub fn read(file: String, mut fields: Fields<'_>) -> Route {
+        let route = Route {
+            file,
+            route_key: fields.string("RouteKey"),
+            target: fields.string("Target"),
+            authorization_type: fields.one_of("AuthorizationType", &["NONE", "JWT", "CUSTOM", "AWS_IAM"]),
+            authorizer_id: fields.string("AuthorizerId"),
+            authorization_scopes: fields.strings("AuthorizationScopes"),
+        };
+        fields.not_supported_yet("ApiKeyRequired", "API keys, which AWS has for REST APIs only");
+        fields.string("RouteId");
+        fields.string("OperationName");
+        fields.without_effect(&["ApiGatewayManaged"]);
+        fields.finish();
+        route
+    }
+}

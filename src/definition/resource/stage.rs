@@ -1,0 +1,101 @@
+//! `stages/<name>.json`: which routes are served under which first path segment, and the stage's variables.
+//!
+//! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename.html>
+
+use std::collections::BTreeMap;
+
+use crate::definition::resource::fields::Fields;
+
+/// The Stage object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stage {
+    /// Where it was read from.
+    pub file: String,
+    /// `StageName`.
+    pub stage_name: Option<String>,
+    /// `Name`: the same, as the files of this project call it.
+    pub name: Option<String>,
+    /// `Routes`: `"routes/<id>"` each; absent, the stage serves every route.
+    pub routes: Option<Vec<String>>,
+    /// `StageVariables`.
+    pub stage_variables: BTreeMap<String, String>,
+    /// `DefaultRouteSettings`: what holds for each route that `RouteSettings` says nothing else of.
+    pub default_route_settings: RouteSettings,
+    /// `RouteSettings`, by route key.
+    pub route_settings: BTreeMap<String, RouteSettings>,
+    /// `AccessLogSettings`.
+    pub access_log_settings: Option<AccessLogSettings>,
+}
+
+/// The RouteSettings object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteSettings {
+    /// `ThrottlingBurstLimit`: requests at once.
+    pub throttling_burst_limit: Option<i64>,
+    /// `ThrottlingRateLimit`: requests a second.
+    pub throttling_rate_limit: Option<f64>,
+}
+
+/// The AccessLogSettings object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessLogSettings {
+    /// `Format`.
+    pub format: Option<String>,
+}
+
+impl Stage {
+    /// Reads the fields, and notes what is wrong with them.
+    pub fn read(file: String, mut fields: Fields<'_>) -> Stage {
+        let stage = Stage {
+            file,
+            stage_name: fields.string("StageName"),
+            name: fields.string("Name"),
+            routes: fields.strings("Routes"),
+            stage_variables: fields.string_map("StageVariables").unwrap_or_default(),
+            default_route_settings: fields
+                .object("DefaultRouteSettings", RouteSettings::read)
+                .unwrap_or_default(),
+            route_settings: fields
+                .object_map("RouteSettings", RouteSettings::read)
+                .unwrap_or_default(),
+            access_log_settings: fields.object("AccessLogSettings", AccessLogSettings::read),
+        };
+        // A file that changes is deployed at once; who wants to choose the moment swaps the directory.
+        fields.boolean("AutoDeploy");
+        fields.string("DeploymentId");
+        fields.string("Description");
+        fields.string_map("Tags");
+        fields.without_effect(&[
+            "ApiGatewayManaged",
+            "CreatedDate",
+            "LastDeploymentStatusMessage",
+            "LastUpdatedDate",
+        ]);
+        fields.finish();
+        stage
+    }
+}
+
+impl RouteSettings {
+    fn read(fields: &mut Fields<'_>) -> RouteSettings {
+        // Every route has its own counters here, as AWS has them for money.
+        fields.boolean("DetailedMetricsEnabled");
+        // Fields of WebSocket APIs, which the AWS CLI prints for all.
+        fields.one_of("LoggingLevel", &["ERROR", "INFO", "OFF"]);
+        fields.boolean("DataTraceEnabled");
+        RouteSettings {
+            throttling_burst_limit: fields.integer("ThrottlingBurstLimit"),
+            throttling_rate_limit: fields.number("ThrottlingRateLimit"),
+        }
+    }
+}
+
+impl AccessLogSettings {
+    fn read(fields: &mut Fields<'_>) -> AccessLogSettings {
+        // Where AWS would send the lines; here --access-log says that.
+        fields.string("DestinationArn");
+        AccessLogSettings {
+            format: fields.string("Format"),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The files of an API on disk: reads them all, and tells when any has changed. The only user of `std::fs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
+
+use crate::definition::problem::Problems;
+use crate::definition::resource::{CREDENTIALS_FILE, DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
+
+/// Most bytes of one file. The largest resource of AWS, an integration with all its mappings, is far below.
+pub const MAX_FILE_LENGTH: u64 = 1024 * 1024;
+
+/// A time stamp younger than this may be given again to a later write, so it proves nothing yet.
+///
+/// File systems stamp with the kernel's tick, up to 10 ms on Linux.
+const RESTLESS: Duration = Duration::from_millis(50);
+
+/// The directory that holds `stages/`, `routes/`, `integrations/` and `api.json`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// What can be told of the files without reading them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    entries: Vec<Entry>,
+    /// Whether a file was written just before, so that another write might leave no trace.
+    restless: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    path: PathBuf,
+    /// None where the file cannot be looked at.
+    state: Option<State>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct State {
+    modified: Option<SystemTime>,
+    length: u64,
+    identity: Identity,
+}
+
+/// Which file a name stands for: a rename or a swapped symbolic link changes it even where times do not.
+type Identity = (u64, u64, i64, i64);
+
+/// The files' texts, with what could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The directory that they are below.
+    pub root: PathBuf,
+    /// Every file that may hold a resource.
+    pub files: Vec<File>,
+    /// Missing directories and what else is wrong with the tree.
+    pub problems: Problems,
+    /// Those of the files that are links which lead nowhere.
+    pub dangling: BTreeSet<String>,
+}
+
+impl Listing {
+    fn add(&mut self, path: String, at: &Path) {
+        let text = read_text(at);
+        let is_missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        if text.is_err() && at.metadata().is_err_and(is_missing) {
+            self.dangling.insert(path.clone());
+        }
+        self.files.push(File { path, text });
+    }
+}
+
+impl Store {
+    /// The API below that directory.
+    pub fn at(root: impl Into<PathBuf>) -> Store {
+        Store { root: root.into() }
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Reads a file that is named by an option.
+    ///
+    /// # Errors
+    /// A sentence without its subject: the file cannot be read, is none, or is too large.
+    pub fn read_option_file(path: &Path) -> Result<Vec<u8>, String> {
+        read_bytes(path)
+    }
+
+    /// Reads every file.
+    pub fn load(&self) -> Listing {
+        let mut listing = Listing {
+            root: self.root.clone(),
+            files: Vec::new(),
+            problems: Problems::new(),
+            dangling: BTreeSet::new(),
+        };
+        if let Err(error) = fs::read_dir(&self.root) {
+            let text = format!("the root directory cannot be read: {error}");
+            listing.problems.error(&self.root.to_string_lossy(), "", text);
+            return listing;
+        }
+        for name in ROOT_FILES {
+            let path = self.root.join(name);
+            // A link that leads nowhere is a file that cannot be read, not an absent one.
+            if path.symlink_metadata().is_ok() {
+                listing.add(name.to_owned(), &path);
+                if name == CREDENTIALS_FILE && is_open_to_others(&path) {
+                    let text = "others than its owner and its group can read or write the file, which holds secrets";
+                    listing.problems.warning(name, "", text);
+                }
+            }
+        }
+        for directory in DIRECTORIES {
+            self.load_directory(directory, &mut listing);
+        }
+        listing
+    }
+
+    fn load_directory(&self, directory: &str, listing: &mut Listing) {
+        let path = self.root.join(directory);
+        let required = REQUIRED_DIRECTORIES.contains(&directory);
+        let names = match names_in(&path) {
+            Ok(names) => names,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return listing.problems.error(directory, "", "the directory is missing");
+            }
+            Err(error) => {
+                let text = format!("the directory cannot be read: {error}");
+                return listing.problems.error(directory, "", text);
+            }
+        };
+        for name in names {
+            let Some(text_name) = name.to_str().filter(|name| name.ends_with(".json")) else {
+                let shown = format!("{directory}/{}", name.to_string_lossy());
+                listing
+                    .problems
+                    .warning(&shown, "", "ignored: its name does not end in .json");
+                continue;
+            };
+            listing.add(format!("{directory}/{text_name}"), &path.join(&name));
+        }
+    }
+
+    /// Looks at every file without reading it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut paths: Vec<PathBuf> = ROOT_FILES.iter().map(|name| self.root.join(name)).collect();
+        for directory in DIRECTORIES {
+            let path = self.root.join(directory);
+            if let Ok(names) = names_in(&path) {
+                paths.extend(names.into_iter().map(|name| path.join(name)));
+            }
+            paths.push(path);
+        }
+        let now = SystemTime::now();
+        let entries: Vec<Entry> = paths
+            .into_iter()
+            .map(|path| Entry {
+                state: fs::metadata(&path).ok().map(|metadata| State::of(&metadata)),
+                path,
+            })
+            .collect();
+        let restless = entries.iter().any(|entry| entry.is_younger_than(RESTLESS, now));
+        Fingerprint { entries, restless }
+    }
+}
+
+impl Fingerprint {
+    /// Whether files may differ between this look and a later one.
+    pub fn may_differ(&self, later: &Fingerprint) -> bool {
+        self.restless || self.entries != later.entries
+    }
+}
+
+impl Entry {
+    fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
+        let Some(state) = &self.state else { return false };
+        // A writer can set the one time back, but not the other. A stamp in the future says nothing about its age.
+        let is_younger = |time: SystemTime| now.duration_since(time).is_ok_and(|since| since < age);
+        state.modified.is_some_and(is_younger) || state.changed().is_some_and(is_younger)
+    }
+}
+
+impl State {
+    fn of(metadata: &fs::Metadata) -> State {
+        State {
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+            identity: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// When content, name or rights were changed last.
+    fn changed(&self) -> Option<SystemTime> {
+        let (_, _, seconds, nanoseconds) = self.identity;
+        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+        UNIX_EPOCH.checked_add(since)
+    }
+}
+
+/// The names in a directory that a person put there, sorted.
+///
+/// Hidden files and editors' backups are left out: a ConfigMap mount keeps its data in `..data`, and an editor its
+/// swap file beside the original.
+fn names_in(directory: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if !bytes.starts_with(b".") && !bytes.ends_with(b"~") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether the file's mode lets everybody in. Its group may be: an orchestrator mounts secrets so.
+fn is_open_to_others(path: &Path) -> bool {
+    const READ_OR_WRITE: u32 = 0o006;
+    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & READ_OR_WRITE != 0)
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(read_bytes(path)?).map_err(|error| format!("is not UTF-8: {error}"))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    // Opening a named pipe would wait for a writer for ever, and what a name stands for can change at any moment: so
+    // it is opened without waiting, and looked at when it is open.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    // Room for all of it from the start: a vector that grows leaves copies behind, and a file may hold secrets.
+    let length = file.metadata().map_err(unreadable)?.len().min(MAX_FILE_LENGTH);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    file.take(MAX_FILE_LENGTH + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_LENGTH {
+        return Err(format!("is larger than {MAX_FILE_LENGTH} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// Opens a file to write at its end, and makes it where there is none.
+///
+/// # Errors
+/// A sentence without its subject: what the operating system says.
+pub fn open_log_file(path: &Path) -> Result<Box<dyn Write + Send>, String> {
+    // A named pipe without a reader would be waited for; once it is open, it is written as any file.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(flags)
+        .open(path);
+    let file = opened.map_err(|error| format!("cannot be written: {error}"))?;
+    let blocking = rustix::fs::fcntl_getfl(&file)
+        .and_then(|flags| rustix::fs::fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)));
+    blocking.map_err(|error| format!("cannot be written: {error}"))?;
+    Ok(Box::new(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_of_secrets_that_others_can_read_is_told_of() {
+        let root = std::env::temp_dir().join(format!("apigateway-secrets-{}", std::process::id()));
+        for directory in REQUIRED_DIRECTORIES {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        let path = root.join(CREDENTIALS_FILE);
+        fs::write(&path, "{}").unwrap();
+        for (mode, warnings) in [(0o600, 0), (0o640, 0), (0o644, 1), (0o602, 1), (0o400, 0)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let listing = Store::at(&root).load();
+            let shown: Vec<String> = listing.problems.iter().map(ToString::to_string).collect();
+            assert_eq!(shown.len(), warnings, "{mode:o}: {shown:?}");
+            assert!(
+                shown
+                    .iter()
+                    .all(|line| line.starts_with("credentials.json#: warning: others"))
+            );
+        }
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_look_proves_nothing_while_a_file_is_fresh() {
+        let root = std::env::temp_dir().join(format!("apigateway-store-{}", std::process::id()));
+        let routes = root.join("routes");
+        fs::create_dir_all(&routes).unwrap();
+        let file = fs::File::create(routes.join("a.json")).unwrap();
+        let store = Store::at(&root);
+        let fresh = store.fingerprint();
+        assert!(
+            fresh.may_differ(&fresh.clone()),
+            "another write could have the same time stamp"
+        );
+
+        // A time stamp of long ago is no proof of rest: whoever wrote the file may have set it.
+        let old = SystemTime::now().checked_sub(Duration::from_secs(60)).unwrap();
+        file.set_modified(old).unwrap();
+        fs::File::open(&routes).unwrap().set_modified(old).unwrap();
+        assert!(store.fingerprint().restless);
+        while store.fingerprint().restless {
+            std::thread::yield_now();
+        }
+        let settled = store.fingerprint();
+        assert!(!settled.may_differ(&store.fingerprint()));
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

@@ -1,0 +1,72 @@
+//! What the front logs of connections and answers that fail: now and then, since clients can make it happen at will.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::http1::response_writer::Incomplete;
+use crate::platform::logging::Sparing;
+use crate::platform::metrics::FrontMetrics;
+
+/// What was told of late.
+#[derive(Debug)]
+pub struct Notices {
+    /// Requests and connections that were refused for want of room.
+    overloads: AtomicUsize,
+    cut_by_clients: Sparing,
+    cut_by_integrations: Sparing,
+    unwatched: Sparing,
+    metrics: Arc<FrontMetrics>,
+}
+
+impl Notices {
+    /// Nothing was told yet.
+    pub fn new(metrics: &Arc<FrontMetrics>) -> Notices {
+        Notices {
+            overloads: AtomicUsize::new(0),
+            cut_by_clients: Sparing::default(),
+            cut_by_integrations: Sparing::default(),
+            unwatched: Sparing::default(),
+            metrics: Arc::clone(metrics),
+        }
+    }
+
+    /// Logs that an answer is cut. What clients do and what integrations do is told apart, so that neither hides the
+    /// other.
+    ///
+    /// A client that leaves is no fault: a browser ends an event stream so. It is counted, and 499 in the access log.
+    pub fn cut(&self, peer: SocketAddr, incomplete: &Incomplete) {
+        if incomplete.is_abandonment() {
+            log::debug!("the answer to {peer} is cut: {incomplete}");
+            return;
+        }
+        let lines = match incomplete {
+            Incomplete::Client(_) => &self.cut_by_clients,
+            Incomplete::Integration(_) => &self.cut_by_integrations,
+        };
+        if let Some(left_out) = lines.may_tell() {
+            let others = match left_out {
+                0 => String::new(),
+                count => format!(" ({count} more such answers are left out)"),
+            };
+            log::warn!("the answer to {peer} is cut: {incomplete}{others}");
+        }
+    }
+
+    /// Counts a refusal for want of room. Few are logged, since the log must not add to the load.
+    pub fn overload(&self, reason: &str) {
+        self.metrics.requests_refused.add_one();
+        let count = self.overloads.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            log::warn!("{reason}: 503; refused so far for want of room: {count}");
+        }
+    }
+
+    /// Logs that a connection is closed, since the system does not watch it.
+    pub fn unwatched(&self, error: &io::Error) {
+        if self.unwatched.may_tell().is_some() {
+            log::error!("a connection is closed, since the system does not watch it: {error}");
+        }
+    }
+}

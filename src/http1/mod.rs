@@ -1,0 +1,11 @@
+//! HTTP/1.1 messages and their bytes, both directions and both roles. No sockets, no clock.
+
+pub mod headers;
+pub mod body;
+pub mod message;
+pub mod framing;
+pub mod target;
+pub mod request_head;
+pub mod response_head;
+pub mod body_decoder;
+pub mod response_writer;

@@ -1,0 +1,315 @@
+//! What a request's head means, read as strictly as RFC 9112 asks: what two readers could understand in two ways is
+//! refused, since one of them may be the integration.
+
+use std::net::SocketAddr;
+
+use crate::data_plane::error::GatewayError;
+use crate::data_plane::gateway::MAX_HEAD_LENGTH;
+use crate::front::limits::MAX_FIELDS;
+use crate::http1::framing::{Framing, framing};
+use crate::http1::message::{Body, Headers, Request, Version, is_token};
+use crate::http1::target::{authority, check_host, is_without_path, split_target};
+
+/// A request's head, understood.
+#[derive(Debug)]
+pub struct Head {
+    /// The request, as yet without content.
+    pub request: Request,
+    /// How its content is framed.
+    pub framing: Framing,
+}
+
+impl Head {
+    /// Bytes of memory that it takes, about: its text, the target once more, and where each field stands.
+    pub fn memory(&self) -> usize {
+        2 * self.request.head_length
+    }
+
+    /// Whether the client wants to go on with the connection (RFC 9112 §9.3).
+    pub fn keeps_connection(&self) -> bool {
+        let headers = &self.request.headers;
+        match self.request.version {
+            _ if headers.has_token("connection", "close") => false,
+            Version::Http11 => true,
+            Version::Http10 => headers.has_token("connection", "keep-alive"),
+        }
+    }
+
+    /// Whether the client waits for leave to send its content (RFC 9110 §10.1.1). Another expectation is not heeded.
+    pub fn expects_continue(&self) -> bool {
+        self.request.version == Version::Http11 && self.request.headers.has_token("expect", "100-continue")
+    }
+}
+
+/// Looks for the end of a head in bytes that come bit by bit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scanner {
+    /// Where to go on.
+    at: usize,
+    /// Where the line begins that is being looked at.
+    line: usize,
+}
+
+impl Scanner {
+    /// The length of the head, with its empty line, once it is whole. The bytes are those of before, and more.
+    ///
+    /// # Errors
+    /// It cannot become a head any more, however it goes on: 400 or 431.
+    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, GatewayError> {
+        let end = self.find_empty_line(bytes)?;
+        let length = end.unwrap_or(bytes.len());
+        if length > MAX_HEAD_LENGTH {
+            return Err(GatewayError::HeadersTooLarge);
+        }
+        Ok(end)
+    }
+
+    fn find_empty_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, GatewayError> {
+        loop {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let Some(offset) = rest.iter().position(|byte| is_control(*byte)) else {
+                self.at = bytes.len();
+                return Ok(None);
+            };
+            let at = self.at + offset;
+            match (bytes.get(at), bytes.get(at + 1)) {
+                (Some(b'\r'), None) => {
+                    self.at = at;
+                    return Ok(None);
+                }
+                (Some(b'\r'), Some(b'\n')) => {
+                    let is_empty = at == self.line;
+                    self.at = at + 2;
+                    self.line = self.at;
+                    if is_empty {
+                        return Ok(Some(self.at));
+                    }
+                }
+                _ => return Err(bad("the head has a control byte, or a line end that is not CR LF")),
+            }
+        }
+    }
+}
+
+/// Whether a byte can stand nowhere in a head but in a line end.
+fn is_control(byte: u8) -> bool {
+    (byte < b' ' && byte != b'\t') || byte == 0x7f
+}
+
+fn bad(reason: &str) -> GatewayError {
+    GatewayError::BadRequest(reason.to_owned())
+}
+
+/// Reads a whole head, from the request line to the empty line, with its line ends.
+///
+/// # Errors
+/// The answer; the connection must be closed with it.
+pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, GatewayError> {
+    let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
+    let mut lines = text
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let (method, target, version) = parse_request_line(lines.next().unwrap_or_default()).map_err(bad)?;
+    let mut headers = Headers::with_capacity(head.len());
+    for (number, line) in lines.enumerate() {
+        if number == MAX_FIELDS {
+            return Err(GatewayError::HeadersTooLarge);
+        }
+        let (name, value) = parse_field(line).map_err(bad)?;
+        headers
+            .append(name, value)
+            .map_err(|_| bad("a line of the head is no field"))?;
+    }
+    check_host(&headers, version).map_err(bad)?;
+    let framing = framing(&headers, version).map_err(bad)?;
+    let (path, query) = match (method, target) {
+        ("OPTIONS", "*") => ("*".to_owned(), None),
+        ("OPTIONS", _) if is_without_path(target) => ("*".to_owned(), None),
+        ("CONNECT", _) => return Err(bad("CONNECT is for proxies")),
+        _ => split_target(target).map_err(bad)?,
+    };
+    if let Some(authority) = authority(target) {
+        take_host(&mut headers, authority).map_err(bad)?;
+    }
+    let request = Request {
+        client: None,
+        method: method.to_owned(),
+        path,
+        query,
+        version,
+        headers,
+        body: Body::Empty,
+        head_length: head.len(),
+        peer,
+        local,
+    };
+    Ok(Head { request, framing })
+}
+
+fn parse_request_line(line: &[u8]) -> Result<(&str, &str, Version), &'static str> {
+    let line = str::from_utf8(line).map_err(|_| "the request line is not ASCII")?;
+    let mut parts = line.split(' ');
+    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err("the request line does not have three parts");
+    };
+    if !is_token(method.as_bytes()) {
+        return Err("the method is not a token");
+    }
+    let version = match version {
+        "HTTP/1.1" => Version::Http11,
+        "HTTP/1.0" => Version::Http10,
+        _ => return Err("the version is neither HTTP/1.1 nor HTTP/1.0"),
+    };
+    Ok((method, target, version))
+}
+
+/// Name and value of a field line. A folded line begins with a blank, which no name does.
+fn parse_field(line: &[u8]) -> Result<(&str, &[u8]), &'static str> {
+    let colon = line.iter().position(|byte| *byte == b':');
+    let (name, value) = colon
+        .and_then(|at| line.split_at_checked(at))
+        .ok_or("a line of the head has no colon")?;
+    let name = str::from_utf8(name).map_err(|_| "a field's name is not ASCII")?;
+    Ok((name, trimmed(value.get(1..).unwrap_or_default())))
+}
+
+/// Without the blanks round it; other white space belongs to a value, or is refused in it.
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// The host of a target in absolute form counts, and not the field (RFC 9112 §3.2.2).
+fn take_host(headers: &mut Headers, authority: &str) -> Result<(), &'static str> {
+    if authority.is_empty() {
+        return Err("the target has no host");
+    }
+    headers.put("host", authority);
+    check_host(headers, Version::Http11)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<Head>, u16> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        let mut scanner = Scanner::default();
+        // The end is found wherever the bytes are cut.
+        for end in 0..bytes.len() {
+            let found = scanner.find_end(&bytes[..end]).map_err(|error| error.status())?;
+            assert_eq!(found, None, "{text:?} at {end}");
+        }
+        let end = scanner.find_end(&bytes).map_err(|error| error.status())?;
+        let head = end.map(|end| parse(&bytes[..end], address, address)).transpose();
+        head.map_err(|error| error.status())
+    }
+
+    #[test]
+    fn a_head_is_read_to_the_letter() {
+        let text = "GET /a?b HTTP/1.1\r\nHost:h\r\nX-A: \t v \t w \t\r\nx-b: caf\u{e9}\r\nX-C:\r\n\r\n";
+        let head = read(text).unwrap().unwrap();
+        let fields: Vec<_> = head.request.headers.iter().collect();
+        assert_eq!(
+            fields,
+            [
+                ("host", &b"h"[..]),
+                ("x-a", b"v \t w"),
+                ("x-b", b"caf\xe9"),
+                ("x-c", b"")
+            ]
+        );
+        assert_eq!(
+            (head.request.method.as_str(), head.request.path.as_str()),
+            ("GET", "/a")
+        );
+        assert_eq!(head.request.head_length, text.chars().count());
+        assert!(head.keeps_connection() && !head.expects_continue());
+        let absolute = read("GET http://a.test:1/x HTTP/1.1\r\nHost: b\r\n\r\n")
+            .unwrap()
+            .unwrap();
+        assert_eq!(absolute.request.headers.get("host"), Some(&b"a.test:1"[..]));
+        let options = read("OPTIONS * HTTP/1.1\r\nHost: b\r\n\r\n").unwrap().unwrap();
+        assert_eq!(options.request.path, "*");
+        // RFC 9112 §3.2.4.
+        for (line, path) in [
+            ("OPTIONS http://a", "*"),
+            ("OPTIONS HTTP://a:80", "*"),
+            ("OPTIONS http://a/", "/"),
+            ("OPTIONS http://a?b", "/"),
+            ("GET http://a", "/"),
+        ] {
+            let request = read(&format!("{line} HTTP/1.1\r\nHost: b\r\n\r\n")).unwrap().unwrap();
+            assert_eq!(request.request.path, path, "{line}");
+        }
+        assert!(read("OPTIONS ftp://a HTTP/1.1\r\nHost: b\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn what_two_readers_could_read_in_two_ways_is_refused() {
+        for text in [
+            "GET /\r\n\r\n",
+            "GET / HTTP/1.1\nHost: h\n\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\nY: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\rY: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\u{0}\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX : a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX\t: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\n X: a\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\n: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\n\"X\": a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nX-\u{e9}: a\r\n\r\n",
+            "GET / HTTP/1.1 \r\nHost: h\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / x HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n",
+            " GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "G(T / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.10\r\nHost: h\r\n\r\n",
+            "GET / http/1.1\r\nHost: h\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\n",
+            "GET * HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
+            "CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET http:///x HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET http://u@h/x HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "\u{16}\u{3}\u{1}",
+        ] {
+            assert_eq!(read(text).err(), Some(400), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_has_a_bound() {
+        let with = |fields: String| read(&format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n"));
+        assert!(with("a: b\r\n".repeat(MAX_FIELDS - 1)).is_ok());
+        assert_eq!(with("a: b\r\n".repeat(MAX_FIELDS)).err(), Some(431));
+        let start = "GET / HTTP/1.1\r\nHost: h\r\nX: \r\n\r\n".len();
+        let long = |length: usize| with(format!("X: {}\r\n", "x".repeat(length - start)));
+        assert!(long(MAX_HEAD_LENGTH).is_ok());
+        assert_eq!(long(MAX_HEAD_LENGTH + 1).err(), Some(431));
+        assert_eq!(read(&"x".repeat(MAX_HEAD_LENGTH + 2)).err(), Some(431));
+    }
+
+    #[test]
+    fn the_client_says_whether_it_goes_on() {
+        for (version, connection, keeps) in [
+            ("1.1", "x", true),
+            ("1.1", "Close", false),
+            ("1.1", "keep-alive, close", false),
+            ("1.0", "x", false),
+            ("1.0", "Keep-Alive", true),
+        ] {
+            let text = format!("GET / HTTP/{version}\r\nHost: h\r\nConnection: {connection}\r\n\r\n");
+            assert_eq!(read(&text).unwrap().unwrap().keeps_connection(), keeps, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! An answer as bytes: the status line, the fields, the framing (RFC 9112).
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::front::write_queue::PIECE_LENGTH;
+use crate::http1::message::{Body, Receipt, Response, Stream, Version};
+use crate::outbound::upstream::UpstreamError;
+use crate::platform::slots::Slot;
+
+/// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
+const OWN_LENGTH: usize = 192;
+
+/// Bytes that the size of a chunk takes at most, with its line ends and those behind its content.
+const CHUNK_FRAME: usize = 20;
+
+/// Bytes kept free for the size of a chunk, which is known when its content is read: as many as it takes mostly.
+const CHUNK_HEAD: usize = 6;
+
+/// What the connection adds to an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply {
+    /// The request was HEAD: the head says what it would say, and nothing follows.
+    pub head_only: bool,
+    /// The version of the request.
+    pub version: Version,
+    /// The connection ends after this answer.
+    pub close: bool,
+    /// When it is sent.
+    pub date: SystemTime,
+}
+
+/// An answer, ready to be sent.
+pub struct Answer {
+    /// The head, and content that is here whole.
+    pub bytes: Vec<u8>,
+    /// Content that is still to come.
+    pub rest: Option<Rest>,
+    /// The connection ends after this answer.
+    pub close: bool,
+}
+
+/// Content that is still to come, in the form in which it is sent.
+pub struct Rest {
+    stream: Stream,
+    framing: Framing,
+    sent: u64,
+    is_done: bool,
+    /// It may have no end, and each part must reach the client when it comes.
+    pub is_event_stream: bool,
+}
+
+/// Why an answer is not whole. The connection must be cut then, so that the client sees it.
+#[derive(Debug)]
+pub enum Incomplete {
+    /// The client does not take it.
+    Client(io::Error),
+    /// What came from the integration broke off.
+    Integration(io::Error),
+}
+
+impl Incomplete {
+    /// What an error of the content's source means. Who waits for an integration leaves it when the client has gone.
+    pub fn of_source(error: io::Error) -> Incomplete {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<UpstreamError>());
+        match cause {
+            Some(UpstreamError::ClientGone) => Incomplete::Client(io::ErrorKind::BrokenPipe.into()),
+            _ => Incomplete::Integration(error),
+        }
+    }
+
+    /// Whether the client was gone, and not only slow.
+    pub fn is_abandonment(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        matches!(self, Incomplete::Client(error) if [BrokenPipe, ConnectionAborted, ConnectionReset].contains(&error.kind()))
+    }
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Incomplete::Client(error) => write!(f, "the client does not take it: {error}"),
+            Incomplete::Integration(error) => {
+                write!(f, "the integration's answer broke off: {error}")
+            }
+        }
+    }
+}
+
+/// How the end of the content is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// There is no content by definition, and no length.
+    None,
+    /// By `Content-Length`.
+    Length(u64),
+    /// By chunks.
+    Chunked,
+    /// By the end of the connection: all that HTTP/1.0 has.
+    Close,
+}
+
+impl Reply {
+    /// Makes an answer of a response.
+    pub fn answer(mut self, response: Response) -> Answer {
+        let framing = self.framing(&response);
+        self.close |= framing == Framing::Close;
+        let mut bytes = self.head(&response, framing);
+        let has_content = !self.head_only && framing != Framing::None && !matches!(response.status, 205 | 304);
+        let mut rest = None;
+        match response.body {
+            Body::Bytes(content) if has_content => bytes.extend_from_slice(&content),
+            Body::Stream(stream) if has_content => {
+                let is_event_stream = response.headers.announce_event_stream();
+                rest = Some(Rest::of(stream, framing, is_event_stream));
+            }
+            _ => {}
+        }
+        Answer {
+            bytes,
+            rest,
+            close: self.close,
+        }
+    }
+
+    /// Writes an answer; tells whether the connection can take another request.
+    ///
+    /// # Errors
+    /// See [`Incomplete`].
+    pub fn write(self, mut to: impl Write, response: Response) -> Result<bool, Incomplete> {
+        let Answer { mut bytes, rest, close } = self.answer(response);
+        let mut send = |bytes: &[u8]| to.write_all(bytes).and_then(|()| to.flush());
+        send(&bytes).map_err(Incomplete::Client)?;
+        if let Some(mut rest) = rest {
+            bytes = Vec::with_capacity(PIECE_LENGTH);
+            while !rest.is_done() {
+                bytes.clear();
+                rest.read_into(&mut bytes).map_err(Incomplete::Integration)?;
+                send(&bytes).map_err(Incomplete::Client)?;
+            }
+        }
+        Ok(!close)
+    }
+
+    fn framing(&self, response: &Response) -> Framing {
+        let told = || {
+            let text = str::from_utf8(response.headers.get("content-length")?).ok()?;
+            text.parse().ok()
+        };
+        match response.status {
+            100..=199 | 204 => Framing::None,
+            // It tells the client to take back its form, with nothing behind it (RFC 9110 §15.3.6).
+            205 => Framing::Length(0),
+            304 => told().map_or(Framing::None, Framing::Length),
+            _ if self.head_only => match told().or(response.body.length()) {
+                // An answer to HEAD that tells no length must not tell a wrong one.
+                Some(0) if matches!(response.body, Body::Empty) && told().is_none() => Framing::None,
+                Some(length) => Framing::Length(length),
+                None => Framing::None,
+            },
+            _ => match response.body.length() {
+                Some(length) => Framing::Length(length),
+                None if self.version == Version::Http11 => Framing::Chunked,
+                None => Framing::Close,
+            },
+        }
+    }
+
+    fn head(&self, response: &Response, framing: Framing) -> Vec<u8> {
+        let reason = http::StatusCode::from_u16(response.status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or_default();
+        let content = match &response.body {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::Empty | Body::Stream(_) => 0,
+        };
+        let mut head = Vec::with_capacity(response.headers.length() + OWN_LENGTH + content);
+        // Writing to a Vec cannot fail.
+        let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", response.status);
+        response.headers.write_to(&mut head, |name| name == b"content-length");
+        if response.headers.get("date").is_none() {
+            append_date(&mut head, self.date);
+        }
+        let connection = if self.close { "close" } else { "keep-alive" };
+        field(&mut head, "connection", connection.as_bytes());
+        match framing {
+            Framing::Length(length) => drop(write!(head, "content-length: {length}\r\n")),
+            Framing::Chunked => field(&mut head, "transfer-encoding", b"chunked"),
+            Framing::None | Framing::Close => {}
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+}
+
+fn field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Adds `date`, which is worked out once a second in each thread.
+fn append_date(head: &mut Vec<u8>, now: SystemTime) {
+    thread_local! {
+        static LAST: RefCell<(u64, Vec<u8>)> = const { RefCell::new((u64::MAX, Vec::new())) };
+    }
+    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    LAST.with_borrow_mut(|(formatted, line)| {
+        if *formatted != second {
+            line.clear();
+            field(line, "date", httpdate::fmt_http_date(now).as_bytes());
+            *formatted = second;
+        }
+        head.extend_from_slice(line);
+    });
+}
+
+impl Rest {
+    fn of(stream: Stream, framing: Framing, is_event_stream: bool) -> Rest {
+        Rest {
+            stream,
+            framing,
+            sent: 0,
+            is_done: false,
+            is_event_stream,
+        }
+    }
+
+    /// Bytes of the content that have not been read, if its length was told.
+    pub fn left(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length(length) => Some(length.saturating_sub(self.sent)),
+            _ => None,
+        }
+    }
+
+    /// Who is told how much of it is sent. From now on, that is for the caller to do.
+    pub fn take_receipt(&mut self) -> Option<Box<dyn Receipt>> {
+        self.stream.receipt.take()
+    }
+
+    /// What a worker that waits for it holds, if there is a bound for those.
+    pub fn slot(&mut self) -> Option<&mut Slot> {
+        self.stream.slot.as_mut()
+    }
+
+    /// Whether all of it has been read.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// Waits for the next part and adds it, framed, to what is to be sent: as much as there is capacity for. Tells how
+    /// many bytes of content that was.
+    ///
+    /// # Errors
+    /// The integration's answer broke off, or is longer than it said.
+    pub fn read_into(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let read = self.read(bytes);
+        if let Some(receipt) = &mut self.stream.receipt {
+            match &read {
+                Ok(count) => receipt.sent(*count as u64),
+                Err(error) => receipt.broke_off(error),
+            }
+        }
+        read
+    }
+
+    fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let head = match self.framing {
+            Framing::Chunked => CHUNK_HEAD,
+            _ => 0,
+        };
+        let start = bytes.len();
+        let room = (bytes.capacity() - start).saturating_sub(CHUNK_FRAME).max(1);
+        // One more than there should be, to see that there is not.
+        let most = self.left().map_or(room, |left| {
+            usize::try_from(left).map_or(room, |left| room.min(left.saturating_add(1)))
+        });
+        bytes.resize(start + head + most, 0);
+        let part = bytes.get_mut(start + head..).unwrap_or_default();
+        let count = match self.stream.reader.read(part) {
+            Ok(count) => count.min(most),
+            Err(error) => {
+                bytes.truncate(start);
+                return Err(error);
+            }
+        };
+        bytes.truncate(start + head + count);
+        self.sent += count as u64;
+        if let Framing::Length(length) = self.framing
+            && (self.sent > length || (count == 0 && self.sent < length))
+        {
+            bytes.truncate(start);
+            let text = format!("{} bytes came where {length} were announced", self.sent);
+            return Err(io::Error::other(text));
+        }
+        self.is_done = count == 0;
+        if self.is_done {
+            // Nobody waits for it any more, whatever the client does.
+            self.stream.slot = None;
+        }
+        if self.framing == Framing::Chunked {
+            // The empty chunk ends the content.
+            let size = format!("{count:x}\r\n");
+            bytes.splice(start..start + head, size.into_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        Ok(count)
+    }
+}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rest({:?} after {})", self.framing, self.sent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::message::Headers;
+    use std::time::UNIX_EPOCH;
+
+    fn reply(head_only: bool, version: Version) -> Reply {
+        Reply {
+            head_only,
+            version,
+            close: false,
+            date: UNIX_EPOCH,
+        }
+    }
+
+    fn response(status: u16, body: Body) -> Response {
+        Response {
+            status,
+            headers: Headers::new(),
+            body,
+        }
+    }
+
+    fn stream(length: Option<u64>, content: &'static [u8]) -> Body {
+        Body::Stream(Stream::new(length, content))
+    }
+
+    #[test]
+    fn the_end_of_an_answer_is_always_told() {
+        use Version::{Http10, Http11};
+        let common = "\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\nconnection: ";
+        for (what, reply, response, expected) in [
+            (
+                "bytes",
+                reply(false, Http11),
+                response(200, Body::Bytes(b"hi".into())),
+                format!("HTTP/1.1 200 OK{common}keep-alive\r\ncontent-length: 2\r\n\r\nhi"),
+            ),
+            (
+                "nothing",
+                reply(false, Http11),
+                response(200, Body::Empty),
+                format!("HTTP/1.1 200 OK{common}keep-alive\r\ncontent-length: 0\r\n\r\n"),
+            ),
+            (
+                "204",
+                reply(false, Http11),
+                response(204, Body::Bytes(b"hi".into())),
+                format!("HTTP/1.1 204 No Content{common}keep-alive\r\n\r\n"),
+            ),
+            (
+                "205",
+                reply(false, Http11),
+                response(205, stream(None, b"hi")),
+                format!("HTTP/1.1 205 Reset Content{common}keep-alive\r\ncontent-length: 0\r\n\r\n"),
+            ),
+            (
+                "304",
+                reply(false, Http11),
+                response(304, Body::Empty),
+                format!("HTTP/1.1 304 Not Modified{common}keep-alive\r\n\r\n"),
+            ),
+            (
+                "an unknown status",
+                reply(false, Http11),
+                response(799, Body::Empty),
+                format!("HTTP/1.1 799 {common}keep-alive\r\ncontent-length: 0\r\n\r\n"),
+            ),
+            (
+                "HEAD of bytes",
+                reply(true, Http11),
+                response(404, Body::Bytes(b"hi".into())),
+                format!("HTTP/1.1 404 Not Found{common}keep-alive\r\ncontent-length: 2\r\n\r\n"),
+            ),
+            (
+                "HEAD that tells no length",
+                reply(true, Http11),
+                response(200, Body::Empty),
+                format!("HTTP/1.1 200 OK{common}keep-alive\r\n\r\n"),
+            ),
+            (
+                "chunks",
+                reply(false, Http11),
+                response(200, stream(None, b"hello")),
+                format!(
+                    "HTTP/1.1 200 OK{common}keep-alive\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+                ),
+            ),
+            (
+                "1.0",
+                reply(false, Http10),
+                response(200, stream(None, b"hello")),
+                format!("HTTP/1.1 200 OK{common}close\r\n\r\nhello"),
+            ),
+            (
+                "a stream with a length",
+                reply(false, Http10),
+                response(200, stream(Some(5), b"hello")),
+                format!("HTTP/1.1 200 OK{common}keep-alive\r\ncontent-length: 5\r\n\r\nhello"),
+            ),
+        ] {
+            let mut sent = Vec::new();
+            reply.write(&mut sent, response).expect(what);
+            assert_eq!(String::from_utf8(sent).unwrap(), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_date_among_the_fields_is_the_only_one() {
+        let mut answer = response(200, Body::Empty);
+        answer.headers.put("date", "yesterday");
+        let sent = reply(false, Version::Http11).answer(answer).bytes;
+        let text = String::from_utf8(sent).unwrap();
+        assert_eq!(text.matches("date: ").count(), 1, "{text}");
+        assert!(text.contains("\r\ndate: yesterday\r\n"), "{text}");
+    }
+
+    #[test]
+    fn a_stream_of_another_length_is_incomplete() {
+        for (length, content) in [(6, &b"hello"[..]), (4, b"hello")] {
+            let answer = response(200, stream(Some(length), content));
+            let result = reply(false, Version::Http11).write(io::sink(), answer);
+            assert!(matches!(result, Err(Incomplete::Integration(_))), "{length}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_head_is_the_upstreams() {
+        let mut answer = response(200, Body::Empty);
+        answer.headers.put("content-length", "12345");
+        let mut sent = Vec::new();
+        reply(true, Version::Http11).write(&mut sent, answer).unwrap();
+        assert!(
+            String::from_utf8(sent)
+                .unwrap()
+                .ends_with("content-length: 12345\r\n\r\n")
+        );
+    }
+}

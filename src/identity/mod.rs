@@ -1,0 +1,5 @@
+//! Who is asking: signatures, tokens, IAM policies.
+
+pub mod policy;
+pub mod sigv4;
+pub mod jwt;

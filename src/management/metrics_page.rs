@@ -1,0 +1,209 @@
+//! The page of counters, for Prometheus.
+//!
+//! Names are AWS's with the prefix `apigateway_` and the endings that Prometheus wants; README.md has the table.
+
+use std::sync::Arc;
+
+use crate::data_plane::gateway::Gateway;
+use crate::deployment::route_state::Tally;
+use crate::platform::logging;
+use crate::platform::metrics::exposition::{Exposition, Kind};
+use crate::platform::metrics::{Counter, FrontMetrics, Histogram};
+use crate::platform::process;
+
+/// All counters of a gateway and its front.
+///
+/// Routes appear with their first request: an API of thousands of routes makes a page of those that are used.
+pub fn page(gateway: &Gateway, front: &FrontMetrics) -> String {
+    let mut page = Exposition::new();
+    let tallies: Vec<Arc<Tally>> = gateway
+        .books()
+        .all()
+        .into_iter()
+        .filter(|tally| tally.metrics.count.value() > 0)
+        .collect();
+    routes(&mut page, &tallies);
+    of_front(&mut page, front);
+    of_gateway(&mut page, gateway);
+    let help = "Lines of the operational log that were not written.";
+    counter(
+        &mut page,
+        "apigateway_operational_log_lost_total",
+        help,
+        logging::lost(),
+    );
+    of_process(&mut page);
+    page.text()
+}
+
+fn routes(page: &mut Exposition, tallies: &[Arc<Tally>]) {
+    let mut counter = |name, help, of: fn(&Tally) -> &Counter| {
+        page.family(name, Kind::Counter, help);
+        for tally in tallies {
+            page.sample(name, &labels(tally), of(tally).value());
+        }
+    };
+    counter("apigateway_requests_total", "AWS's Count: requests.", |tally| {
+        &tally.metrics.count
+    });
+    counter(
+        "apigateway_4xx_total",
+        "AWS's 4xx: answers with a status of 400 to 499.",
+        |tally| &tally.metrics.client_errors,
+    );
+    counter(
+        "apigateway_5xx_total",
+        "AWS's 5xx: answers with a status of 500 and above.",
+        |tally| &tally.metrics.server_errors,
+    );
+    counter(
+        "apigateway_data_processed_bytes_total",
+        "AWS's DataProcessed: bytes of content of requests and answers.",
+        |tally| &tally.metrics.data_processed,
+    );
+    counter(
+        "apigateway_throttled_total",
+        "Requests that a throttle refused with 429.",
+        |tally| &tally.metrics.throttled,
+    );
+    let mut histogram = |name, help, of: fn(&Tally) -> &Histogram| {
+        page.family(name, Kind::Histogram, help);
+        for tally in tallies {
+            page.histogram(name, &labels(tally), of(tally));
+        }
+    };
+    histogram(
+        "apigateway_latency_seconds",
+        "AWS's Latency: from the coming of a request to the end of its answer.",
+        |tally| &tally.metrics.latency,
+    );
+    histogram(
+        "apigateway_integration_latency_seconds",
+        "AWS's IntegrationLatency: from the sending of a request to the head of the integration's answer, or its failure.",
+        |tally| &tally.metrics.integration_latency,
+    );
+}
+
+fn labels(tally: &Tally) -> [(&str, &str); 2] {
+    [("stage", &tally.stage), ("route", &tally.route_key)]
+}
+
+fn of_front(page: &mut Exposition, front: &FrontMetrics) {
+    if let Some(connections) = &front.connections {
+        gauge(
+            page,
+            "apigateway_connections_open",
+            "Connections of clients.",
+            connections.open.value(),
+        );
+        let (accepted, refused) = (&connections.accepted, &connections.refused);
+        counter(
+            page,
+            "apigateway_connections_accepted_total",
+            "Connections that were taken.",
+            accepted.value(),
+        );
+        let help = "Idle connections that were closed for new ones, since there were too many.";
+        let evicted = connections.evicted.value();
+        counter(page, "apigateway_connections_evicted_total", help, evicted);
+        let help = "Connections that were refused since there were too many.";
+        counter(page, "apigateway_connections_refused_total", help, refused.value());
+    }
+    gauge(
+        page,
+        "apigateway_queue_depth",
+        "Requests that wait for a worker.",
+        front.queue_depth.value(),
+    );
+    gauge(
+        page,
+        "apigateway_workers_busy",
+        "Workers that answer a request.",
+        front.workers_busy.value(),
+    );
+    let help = "Requests that were refused for want of room, or of a worker in time.";
+    counter(
+        page,
+        "apigateway_requests_refused_total",
+        help,
+        front.requests_refused.value(),
+    );
+}
+
+fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
+    let metrics = gateway.metrics();
+    let help = "Requests whose answer is not there yet.";
+    gauge(page, "apigateway_requests_in_flight", help, metrics.in_flight.value());
+    let help = "Requests whose client was gone before it had its answer.";
+    let abandonments = gateway.books().abandonments.value();
+    counter(page, "apigateway_requests_abandoned_total", help, abandonments);
+    let help = "Requests that were refused since as many workers waited for their destination as may.";
+    let overloads = metrics.destination_overloads.value();
+    counter(page, "apigateway_destination_overloads_total", help, overloads);
+    let name = "apigateway_upstream_requests_total";
+    page.family(
+        name,
+        Kind::Counter,
+        "Requests that integrations answered, by the connection they took.",
+    );
+    let connections = gateway.upstream().connections();
+    page.sample(name, &[("connection", "new")], connections.new.value());
+    page.sample(name, &[("connection", "reused")], connections.reused.value());
+    let name = "apigateway_authorizer_cache_total";
+    let help = "Tokens and answers of Lambda authorizers that could have been remembered, by whether they were.";
+    page.family(name, Kind::Counter, help);
+    for (cache, metrics) in [("jwt", gateway.token_cache()), ("lambda", gateway.answer_cache())] {
+        page.sample(name, &[("cache", cache), ("outcome", "hit")], metrics.hits.value());
+        page.sample(name, &[("cache", cache), ("outcome", "miss")], metrics.misses.value());
+    }
+    let name = "apigateway_reloads_total";
+    page.family(name, Kind::Counter, "Changes of the files, by what became of them.");
+    page.sample(name, &[("outcome", "ok")], metrics.reloads.value());
+    page.sample(name, &[("outcome", "failed")], metrics.failed_reloads.value());
+    let help = "Lines of the access log that were not written.";
+    counter(
+        page,
+        "apigateway_access_log_lost_total",
+        help,
+        gateway.books().access_log.lost(),
+    );
+}
+
+fn of_process(page: &mut Exposition) {
+    let name = "apigateway_build_info";
+    page.family(name, Kind::Gauge, "1, with the version of the program.");
+    page.sample(name, &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    // The names that Prometheus's own clients have.
+    for (name, help, value) in [
+        (
+            "process_resident_memory_bytes",
+            "Bytes of memory in RAM.",
+            process::resident_memory(),
+        ),
+        (
+            "process_open_fds",
+            "Descriptors that are open.",
+            process::open_descriptors(),
+        ),
+        (
+            "process_max_fds",
+            "Most descriptors that may be open.",
+            process::max_descriptors(),
+        ),
+        ("process_threads", "Threads of the process.", process::threads()),
+    ] {
+        if let Some(value) = value {
+            gauge(page, name, help, value);
+        }
+    }
+}
+
+fn gauge(page: &mut Exposition, name: &str, help: &str, value: u64) {
+    page.family(name, Kind::Gauge, help);
+    page.sample(name, &[], value);
+}
+
+fn counter(page: &mut Exposition, name: &str, help: &str, value: u64) {
+    page.family(name, Kind::Counter, help);
+    page.sample(name, &[], value);
+}

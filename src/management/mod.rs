@@ -1,0 +1,5 @@
+//! What an operator sees: health, metrics, explanations.
+
+pub mod metrics_page;
+pub mod route_table;
+pub mod admin;

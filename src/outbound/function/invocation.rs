@@ -1,0 +1,105 @@
+//! One invocation on its way: who waits for the answer, and who gives it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::http1::message::Client;
+use crate::outbound::function::{Answer, FunctionError};
+
+/// How often it is looked whether the client is still there.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How an invocation ends.
+pub(super) type Outcome = Result<Answer, FunctionError>;
+
+/// An event that a process is to work on.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// The request id that the runtime sees, a UUID.
+    pub(super) id: String,
+    pub(super) event: Vec<u8>,
+    pub(super) trace_id: String,
+    pub(super) function_arn: String,
+    /// Whether it was taken from a process that did not read it.
+    was_returned: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    Ended(Outcome),
+    /// Nobody waits any more.
+    Abandoned,
+}
+
+impl Job {
+    pub(super) fn new(id: String, event: Vec<u8>, trace_id: String, function_arn: String) -> Job {
+        Job {
+            id,
+            event,
+            trace_id,
+            function_arn,
+            was_returned: AtomicBool::new(false),
+            state: Mutex::new(State::Waiting),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may be given to another process; once.
+    pub(super) fn may_return(&self) -> bool {
+        !self.was_returned.swap(true, Ordering::Relaxed)
+    }
+
+    /// Waits for the outcome, until a moment, and as long as the client does.
+    ///
+    /// # Errors
+    /// The moment has come, or the client is gone. Nobody waits then.
+    pub(super) fn wait(&self, until: Instant, client: Option<&Client>) -> Result<Outcome, FunctionError> {
+        let mut state = self.state();
+        loop {
+            if !matches!(*state, State::Waiting) {
+                return match std::mem::replace(&mut *state, State::Abandoned) {
+                    State::Ended(outcome) => Ok(outcome),
+                    State::Waiting | State::Abandoned => Err(FunctionError::TimedOut),
+                };
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                *state = State::Abandoned;
+                return Err(FunctionError::TimedOut);
+            }
+            let waited = self.changed.wait_timeout(state, left.min(LOOK));
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if timeout.timed_out() && matches!(*state, State::Waiting) && client.is_some_and(Client::is_gone) {
+                *state = State::Abandoned;
+                return Err(FunctionError::ClientGone);
+            }
+        }
+    }
+
+    /// Tells the outcome to who waits; where nobody does, what would have been an error goes to the log.
+    pub(super) fn end(&self, outcome: Outcome) {
+        let mut state = self.state();
+        match &*state {
+            State::Waiting => {
+                *state = State::Ended(outcome);
+                drop(state);
+                self.changed.notify_one();
+            }
+            State::Abandoned => match outcome {
+                Ok(Answer::Payload(_)) => {}
+                Ok(Answer::Failed { message, .. }) => log::warn!("{message} (nobody waited for its answer any more)"),
+                Err(error) => log::debug!("{error}"),
+            },
+            State::Ended(_) => {}
+        }
+    }
+}

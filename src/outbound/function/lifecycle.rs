@@ -1,0 +1,209 @@
+//! How the processes of a function begin and end.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+
+use crate::outbound::function::pool::Function;
+use crate::outbound::function::source_files::Looks;
+use crate::outbound::function::state::{End, Phase, State, kill_with_group};
+use crate::outbound::function::{FunctionError, process};
+
+/// How long a process may take until it asks for its first event, as in Lambda.
+pub(super) const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// After so long without an event a process ends, unless it is the last of its function.
+const IDLE_AGE: Duration = Duration::from_secs(300);
+
+impl Function {
+    /// Starts as many processes as there are invocations that will not be served by others soon.
+    pub(super) fn start_what_is_needed(self: &Arc<Self>, state: &mut State, now: Instant) {
+        let (mut expected, too_late) = state.expected(now);
+        let mut live = state.live();
+        while state.queue.len() > expected && live < self.definition.concurrency.get() && state.end != End::Now {
+            if let Some(until) = state.failures.pause(now) {
+                if live == 0 {
+                    let reason = state.failures.reason.clone();
+                    state.fail_queue(&FunctionError::NotStarted(reason));
+                }
+                return self.shared.alarm.set(until);
+            }
+            let until = now + START_TIMEOUT;
+            let number = state.add(until);
+            let function = Arc::clone(self);
+            let builder = thread::Builder::new().name("function-process".to_owned());
+            let run = move || process::run(&function, number);
+            if let Err(error) = builder.stack_size(process::STACK_SIZE).spawn(run) {
+                state.processes.remove(&number);
+                self.start_failed(state, &format!("the system refuses a thread: {error}"), now);
+                continue;
+            }
+            self.shared.alarm.set(until);
+            expected += 1;
+            live += 1;
+        }
+        if let Some(moment) = too_late.filter(|_| !state.queue.is_empty()) {
+            self.shared.alarm.set(moment);
+        }
+    }
+
+    /// A process did not come so far as to ask for an event.
+    pub(super) fn start_failed(self: &Arc<Self>, state: &mut State, cause: &str, now: Instant) {
+        let reason = format!("function {}: its process {cause}", self.name());
+        log::warn!("{reason}");
+        state.failures.add(reason.clone(), now);
+        if state.live() == 0 {
+            state.fail_queue(&FunctionError::NotStarted(reason));
+        }
+    }
+
+    /// It runs, and can be killed; `is_whole` tells whether all that it needs is there.
+    pub(super) fn process_started(&self, number: u64, pid: Pid, is_whole: bool) {
+        let mut state = self.state();
+        let is_wanted = is_whole
+            && state.processes.get_mut(&number).is_some_and(|process| {
+                process.pid = Some(pid);
+                process.is_served()
+            });
+        if !is_wanted {
+            kill_with_group(pid);
+        }
+    }
+
+    /// It is dead, but its number is still its own: what it has started is killed with it.
+    pub(super) fn process_died(&self, number: u64, pid: Pid) {
+        let mut state = self.state();
+        if let Some(process) = state.processes.get_mut(&number) {
+            process.set_dead();
+        }
+        kill_with_group(pid);
+    }
+
+    /// It is no more, or never was; `how` says why.
+    pub(super) fn process_ended(self: &Arc<Self>, number: u64, how: &str) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let phase = state.kill(number);
+        let process = state.processes.remove(&number);
+        match phase {
+            Some(Phase::Starting { .. }) if process.is_some_and(|process| process.is_stale) => {}
+            Some(Phase::Starting { .. }) => {
+                self.start_failed(&mut state, &format!("has not asked for an event: {how}"), now);
+            }
+            Some(Phase::Busy { job, .. }) => job.end(self.failed(&format!("its process {how}"))),
+            Some(Phase::Idle { .. } | Phase::Away { .. }) => {
+                log::info!("function {}: between two invocations, its process {how}", self.name());
+            }
+            Some(Phase::Ending { .. }) | None => {}
+        }
+        self.start_what_is_needed(&mut state, now);
+        drop(state);
+        self.gone.notify_all();
+    }
+
+    /// Ends what has taken too long.
+    pub(super) fn end_overdue(self: &Arc<Self>, now: Instant) {
+        let mut state = self.state();
+        let is_overdue = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        let numbers: Vec<u64> = state.processes.keys().copied().collect();
+        for number in numbers {
+            let Some(process) = state
+                .processes
+                .get(&number)
+                .filter(|process| is_overdue(process.deadline()))
+            else {
+                continue;
+            };
+            let is_stale = process.is_stale;
+            match state.kill(number) {
+                Some(Phase::Busy { job, .. }) => {
+                    let seconds = self.timeout().as_secs_f64();
+                    job.end(self.failed(&format!("Task timed out after {seconds:.2} seconds")));
+                }
+                Some(Phase::Starting { .. }) if !is_stale => {
+                    let seconds = START_TIMEOUT.as_secs();
+                    self.start_failed(
+                        &mut state,
+                        &format!("has not asked for an event within {seconds} s"),
+                        now,
+                    );
+                }
+                Some(Phase::Away { .. }) => {
+                    log::warn!(
+                        "function {}: killed, since it does not ask for another event",
+                        self.name()
+                    );
+                }
+                _ => {}
+            }
+        }
+        self.start_what_is_needed(&mut state, now);
+        let deadlines = state.processes.values().filter_map(|process| process.deadline());
+        if let Some(next) = deadlines.min() {
+            self.shared.alarm.set(next);
+        }
+    }
+
+    /// Ends processes whose source files have changed; those that are busy, when they have answered.
+    pub(super) fn look_for_changes(self: &Arc<Self>, looks: &mut Looks) {
+        {
+            let mut state = self.state();
+            if state.processes.is_empty() && !state.failures.any() {
+                state.sources = None;
+                return;
+            }
+        }
+        let seen = self.sources.look(looks);
+        let mut state = self.state();
+        let Some(before) = state.sources.replace(seen) else {
+            return;
+        };
+        if !before.may_differ(&seen) {
+            return;
+        }
+        log::info!(
+            "function {}: its source files have changed, so it is started anew",
+            self.name()
+        );
+        state.failures = Default::default();
+        for process in state.processes.values_mut() {
+            process.is_stale = true;
+        }
+        for number in std::mem::take(&mut state.idle) {
+            state.kill(number);
+        }
+        self.start_what_is_needed(&mut state, Instant::now());
+    }
+
+    /// Remembers the source files as they are, unless younger ones are remembered.
+    pub(super) fn look_at_sources(&self) {
+        if self.state().sources.is_some() {
+            return;
+        }
+        let seen = self.sources.look(&mut Looks::default());
+        if seen.is_cut() {
+            log::warn!(
+                "function {}: there are too many source files to look at all of them; Watch may name those that matter",
+                self.name()
+            );
+        }
+        self.state().sources.get_or_insert(seen);
+    }
+
+    /// Ends processes that nobody has needed for long, but one.
+    pub(super) fn end_idle(&self) {
+        let mut state = self.state();
+        // The first of them has waited longest.
+        while state.idle.len() > 1
+            && let Some(number) = state.idle.first().copied()
+            && state.processes.get(&number).is_none_or(|process| match process.phase {
+                Phase::Idle { since, .. } => since.elapsed() > IDLE_AGE,
+                _ => true,
+            })
+        {
+            state.kill(number);
+        }
+    }
+}

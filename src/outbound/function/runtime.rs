@@ -1,0 +1,164 @@
+//! What the runtime of a process asks for and reports.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::outbound::function::invocation::{Job, Outcome};
+use crate::outbound::function::lifecycle::START_TIMEOUT;
+use crate::outbound::function::pool::Function;
+use crate::outbound::function::runtime_api::Connection;
+use crate::outbound::function::state::{End, Phase, State};
+
+/// How long a process may go on that has reported that it cannot start.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// What a runtime that asks for an event gets.
+pub(super) enum Next {
+    /// This one.
+    Event(Arc<Job>),
+    /// None yet; whoever brings one writes it to the connection.
+    Wait,
+    /// None any more.
+    Gone,
+}
+
+/// What is said to a runtime that reports something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Accepted,
+    WrongId,
+    WrongState,
+}
+
+impl Function {
+    /// Whether that process is still served.
+    pub(super) fn is_served(&self, number: u64) -> bool {
+        self.state()
+            .processes
+            .get(&number)
+            .is_some_and(|process| process.is_served())
+    }
+
+    /// Whether that process may have one more connection.
+    pub(super) fn admit(&self, number: u64, connection: &Arc<Connection>) -> bool {
+        self.state()
+            .processes
+            .get_mut(&number)
+            .is_some_and(|process| process.admit(connection))
+    }
+
+    /// `GET …/invocation/next`.
+    pub(super) fn next(self: &Arc<Self>, number: u64, connection: &Arc<Connection>) -> Next {
+        let now = Instant::now();
+        let until = now + self.timeout();
+        let mut state = self.state();
+        let State {
+            processes, queue, end, ..
+        } = &mut *state;
+        let Some(process) = processes.get_mut(&number) else {
+            return Next::Gone;
+        };
+        match &process.phase {
+            Phase::Ending { .. } => return Next::Gone,
+            Phase::Busy { job, .. } => job.end(self.failed("its runtime asked for another event without an answer")),
+            // It has given up the other connection, or nobody would know which of them to answer.
+            Phase::Idle { connection: other, .. } if !Arc::ptr_eq(other, connection) => other.close(),
+            Phase::Idle { .. } => return Next::Gone,
+            Phase::Starting { .. } | Phase::Away { .. } => {}
+        }
+        let is_stale = process.is_stale;
+        if is_stale || (*end != End::No && queue.is_empty()) {
+            state.kill(number);
+            self.start_what_is_needed(&mut state, now);
+            return Next::Gone;
+        }
+        let job = queue.pop_front();
+        process.phase = match &job {
+            Some(job) => Phase::Busy {
+                job: Arc::clone(job),
+                until,
+            },
+            None => Phase::Idle {
+                since: now,
+                connection: Arc::clone(connection),
+            },
+        };
+        state.failures = Default::default();
+        state.idle.retain(|idle| *idle != number);
+        if job.is_none() {
+            state.idle.push(number);
+        }
+        drop(state);
+        match job {
+            Some(job) => {
+                self.shared.alarm.set(until);
+                Next::Event(job)
+            }
+            None => Next::Wait,
+        }
+    }
+
+    /// `POST …/invocation/<id>/response` and `…/error`.
+    pub(super) fn answer(&self, number: u64, id: &str, outcome: Outcome) -> Verdict {
+        let mut state = self.state();
+        let Some(process) = state.processes.get_mut(&number) else {
+            return Verdict::WrongState;
+        };
+        match &process.phase {
+            Phase::Busy { job, until } if job.id == id => {
+                let (job, until) = (Arc::clone(job), *until);
+                let answered = Some(job.id.clone());
+                process.phase = Phase::Away {
+                    since: Instant::now(),
+                    answered,
+                    until,
+                };
+                drop(state);
+                job.end(outcome);
+                Verdict::Accepted
+            }
+            Phase::Away {
+                answered: Some(answered),
+                ..
+            } if answered == id => Verdict::WrongState,
+            _ => Verdict::WrongId,
+        }
+    }
+
+    /// `POST …/init/error`.
+    pub(super) fn init_failed(self: &Arc<Self>, number: u64, cause: &str) -> Verdict {
+        let now = Instant::now();
+        let until = now + LAST_BREATH;
+        let mut state = self.state();
+        match state.processes.get_mut(&number) {
+            Some(process) if matches!(process.phase, Phase::Starting { .. }) => {
+                process.phase = Phase::Ending { until: Some(until) };
+            }
+            _ => return Verdict::WrongState,
+        }
+        self.start_failed(&mut state, &format!("cannot start: {cause}"), now);
+        drop(state);
+        self.shared.alarm.set(until);
+        Verdict::Accepted
+    }
+
+    /// A connection has ended. If the process waited for an event on it, it may come back.
+    pub(super) fn disconnected(&self, number: u64, connection: &Arc<Connection>) {
+        let now = Instant::now();
+        let until = now + START_TIMEOUT;
+        let mut state = self.state();
+        let Some(process) = state.processes.get_mut(&number) else {
+            return;
+        };
+        if matches!(&process.phase, Phase::Idle { connection: waiting, .. } if Arc::ptr_eq(waiting, connection)) {
+            process.phase = Phase::Away {
+                since: now,
+                answered: None,
+                until,
+            };
+            state.idle.retain(|idle| *idle != number);
+            drop(state);
+            self.shared.alarm.set(until);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Sends a request to an integration: HTTP upstreams, local function processes.
+
+pub mod upstream;
+pub mod function;

@@ -1,0 +1,328 @@
+//! Host names to addresses, with a cache: ureq asks before each request, also for a connection that it keeps.
+//!
+//! What it is told is noted in the exchange, so that a kept connection to an address that the name no longer has is not
+//! used.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use crate::outbound::upstream::UpstreamError;
+use crate::outbound::upstream::exchange::{Exchange, LOOK};
+
+/// How long a failure is remembered, so that a dead name server is not asked by every request.
+const FAILURE_TIME_TO_LIVE: Duration = Duration::from_secs(1);
+
+/// Most names kept. Names come from files only; this bounds what many reloads could leave behind.
+const MAX_NAMES: usize = 1024;
+
+/// Most addresses of one name that are known: a kept connection to any of them is good.
+const MAX_ADDRESSES: usize = 1024;
+
+/// Most of them that are tried, which is as many as ureq takes.
+const MAX_TRIED: usize = 16;
+
+/// What finds the addresses of `host:port`; it may take as long as it likes.
+pub(super) type LookUp = Box<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
+
+/// Addresses of one name, all from one look-up.
+pub(super) type Addresses = Arc<[SocketAddr]>;
+
+/// The cache that all agents share.
+pub(super) struct CachingResolver {
+    /// How long addresses are used. The system's resolver does not tell a record's own time to live.
+    time_to_live: Duration,
+    look_up: LookUp,
+    names: Mutex<HashMap<String, Entry>>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    /// A thread is asking.
+    Asked,
+    /// The addresses, or what the resolver said, and until when.
+    Known(Result<Addresses, String>, Instant),
+}
+
+/// Asks the system.
+pub(super) fn of_the_system(name: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(name.to_socket_addrs()?.collect())
+}
+
+impl CachingResolver {
+    pub(super) fn new(time_to_live: Duration, look_up: LookUp) -> Arc<CachingResolver> {
+        Arc::new(CachingResolver {
+            time_to_live,
+            look_up,
+            names: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The resolver of one agent, which has one host for good: look-ups end with its exchange.
+    pub(super) fn for_exchange(self: &Arc<CachingResolver>, exchange: Arc<Exchange>, uri: &http::Uri) -> HostResolver {
+        let host = uri.host().unwrap_or_default();
+        let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        HostResolver {
+            cache: Arc::clone(self),
+            exchange,
+            host: match bare.parse::<IpAddr>() {
+                Ok(address) => Host::Address(SocketAddr::new(address, port)),
+                Err(_) => Host::Name(format!("{host}:{port}").into()),
+            },
+        }
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The addresses of `host:port`, from the cache or after one look-up, however many ask for it at once.
+    fn look_up(self: &Arc<CachingResolver>, name: &str, exchange: &Exchange) -> Result<Addresses, UpstreamError> {
+        let mut names = self.names();
+        loop {
+            match names.get(name) {
+                Some(Entry::Known(result, until)) if Instant::now() < *until => {
+                    return result.clone().map_err(|reason| UpstreamError::NotResolved {
+                        host: name.to_owned(),
+                        reason,
+                    });
+                }
+                Some(Entry::Asked) => {}
+                _ => {
+                    make_room(&mut names);
+                    names.insert(name.to_owned(), Entry::Asked);
+                    self.ask(name.to_owned(), &mut names);
+                    continue;
+                }
+            }
+            let part = exchange.next_wait()?.min(LOOK);
+            let (woken, timeout) = self
+                .changed
+                .wait_timeout(names, part)
+                .unwrap_or_else(PoisonError::into_inner);
+            names = woken;
+            if timeout.timed_out() {
+                exchange.wait_on(part, Duration::ZERO)?;
+            }
+        }
+    }
+
+    /// Asks in a thread of its own, since `getaddrinfo` takes as long as it likes.
+    fn ask(self: &Arc<CachingResolver>, name: String, names: &mut HashMap<String, Entry>) {
+        let cache = Arc::clone(self);
+        let asked = name.clone();
+        let thread = thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+            let answer = (cache.look_up)(&asked);
+            let known = cache.known(answer);
+            cache.names().insert(asked, known);
+            cache.changed.notify_all();
+        });
+        if let Err(error) = thread {
+            names.insert(name, self.known(Err(error)));
+        }
+    }
+
+    fn known(&self, answer: io::Result<Vec<SocketAddr>>) -> Entry {
+        let (result, time_to_live) = match answer {
+            Ok(mut addresses) if !addresses.is_empty() => {
+                addresses.truncate(MAX_ADDRESSES);
+                (Ok(addresses.into()), self.time_to_live)
+            }
+            Ok(_) => (Err("it has no address".to_owned()), FAILURE_TIME_TO_LIVE),
+            Err(error) => (Err(error.to_string()), FAILURE_TIME_TO_LIVE),
+        };
+        Entry::Known(result, Instant::now() + time_to_live)
+    }
+
+    /// Forgets these addresses of a name. Those of a later look-up stay.
+    fn forget(&self, name: &str, of_no_use: &Addresses) {
+        let mut names = self.names();
+        if let Some(Entry::Known(Ok(known), _)) = names.get(name)
+            && Arc::ptr_eq(known, of_no_use)
+        {
+            names.remove(name);
+        }
+    }
+}
+
+impl fmt::Debug for CachingResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CachingResolver({:?})", self.names())
+    }
+}
+
+fn make_room(names: &mut HashMap<String, Entry>) {
+    if names.len() >= MAX_NAMES {
+        let now = Instant::now();
+        names.retain(|_, entry| !matches!(entry, Entry::Known(_, until) if *until < now));
+    }
+}
+
+/// What an agent asks for its host, and its connections ask of it.
+#[derive(Clone)]
+pub(super) struct HostResolver {
+    cache: Arc<CachingResolver>,
+    exchange: Arc<Exchange>,
+    host: Host,
+}
+
+#[derive(Clone)]
+enum Host {
+    /// It is an address itself.
+    Address(SocketAddr),
+    /// A name and a port.
+    Name(Arc<str>),
+}
+
+impl HostResolver {
+    /// Whether the host still has that address, by what the exchange that goes on was told.
+    pub(super) fn has(&self, address: &SocketAddr) -> bool {
+        match &self.host {
+            Host::Address(_) => true,
+            Host::Name(_) => self.exchange.has_address(address),
+        }
+    }
+
+    /// Forgets the addresses that the exchange was told, since there was no connection to any of them: the next one asks
+    /// anew.
+    pub(super) fn forget(&self) {
+        if let Host::Name(name) = &self.host
+            && let Some(addresses) = self.exchange.addresses()
+        {
+            self.cache.forget(name, &addresses);
+        }
+    }
+}
+
+impl Resolver for HostResolver {
+    fn resolve(
+        &self,
+        _: &http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut resolved = self.empty();
+        match &self.host {
+            Host::Address(address) => resolved.push(*address),
+            Host::Name(name) => {
+                let addresses = self.cache.look_up(name, &self.exchange).map_err(|failure| {
+                    self.exchange.note_failure(failure);
+                    ureq::Error::HostNotFound
+                })?;
+                for address in addresses.iter().take(MAX_TRIED) {
+                    resolved.push(*address);
+                }
+                self.exchange.note_addresses(addresses);
+            }
+        }
+        Ok(resolved)
+    }
+}
+
+impl fmt::Debug for HostResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostResolver")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(timeout: Duration) -> Exchange {
+        let exchange = Exchange::new();
+        exchange.begin(timeout, None, false);
+        exchange
+    }
+
+    fn cache() -> Arc<CachingResolver> {
+        CachingResolver::new(Duration::from_secs(3600), Box::new(of_the_system))
+    }
+
+    #[test]
+    fn answers_are_remembered() {
+        let cache = cache();
+        let patient = exchange(Duration::from_secs(20));
+        let addresses = cache.look_up("localhost:80", &patient).unwrap();
+        assert!(
+            addresses
+                .iter()
+                .all(|address| address.ip().is_loopback() && address.port() == 80)
+        );
+        // No time is left, so only what is known already can answer.
+        let hurried = exchange(Duration::ZERO);
+        assert_eq!(cache.look_up("localhost:80", &hurried), Ok(addresses));
+        assert_eq!(
+            cache.look_up("other.invalid:80", &hurried),
+            Err(UpstreamError::TimedOut(Duration::ZERO))
+        );
+    }
+
+    #[test]
+    fn many_ask_and_one_look_up_answers_them_all() {
+        let cache = cache();
+        cache.names().insert("h:80".to_owned(), Entry::Asked);
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let cache = Arc::clone(&cache);
+                thread::spawn(move || cache.look_up("h:80", &exchange(Duration::from_secs(20))))
+            })
+            .collect();
+        let address = SocketAddr::from(([192, 0, 2, 1], 80));
+        let known = cache.known(Ok(vec![address]));
+        cache.names().insert("h:80".to_owned(), known);
+        cache.changed.notify_all();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap().as_deref(), Ok(&[address][..]));
+        }
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_forgotten_and_not_what_came_since() {
+        let cache = cache();
+        let known = |port| {
+            let known = cache.known(Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
+            cache.names().insert("h:80".to_owned(), known);
+            let addresses = cache.look_up("h:80", &exchange(Duration::ZERO));
+            addresses.unwrap()
+        };
+        let (first, second) = (known(1), known(1));
+        cache.forget("h:80", &first);
+        assert_eq!(
+            cache.look_up("h:80", &exchange(Duration::ZERO)),
+            Ok(Arc::clone(&second))
+        );
+        cache.forget("h:80", &second);
+        assert!(cache.names().is_empty());
+        cache.forget("h:80", &second);
+    }
+
+    #[test]
+    fn the_cache_is_bounded() {
+        let mut names = HashMap::new();
+        let past = Instant::now();
+        for number in 0..MAX_NAMES {
+            names.insert(number.to_string(), Entry::Known(Err(String::new()), past));
+        }
+        make_room(&mut names);
+        assert!(names.is_empty());
+        let many = (1..=3 * MAX_ADDRESSES).map(|port| SocketAddr::from(([192, 0, 2, 1], port as u16)));
+        let Entry::Known(Ok(addresses), until) = cache().known(Ok(many.collect())) else {
+            panic!("there are some");
+        };
+        assert_eq!(addresses.len(), MAX_ADDRESSES);
+        let hour = past + Duration::from_secs(3600);
+        assert!((hour..hour + Duration::from_secs(60)).contains(&until));
+    }
+}

@@ -1,0 +1,9 @@
+//! The process and its system: clock, random ids, signals, files, log, counters.
+
+pub mod slots;
+pub mod clock;
+pub mod signals;
+pub mod process;
+pub mod logging;
+pub mod metrics;
+pub mod reload_gate;

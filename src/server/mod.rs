@@ -1,0 +1,318 @@
+//! The whole program but its flags and signals: listeners, gateway, watcher.
+
+pub mod testing;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::control_plane::watcher::{self, Seen, Watcher};
+use crate::data_plane::access_log::{AccessLog, Destination};
+use crate::data_plane::gateway::{Gateway, Settings};
+use crate::definition::problem::{Problem, Problems};
+use crate::definition::store::{Listing, Store};
+use crate::deployment::Deployment;
+use crate::front::limits::Limits;
+use crate::front::{Handler, acceptor};
+use crate::management::admin::Admin;
+use crate::outbound::upstream::{self, Upstream, tls};
+use crate::platform::metrics::FrontMetrics;
+use crate::platform::reload_gate::ReloadGate;
+use crate::platform::signals::HangUp;
+use crate::platform::slots;
+
+/// Most requests to the management listener that are answered at once.
+const ADMIN_WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
+/// How long a stop waits for the last lines of the access log to be taken.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a server is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// The directory that holds the API.
+    pub root: PathBuf,
+    /// Where the API is served, `HOST:PORT`.
+    pub listen: String,
+    /// Where the management pages are served, if at all.
+    pub admin: Option<String>,
+    /// Most requests that are answered at once.
+    pub workers: NonZeroUsize,
+    /// What clients may do.
+    pub limits: Limits,
+    /// What listens to clients.
+    pub front: FrontKind,
+    /// PEM roots that are trusted for upstreams besides the built-in ones.
+    pub upstream_ca: Option<PathBuf>,
+    /// How long the addresses of an upstream's name are used before it is looked up again.
+    pub dns_ttl: Duration,
+    /// Where a line goes for each request.
+    pub access_log: Destination,
+    /// The signal that asks for a reload, where there is one.
+    pub hang_up: Option<HangUp>,
+    /// What the gateway knows besides its files.
+    pub settings: Settings,
+}
+
+/// What listens to clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FrontKind {
+    /// The front of this crate.
+    #[default]
+    Own,
+    /// The one on the package tiny_http, for trusted networks and for comparison.
+    #[cfg(feature = "tiny_http")]
+    TinyHttp,
+}
+
+/// A listener that is being served, by either front.
+enum Front {
+    Own(crate::front::Front),
+    #[cfg(feature = "tiny_http")]
+    TinyHttp(crate::front::tiny_http::Front),
+}
+
+impl Front {
+    fn start(
+        kind: FrontKind,
+        name: &'static str,
+        listener: TcpListener,
+        most_workers: NonZeroUsize,
+        limits: Limits,
+        handler: Arc<dyn Handler>,
+    ) -> io::Result<Front> {
+        match kind {
+            FrontKind::Own => crate::front::Front::start(name, listener, most_workers, limits, handler).map(Front::Own),
+            #[cfg(feature = "tiny_http")]
+            FrontKind::TinyHttp => {
+                crate::front::tiny_http::Front::start(name, listener, most_workers, handler).map(Front::TinyHttp)
+            }
+        }
+    }
+
+    fn metrics(&self) -> Arc<FrontMetrics> {
+        match self {
+            Front::Own(front) => front.metrics(),
+            #[cfg(feature = "tiny_http")]
+            Front::TinyHttp(front) => front.metrics(),
+        }
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        match self {
+            Front::Own(front) => front.local_addr(),
+            #[cfg(feature = "tiny_http")]
+            Front::TinyHttp(front) => front.local_addr(),
+        }
+    }
+
+    fn stop(&self) {
+        match self {
+            Front::Own(front) => front.stop(),
+            #[cfg(feature = "tiny_http")]
+            Front::TinyHttp(front) => front.stop(),
+        }
+    }
+
+    fn drain(&self, until: Instant) -> usize {
+        match self {
+            Front::Own(front) => front.drain(until),
+            #[cfg(feature = "tiny_http")]
+            Front::TinyHttp(front) => front.drain(until),
+        }
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The files cannot be served; all that is wrong, warnings too.
+    Problems(Problems),
+    /// Something that an option names cannot be had.
+    Option(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Problems(problems) => {
+                let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            StartError::Option(text) => f.write_str(&text.replace('\n', " ")),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A gateway that is being served, until it is stopped or dropped.
+pub struct Server {
+    data: Front,
+    admin: Option<Front>,
+    pages: Arc<Admin>,
+    gate: Arc<ReloadGate>,
+    gateway: Arc<Gateway>,
+    access_log: AccessLog,
+    /// Dropped with the server.
+    _watcher: Option<Watcher>,
+}
+
+impl Server {
+    /// Reads the files, binds the listeners, and serves.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn start(options: Options) -> Result<Server, StartError> {
+        let seen = Seen::first(Store::at(&options.root));
+        let listing = seen.listing().clone();
+        Server::launch(&listing, Some(seen), options)
+    }
+
+    /// Binds the listeners, and serves files that do not change any more.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn serve(listing: &Listing, options: Options) -> Result<Server, StartError> {
+        Server::launch(listing, None, options)
+    }
+
+    /// Serves a listing, and what becomes of it where it is watched.
+    fn launch(listing: &Listing, watched: Option<Seen>, options: Options) -> Result<Server, StartError> {
+        let (deployment, problems) = Deployment::of(listing);
+        let Some(deployment) = deployment else {
+            return Err(StartError::Problems(problems));
+        };
+        watcher::report(&problems);
+        let (limits, for_management) = options.limits.within_descriptors(options.workers);
+        let most_exchanges = options.workers.min(limits.max_connections).get();
+        let upstream = upstream(&options, most_exchanges)?;
+        let access_log = access_log(options.access_log)?;
+        let data_listener = bind("--listen", &options.listen)?;
+        let admin_listener = options
+            .admin
+            .as_deref()
+            .map(|address| bind("--admin", address))
+            .transpose()?;
+
+        let name = deployment.api_name().unwrap_or("an API without a name").to_owned();
+        let gate = Arc::new(ReloadGate::new(options.hang_up));
+        let gateway = Arc::new(Gateway::new(
+            deployment,
+            upstream,
+            options.settings,
+            Arc::clone(&gate),
+            access_log.clone(),
+        ));
+        let refused = |error: io::Error| StartError::Option(format!("the system refuses what a server needs: {error}"));
+        let handler = Arc::clone(&gateway);
+        let (kind, workers) = (options.front, options.workers);
+        let data = Front::start(kind, "worker", data_listener, workers, limits, handler).map_err(refused)?;
+        let pages = Arc::new(Admin {
+            gateway: Arc::clone(&gateway),
+            front: data.metrics(),
+            is_stopping: AtomicBool::new(false),
+        });
+        let start_admin = |listener| {
+            let pages = Arc::clone(&pages);
+            Front::start(kind, "admin", listener, ADMIN_WORKERS, for_management, pages)
+        };
+        let admin = admin_listener.map(start_admin).transpose().map_err(refused)?;
+        let watcher = watched.map(|seen| Watcher::start(seen, Arc::clone(&gateway), Arc::clone(&gate)));
+        let watcher = watcher.transpose().map_err(refused)?;
+        let signalled = Arc::clone(&gate);
+        let waiter = thread::Builder::new().name("hangup".to_owned());
+        waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
+        log::info!("serving {name} from {}", options.root.display());
+        Ok(Server {
+            data,
+            admin,
+            pages,
+            gate,
+            gateway,
+            access_log,
+            _watcher: watcher,
+        })
+    }
+
+    /// Where the API is served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.data.local_addr()
+    }
+
+    /// Where the management pages are served.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Front::local_addr)
+    }
+
+    /// Lets lines of the access log go to stdout. Until then they wait: what a program says first comes before them.
+    pub fn begin_access_log(&self) {
+        self.access_log.begin();
+    }
+
+    /// Where a line goes for each request.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.access_log
+    }
+
+    /// Takes up the files as they are now; requests that come later see them.
+    pub fn reload(&self) {
+        self.gate.request();
+    }
+
+    /// Takes no more connections and waits for the requests in flight; tells how many are cut when time is up.
+    pub fn stop(self, grace: Duration) -> usize {
+        self.pages.begin_stop();
+        self.data.stop();
+        let left = self.data.drain(Instant::now() + grace);
+        self.access_log.close(LOG_PATIENCE);
+        left
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.gateway.stop();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.local_addr())
+    }
+}
+
+fn bind(option: &str, address: &str) -> Result<TcpListener, StartError> {
+    acceptor::bind(address).map_err(|error| StartError::Option(format!("{option} {address}: {error}")))
+}
+
+fn access_log(destination: Destination) -> Result<AccessLog, StartError> {
+    let shown = match &destination {
+        Destination::Off => "off".to_owned(),
+        Destination::Stdout => "-".to_owned(),
+        Destination::File(path) => path.display().to_string(),
+    };
+    AccessLog::start(destination).map_err(|error| StartError::Option(format!("--access-log {shown}: {error}")))
+}
+
+fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, StartError> {
+    let ca = options.upstream_ca.as_deref();
+    let unusable = |reason: String| {
+        let path = ca.unwrap_or_else(|| "".as_ref()).display();
+        StartError::Option(format!("--upstream-ca {path}: {reason}"))
+    };
+    let pem = ca.map(Store::read_option_file).transpose().map_err(unusable)?;
+    let tls = tls::client_config(pem.as_deref()).map_err(|error| unusable(error.to_string()))?;
+    Ok(Upstream::new(upstream::Settings {
+        tls,
+        most_connections,
+        share: slots::share(options.workers),
+        dns_ttl: options.dns_ttl,
+    }))
+}

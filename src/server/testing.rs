@@ -1,0 +1,225 @@
+//! A gateway for tests of other crates: on a free port, in the test's own process, gone when it is dropped.
+//!
+//! # Example
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//!
+//! use apigateway::testing::Gateway;
+//!
+//! // What is tested: a service that tells the path that it is asked for.
+//! let service = TcpListener::bind("127.0.0.1:0")?;
+//! let address = service.local_addr()?;
+//! std::thread::spawn(move || {
+//!     let (mut stream, _) = service.accept().unwrap();
+//!     let mut head = [0; 4096];
+//!     let count = stream.read(&mut head).unwrap();
+//!     let path = String::from_utf8_lossy(&head[..count]).split(' ').nth(1).unwrap().to_owned();
+//!     write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}", path.len()).unwrap();
+//! });
+//!
+//! let gateway = Gateway::builder()
+//!     .route("GET /pets/{id}", format!("http://{address}/v2/pets/{{id}}"))
+//!     .start()?;
+//!
+//! // Any client will do; `gateway.url("/pets/7")` is what most want.
+//! let mut client = TcpStream::connect(gateway.address())?;
+//! write!(client, "GET /pets/7 HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")?;
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+//! assert!(answer.ends_with("\r\n\r\n/v2/pets/7"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::data_plane::access_log::Destination;
+use crate::data_plane::gateway::Settings;
+use crate::data_plane::trusted_proxies::TrustedProxies;
+use crate::definition::problem::Problems;
+use crate::definition::resource::File;
+use crate::definition::store::{Listing, Store};
+use crate::front::limits::Limits;
+use crate::outbound::function::launcher;
+use crate::outbound::upstream;
+use crate::platform::clock::Clock;
+use crate::server::{FrontKind, Options, Server, StartError};
+
+/// Most requests that are answered at once.
+const WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+
+/// A gateway that is being served until it is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    server: Server,
+}
+
+/// What a gateway is to serve.
+#[derive(Debug, Default)]
+pub struct Builder {
+    directory: Option<PathBuf>,
+    resources: BTreeMap<String, String>,
+    routes: usize,
+    upstream_ca: Option<PathBuf>,
+    clock: Option<Clock>,
+}
+
+impl Gateway {
+    /// Begins to say what is served.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// The URL of a path, which begins with `/`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address())
+    }
+}
+
+impl Builder {
+    /// Serves the files of a directory, as they are when it is started. Resources that are given in code replace those
+    /// of the same path, so that a test can send an integration to a server of its own.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Builder {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// Serves a resource, by its path below the directory: `routes/pets.json`, and its JSON.
+    pub fn resource(mut self, path: impl Into<String>, json: impl ToString) -> Builder {
+        self.resources.insert(path.into(), json.to_string());
+        self
+    }
+
+    /// Serves a route and an HTTP integration for it, which keeps the client's method.
+    pub fn route(mut self, route_key: &str, integration_uri: impl AsRef<str>) -> Builder {
+        let id = format!("test-{}", self.routes);
+        self.routes += 1;
+        let integration = json!({
+            "IntegrationType": "HTTP_PROXY",
+            "IntegrationMethod": "ANY",
+            "IntegrationUri": integration_uri.as_ref(),
+        });
+        let route = json!({"RouteKey": route_key, "Target": format!("integrations/{id}")});
+        self.resource(format!("integrations/{id}.json"), integration)
+            .resource(format!("routes/{id}.json"), route)
+    }
+
+    /// Trusts the roots of a PEM file for TLS with integrations, besides the built-in ones.
+    pub fn upstream_ca(mut self, file: impl Into<PathBuf>) -> Builder {
+        self.upstream_ca = Some(file.into());
+        self
+    }
+
+    /// Takes time and ids from another clock, such as [`Clock::fixed`], so that a test can compare to the letter.
+    /// Defaults to the machine's.
+    pub fn clock(mut self, clock: Clock) -> Builder {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Serves on a free port of the loopback interface, without an access log. Where no stage is given, the default stage
+    /// serves every route.
+    ///
+    /// # Errors
+    /// The resources cannot be served: all problems, as `apigateway check` prints them.
+    pub fn start(self) -> Result<Gateway, StartError> {
+        let mut listing = match &self.directory {
+            Some(directory) => Store::at(directory).load(),
+            None => Listing {
+                root: PathBuf::new(),
+                files: Vec::new(),
+                problems: Problems::new(),
+                dangling: BTreeSet::new(),
+            },
+        };
+        let mut resources = self.resources;
+        listing.files.retain(|file| !resources.contains_key(&file.path));
+        let has_stage = |path: &str| path.starts_with("stages/");
+        if !listing.files.iter().any(|file| has_stage(&file.path)) && !resources.keys().any(|path| has_stage(path)) {
+            resources.insert("stages/$default.json".to_owned(), "{}".to_owned());
+        }
+        let given = resources.into_iter().map(|(path, text)| File { path, text: Ok(text) });
+        listing.files.extend(given);
+        let options = Options {
+            root: self.directory.unwrap_or_default(),
+            listen: "127.0.0.1:0".to_owned(),
+            admin: None,
+            workers: WORKERS,
+            upstream_ca: self.upstream_ca,
+            dns_ttl: upstream::DNS_TTL,
+            access_log: Destination::Off,
+            hang_up: None,
+            limits: Limits::default(),
+            front: FrontKind::Own,
+            settings: Settings {
+                launcher: launcher::own_executable(),
+                region: "us-east-1".to_owned(),
+                lambda_endpoint: None,
+                clock: self.clock.unwrap_or_else(Clock::system),
+                account_id: "123456789012".to_owned(),
+                trusted_proxies: TrustedProxies::default(),
+            },
+        };
+        let server = Server::serve(&listing, options)?;
+        Ok(Gateway { server })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_as_check_does() {
+        let started = Gateway::builder()
+            .resource("routes/a.json", json!({"RouteKey": "GET"}))
+            .start();
+        let text = started.unwrap_err().to_string();
+        assert!(text.contains("routes/a.json#/RouteKey: error: "), "{text}");
+        assert!(
+            text.contains("routes/a.json#/Target: error: the field is missing"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn resources_in_code_replace_those_of_a_directory() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        assert!(Gateway::builder().directory(root).start().is_ok());
+        let replaced = Gateway::builder()
+            .directory(root)
+            .resource("integrations/pa09itl.json", "{}")
+            .start();
+        let text = replaced.unwrap_err().to_string();
+        assert!(text.starts_with("integrations/pa09itl.json#"), "{text}");
+        assert!(Gateway::builder().directory("/nowhere").start().is_err());
+    }
+
+    #[test]
+    fn the_port_is_free_again_when_it_is_dropped() {
+        let is_free_again = |_| {
+            let gateway = Gateway::builder()
+                .route("$default", "http://127.0.0.1:9")
+                .start()
+                .unwrap();
+            let address = gateway.address();
+            assert_eq!(gateway.url("/a"), format!("http://{address}/a"));
+            drop(gateway);
+            std::net::TcpStream::connect(address).is_err()
+        };
+        // Whatever else runs on this machine may have taken the port by then.
+        assert!((0..5).any(is_free_again));
+    }
+}
