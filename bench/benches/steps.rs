@@ -21,7 +21,8 @@ use apigateway::identity::jwt::token_cache::{Digest, Remembered, VerifiedTokens}
 use apigateway::identity::jwt::{self, Expectations};
 use apigateway::identity::sigv4::{self, SignedRequest};
 use apigateway::platform::clock::Clock;
-use apigateway::data_plane::context::{Caller, ContextValues, RequestContext};
+use apigateway::identity::caller::Caller;
+use apigateway::data_plane::context::{ContextValues, RequestContext};
 use apigateway::deployment::Deployment;
 use apigateway::deployment::integration::Kind;
 use apigateway::deployment::routes::RouteMatch;

@@ -3,18 +3,15 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html>
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::trusted_proxies::{Client, TrustedProxies};
-use crate::definition::json::Json;
 use crate::definition::notation::context_variable::ContextVariable;
 use crate::definition::notation::forwarded;
 use crate::http1::message::{Headers, Request};
+use crate::identity::caller::Caller;
 use crate::platform::clock::{self, Clock};
 
 /// What the gateway knows of a request from its first moment on.
@@ -58,95 +55,6 @@ impl RequestContext {
         match &self.client.host {
             Some(host) => host.as_bytes(),
             None => request.get("host").unwrap_or_default(),
-        }
-    }
-}
-
-/// Who asks, by what the route's authorizer found out.
-#[derive(Clone, Debug, Default)]
-pub enum Caller {
-    /// Nobody asked.
-    #[default]
-    Anybody,
-    /// Who holds a token.
-    Jwt(Arc<Verified>),
-    /// Whom a function let pass.
-    Lambda {
-        /// `principalId` of a policy.
-        principal_id: Option<String>,
-        /// `context`, as the function gave it (`R8.31`).
-        context: Option<Arc<Vec<(String, Json)>>>,
-    },
-    /// Who signed the request (`R8.40`).
-    Iam(Box<IamIdentity>),
-}
-
-/// A token that holds.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Verified {
-    /// Every claim but those that are null, as text (`R8.16`–`R8.18`).
-    pub claims: BTreeMap<String, String>,
-    /// All scopes of the token, where the route wants any (`R8.19`).
-    pub scopes: Option<Vec<String>>,
-    /// When it ends: from then on it does not hold; the time since 1970.
-    pub expires: Duration,
-}
-
-/// Claims are personal, so they are in no log.
-impl fmt::Debug for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified")
-            .field("claims", &self.claims.len())
-            .field("expires", &self.expires)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Who signed a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IamIdentity {
-    /// The id of the access key.
-    pub access_key: String,
-    /// The account of the user's ARN.
-    pub account_id: String,
-    /// The user's id.
-    pub user_id: String,
-    /// The user's ARN.
-    pub user_arn: String,
-}
-
-impl Caller {
-    fn iam(&self) -> Option<&IamIdentity> {
-        match self {
-            Caller::Iam(identity) => Some(identity),
-            _ => None,
-        }
-    }
-
-    fn claim(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        match self {
-            Caller::Jwt(token) => token.claims.get(name).map(|claim| text(claim)),
-            _ => None,
-        }
-    }
-
-    fn principal_id(&self) -> Option<&str> {
-        match self {
-            Caller::Lambda { principal_id, .. } => principal_id.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// A member of an authorizer's context: a string as it is, all else as JSON.
-    fn property(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let Caller::Lambda { context, .. } = self else {
-            return None;
-        };
-        let (_, value) = context.as_ref()?.iter().rev().find(|(member, _)| member == name)?;
-        match value {
-            Json::Null => None,
-            Json::String(value) => Some(text(value)),
-            other => serde_json::to_vec(other).ok().map(Cow::Owned),
         }
     }
 }

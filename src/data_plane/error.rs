@@ -1,5 +1,6 @@
 //! Each way in which a request ends without an integration's answer, with its status and AWS's body (spec §14).
 
+use crate::http1::error::RequestError;
 use crate::http1::message::{Body, Headers, Response};
 
 /// What the client is told. The cause is for the operator only, in the log (`R3.18`).
@@ -43,6 +44,21 @@ pub enum GatewayError {
     ClientGone,
     /// As many workers wait for an integration, an authorizer or an issuer as may; the client may come again.
     DestinationOverloaded(String),
+}
+
+/// What the client is told of a request that got no further than the server.
+impl From<RequestError> for GatewayError {
+    fn from(error: RequestError) -> GatewayError {
+        match error {
+            RequestError::Malformed(cause) => GatewayError::BadRequest(cause),
+            RequestError::HeadTooLarge => GatewayError::HeadersTooLarge,
+            RequestError::BodyTooLarge => GatewayError::PayloadTooLarge,
+            RequestError::Timeout => GatewayError::RequestTimeout,
+            RequestError::ClientGone => GatewayError::ClientGone,
+            RequestError::Overloaded(cause) => GatewayError::Overloaded(cause),
+            RequestError::Panicked => GatewayError::InternalServerError("a panic in the gateway".to_owned()),
+        }
+    }
 }
 
 impl GatewayError {

@@ -12,11 +12,12 @@ use crate::data_plane::context::ContextValues;
 use crate::data_plane::error::GatewayError;
 use crate::definition::notation::mapping_value::{MappingValue, Piece, Source};
 use crate::definition::notation::path::{self, RequestPath};
-use crate::definition::notation::{query, uri};
+use crate::definition::notation::query;
 use crate::deployment::parameter_mapping::{Change, Edit, RequestMapping, ResponseMapping, status_code};
 use crate::deployment::routes::RouteMatch;
+use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::message::{Body, Headers, Method, RequestParts, Response, is_hop_by_hop};
-use crate::outbound::upstream::MAX_HEAD_LENGTH;
+use crate::http1::target::{has_dot_segment_encoded, is_authority};
 
 /// Most bytes of a body that a JSON path looks into: AWS's 100 KB (`R4.3`). What is cut there is no JSON any more.
 /// A whole body that is longer fits into no field and no URI either.
@@ -83,7 +84,7 @@ impl<'a> MappedRequest<'a> {
     /// # Errors
     /// A value cannot stand where it should, or the request is too large with it.
     pub fn apply(self, request: &mut RequestParts) -> Result<(), GatewayError> {
-        let is_host = |host: &[u8]| str::from_utf8(host).is_ok_and(uri::is_authority);
+        let is_host = |host: &[u8]| str::from_utf8(host).is_ok_and(is_authority);
         // Before anything is added, since the files may set both. An upstream that takes the client's field for ours would
         // believe what the client says.
         for edited in &self.header {
@@ -103,7 +104,7 @@ impl<'a> MappedRequest<'a> {
             request.query = (!whole.is_empty()).then_some(whole);
         }
         if let Some(path) = self.path {
-            if path::has_dot_segment_encoded(&path) {
+            if has_dot_segment_encoded(&path) {
                 let cause = "the mapped path has a '.' or '..' segment";
                 return Err(GatewayError::BadRequest(cause.to_owned()));
             }
@@ -250,8 +251,8 @@ pub fn map_response(
             .apply(&mut response.headers)
             .map_err(ResponseMappingError::Value)?;
     }
-    if response.headers.length() > MAX_HEAD_LENGTH {
-        let text = format!("the mapped header fields have more than {MAX_HEAD_LENGTH} bytes");
+    if response.headers.length() > MAX_RESPONSE_HEAD_LENGTH {
+        let text = format!("the mapped header fields have more than {MAX_RESPONSE_HEAD_LENGTH} bytes");
         return Err(ResponseMappingError::Value(text));
     }
     match status {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::access_log::line::Line;
-use crate::data_plane::context::{Answered, Caller, ContextValues, IntegrationOutcome, RequestContext};
+use crate::data_plane::context::{Answered, ContextValues, IntegrationOutcome, RequestContext};
 use crate::data_plane::error::GatewayError;
 use crate::definition::notation::context_variable::ContextVariable as Variable;
 use crate::definition::notation::log_format::LogFormat;
@@ -17,6 +17,7 @@ use crate::deployment::route_state::{Tallies, Tally};
 use crate::deployment::routes::Route;
 use crate::deployment::stage::Stage;
 use crate::http1::message::{Body, Headers, Receipt, Request, Response};
+use crate::identity::caller::Caller;
 use crate::platform::metrics::Counter;
 
 /// What was found out of a request while it was answered.

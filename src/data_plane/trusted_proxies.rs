@@ -9,8 +9,8 @@ use std::str::FromStr;
 
 use crate::definition::notation::cidr::{Cidr, InvalidCidr};
 use crate::definition::notation::forwarded::{self, Element};
-use crate::definition::notation::uri::{self, Scheme};
 use crate::http1::message::Headers;
+use crate::http1::target::{Scheme, is_authority};
 
 /// The proxies before the gateway whose word on the client counts.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +128,7 @@ fn scheme(text: &[u8]) -> Option<Scheme> {
 
 fn host(text: &[u8]) -> Option<String> {
     let text = str::from_utf8(text).ok()?;
-    uri::is_authority(text).then(|| text.to_owned())
+    is_authority(text).then(|| text.to_owned())
 }
 
 fn port(text: &[u8]) -> Option<u16> {

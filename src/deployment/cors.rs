@@ -2,10 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
 
-use crate::definition::notation::uri;
 use crate::definition::problem::Problems;
 use crate::definition::resource::api::Cors as Resource;
 use crate::http1::message::{Method, is_token};
+use crate::http1::target::is_authority;
 
 /// What `MaxAge` may be, in seconds; -1 forbids to remember the answer (`R7.18`).
 const MAX_AGE: std::ops::RangeInclusive<i64> = -1..=86_400;
@@ -55,7 +55,7 @@ impl AllowedOrigin {
             && scheme
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-        (is_scheme && uri::is_authority(authority)).then(|| AllowedOrigin::Exact(text.to_owned()))
+        (is_scheme && is_authority(authority)).then(|| AllowedOrigin::Exact(text.to_owned()))
     }
 }
 

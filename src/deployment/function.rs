@@ -8,14 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::definition::notation::arn;
-use crate::definition::notation::uri::{IntegrationUri, Part, Scheme};
 use crate::definition::problem::{Problems, member};
 use crate::definition::resource::Resources;
 use crate::definition::resource::function::Function as Resource;
 use crate::definition::suggestion::did_you_mean;
-use crate::http1::message::{Body, Headers, Method, RequestParts};
 use crate::outbound::function::Definition;
-use crate::outbound::upstream::IntegrationRequest;
+use crate::outbound::upstream::url::Url;
 
 /// What `Timeout` may be, in seconds, and what it is for Lambda where nobody says.
 const TIMEOUT: RangeInclusive<u32> = 1..=900;
@@ -32,69 +30,11 @@ const DEFAULT_MEMORY_SIZE: u32 = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Function {
     /// To this URL.
-    At(InvokeUri),
+    At(Url),
     /// To a process that the gateway runs.
     Local(Arc<Definition>),
     /// To `--lambda-endpoint`, since no file says anything else.
     AtEndpoint,
-}
-
-/// A URL that an event is posted to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvokeUri {
-    /// Over TLS or not.
-    pub scheme: Scheme,
-    /// Host and port.
-    pub authority: String,
-    /// The path, never empty.
-    pub path: String,
-    /// The query.
-    pub query: Option<String>,
-}
-
-impl InvokeUri {
-    /// Reads a URL.
-    ///
-    /// # Errors
-    /// A sentence on what is wrong with it.
-    pub fn parse(text: &str) -> Result<InvokeUri, String> {
-        let uri = IntegrationUri::parse(text).map_err(|error| error.to_string())?;
-        let whole = |parts: &[Part]| match parts {
-            [] => Ok(String::new()),
-            [Part::Text(text)] => Ok(text.clone()),
-            _ => Err("variables cannot stand in this URI".to_owned()),
-        };
-        let path = whole(uri.path())?;
-        Ok(InvokeUri {
-            scheme: uri.scheme(),
-            authority: uri.authority().to_owned(),
-            path: if path.is_empty() { "/".to_owned() } else { path },
-            query: uri.query().map(whole).transpose()?,
-        })
-    }
-
-    /// A request of the gateway's own to it. It may be sent again: that the server closed a kept connection is no failure
-    /// (contract §3).
-    pub fn request(&self, method: Method, mut headers: Headers, body: Body, timeout: Duration) -> IntegrationRequest {
-        headers.put("host", &self.authority);
-        IntegrationRequest {
-            scheme: self.scheme,
-            authority: self.authority.clone(),
-            server_name: None,
-            parts: RequestParts {
-                path: self.path.clone(),
-                query: self.query.clone(),
-                headers,
-            },
-            method,
-            body,
-            is_repeatable: true,
-            may_stream: false,
-            timeout,
-            client: None,
-            runs_on: false,
-        }
-    }
 }
 
 /// The functions of all files, by name.
@@ -174,20 +114,18 @@ impl Checker<'_> {
         match (&resource.invoke_uri, &resource.command) {
             (Some(uri), None) => {
                 self.refuse_what_is_for_commands();
-                let uri = InvokeUri::parse(uri);
-                uri.map_err(|text| self.error("/InvokeUri", text))
-                    .ok()
-                    .map(Function::At)
+                let uri = Url::parse(uri);
+                uri.map_err(|text| self.error("/Url", text)).ok().map(Function::At)
             }
             (None, Some(command)) => self.local(command),
             (Some(_), Some(_)) => {
-                self.error("/Command", "a function has either InvokeUri or Command, not both");
+                self.error("/Command", "a function has either Url or Command, not both");
                 None
             }
             (None, None) => {
-                let text = "the function needs an InvokeUri or a Command";
+                let text = "the function needs an Url or a Command";
                 let file = &resource.file;
-                if !self.problems.has_error(file, "/InvokeUri") && !self.problems.has_error(file, "/Command") {
+                if !self.problems.has_error(file, "/Url") && !self.problems.has_error(file, "/Command") {
                     self.error("", text);
                 }
                 None

@@ -9,6 +9,7 @@ use crate::definition::notation::uri::{IntegrationUri, InvalidUri, Part};
 use crate::definition::problem::Problems;
 use crate::definition::resource::integration::Integration as Resource;
 use crate::http1::message::Method;
+use crate::http1::target::InvalidUrl;
 
 /// Most characters of `ServerNameToVerify` (spec §3.1).
 const MAX_SERVER_NAME_LENGTH: usize = 512;
@@ -118,7 +119,7 @@ impl Draft {
 
 /// An ARN is what AWS wants there, so whoever brings one is told what to write instead.
 fn explained(text: &str, error: &InvalidUri) -> String {
-    if *error == InvalidUri::Scheme && text.starts_with("arn:") {
+    if *error == InvalidUri::Url(InvalidUrl::Scheme) && text.starts_with("arn:") {
         return "an ARN cannot be resolved outside AWS: write the http:// or https:// URL of what is behind it"
             .to_owned();
     }

@@ -1,4 +1,4 @@
-//! The files, checked and compiled: what is true, where [`crate::definition::resource`] is what was written.
+//! The definitions, checked and compiled: what is served. Immutable.
 //!
 //! [`Deployment::of`] is the only way in, for `serve`, for a reload and for `check`. After it no request can
 //! fail because of a file. A deployment never changes; a request keeps the one that it began with.

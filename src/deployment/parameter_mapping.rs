@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::definition::notation::mapping_key::{MappingKey, Operation, Side, Target};
 use crate::definition::notation::mapping_value::{MappingValue, Source};
-use crate::definition::notation::path::{has_dot_segment_encoded, percent_signs_are_whole};
 use crate::definition::notation::route_key::RouteKey;
-use crate::definition::notation::uri;
 use crate::definition::problem::{Problems, member};
 use crate::definition::resource::integration::Integration as Resource;
+use crate::http1::target::{has_dot_segment_encoded, is_authority, percent_signs_are_whole};
 
 /// What `ResponseParameters` may be for, and what they may change it to (`R4.2`).
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
@@ -212,7 +211,7 @@ fn wrong_text(target: &Target, text: &str) -> Option<String> {
         Target::StatusCode if status_code(text).is_none() => {
             Some(format!("{text:?} is not a status code from 200 to 599"))
         }
-        Target::Header(name) if name == "host" && !uri::is_authority(text) => {
+        Target::Header(name) if name == "host" && !is_authority(text) => {
             Some(format!("{text:?} is not a host with an optional port"))
         }
         Target::Path if !percent_signs_are_whole(text) => Some("the path has a '%' without two hex digits".to_owned()),

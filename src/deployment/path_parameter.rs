@@ -9,9 +9,9 @@ use std::fmt::{self, Write};
 
 use crate::definition::notation::path::{
     InvalidPath, decode_again, encode_query_value, encode_query_values, encode_segment, encode_segments,
-    has_dot_segment,
 };
 use crate::definition::notation::route_key::{RouteKey, Segment};
+use crate::http1::target::has_dot_segment;
 
 /// What a path variable stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::data_plane::error::GatewayError;
 use crate::front::connection::{Connection, Next, State};
 use crate::front::event_loop::{FEW_CONNECTIONS, Service};
 use crate::front::limits::{LINGER_TIME, NEXT_REQUEST_PATIENCE, ROOM_PATIENCE};
 use crate::front::quota::{Open, Quota};
 use crate::front::socket::{Patience, Socket};
 use crate::front::worker_pool::Urgency;
+use crate::http1::error::RequestError;
 use crate::http1::response_writer::Incomplete;
 
 /// What is told to who finds no room.
-pub(super) const TOO_MANY: GatewayError = GatewayError::Overloaded("there are too many connections");
+pub(super) const TOO_MANY: RequestError = RequestError::Overloaded("there are too many connections");
 
 /// How often it is looked whether a connection has become idle.
 const TICK: Duration = Duration::from_millis(1);

@@ -5,11 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::data_plane::error::GatewayError;
 use crate::front::connection_table::Seat;
 use crate::front::limits::{
-    BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, MAX_EMPTY_LINES,
-    RATED_FROM, TURN_LENGTH,
+    BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, RATED_FROM, TURN_LENGTH,
 };
 use crate::front::memory_budget::{Budget, Class};
 use crate::front::pending_write::{Then, Unsent, Written};
@@ -17,7 +15,9 @@ use crate::front::quota::{Open, Quota};
 use crate::front::request_reader::{Receiving, Refusal, Whole};
 use crate::front::socket::{Patience, Presence, Received, Socket};
 use crate::front::transfer_rate::Pace;
+use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
+use crate::http1::limits::MAX_EMPTY_LINES;
 use crate::http1::message::Request;
 use crate::http1::request_head::{self, Head, Scanner};
 
@@ -222,8 +222,8 @@ impl Connection {
     fn ended(&self) -> Next {
         match self.state {
             State::Idle => Next::Close,
-            _ if self.socket.presence() == Presence::Gone => Next::Refuse(self.refusal(GatewayError::ClientGone)),
-            _ => Next::Refuse(self.refusal(GatewayError::BadRequest("the request ends early".to_owned()))),
+            _ if self.socket.presence() == Presence::Gone => Next::Refuse(self.refusal(RequestError::ClientGone)),
+            _ => Next::Refuse(self.refusal(RequestError::Malformed("the request ends early".to_owned()))),
         }
     }
 
@@ -303,7 +303,7 @@ impl Connection {
     }
 
     /// A refusal of the request that is being read.
-    pub(super) fn refusal(&self, error: GatewayError) -> Refusal {
+    pub(super) fn refusal(&self, error: RequestError) -> Refusal {
         match &self.state {
             State::Body(receiving) => receiving.refusal(error),
             _ => Refusal {

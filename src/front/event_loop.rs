@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::data_plane::error::GatewayError;
 use crate::front::Handler;
 use crate::front::admission::TOO_MANY;
 use crate::front::connection::{Connection, Next, State};
@@ -27,6 +26,7 @@ use crate::front::socket::{Patience, Presence};
 use crate::front::stream_scheduler::{Asked, Most, Turn, Turns};
 use crate::front::worker_pool::{Full, Urgency, Workers};
 use crate::front::write_queue::Pieces;
+use crate::http1::error::RequestError;
 use crate::http1::message::Version;
 use crate::http1::response_writer::{Incomplete, Reply};
 use crate::platform::metrics::{ConnectionMetrics, FrontMetrics, Raised};
@@ -281,7 +281,7 @@ impl Service {
             // The last answer may still be on its way.
             State::Idle if connection.requests > 0 => self.linger(connection),
             State::Head(_) | State::Body(_) => {
-                let refusal = connection.refusal(GatewayError::RequestTimeout);
+                let refusal = connection.refusal(RequestError::Timeout);
                 self.refuse(connection, refusal);
             }
             State::Writing(_) => {
@@ -352,7 +352,7 @@ impl Service {
         };
         if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), urgency, job) {
             self.metrics.queue_depth.fall();
-            let error = GatewayError::Overloaded("the queue is full");
+            let error = RequestError::Overloaded("the queue is full");
             self.refuse(connection, Refusal::of(error, &whole.head));
         }
     }
@@ -370,12 +370,12 @@ impl Service {
         }
         if self.has_left(&connection, waited) {
             // For the access log; nobody would get it.
-            let refusal = Refusal::of(GatewayError::ClientGone, &whole.head);
+            let refusal = Refusal::of(RequestError::ClientGone, &whole.head);
             drop(self.handler.refuse(refusal.error, &refusal.request));
             return None;
         }
         if waited >= self.limits.queue_timeout {
-            let error = GatewayError::Overloaded("it has waited too long for a worker");
+            let error = RequestError::Overloaded("it has waited too long for a worker");
             self.refuse(connection, Refusal::of(error, &whole.head));
             return None;
         }
@@ -442,7 +442,7 @@ impl Service {
     }
 
     pub(super) fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
-        if let GatewayError::Overloaded(reason) = refusal.error {
+        if let RequestError::Overloaded(reason) = refusal.error {
             self.notices.overload(reason);
         }
         let response = self.handler.refuse(refusal.error, &refusal.request);

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::data_plane::error::GatewayError;
 use crate::front::connection::{Connection, Next, State};
 use crate::front::event_loop::Service;
 use crate::front::memory_budget::Class;
@@ -13,10 +12,11 @@ use crate::front::request_reader::Whole;
 use crate::front::response_stream::{self, Passing};
 use crate::front::socket::{Patience, Presence};
 use crate::front::write_queue::Pieces;
+use crate::http1::error::RequestError;
 use crate::http1::message::Version;
 use crate::http1::response_writer::{Incomplete, Reply};
 
-/// The status of what nobody gets, see [`GatewayError::ClientGone`].
+/// The status of what nobody gets, see [`RequestError::ClientGone`].
 const CLIENT_GONE: u16 = 499;
 
 /// Answers a request, and those that follow it at once; then the connection waits again.
@@ -70,12 +70,8 @@ fn answer(service: &Arc<Service>, mut connection: Box<Connection>, whole: Whole)
     };
     let handler = &service.handler;
     // A panic is a defect of ours, and costs the request that met it and no other.
-    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request))).unwrap_or_else(|_| {
-        handler.refuse(
-            GatewayError::InternalServerError("a panic in the gateway".to_owned()),
-            &connection.unread_request(),
-        )
-    });
+    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
+        .unwrap_or_else(|_| handler.refuse(RequestError::Panicked, &connection.unread_request()));
     drop(share);
     if response.status == CLIENT_GONE && connection.socket.presence() == Presence::Gone {
         return None;

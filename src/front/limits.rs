@@ -5,19 +5,6 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Fields of a request's head. Servers behind commonly take 100; the 10,240 B of a head would hold thousands, each of
-/// which costs more than its bytes.
-pub const MAX_FIELDS: usize = 256;
-
-/// Empty lines before a request line. Some old clients send one after a body (RFC 9112 §2.2).
-pub const MAX_EMPTY_LINES: u32 = 1;
-
-/// Bytes of the extensions of one body's chunks, all together. Nobody uses them, and they cost work without content.
-pub const MAX_EXTENSIONS: usize = 4 * 1024;
-
-/// Bytes of a chunked body's trailer section, which is read and dropped.
-pub const MAX_TRAILERS: usize = 4 * 1024;
-
 /// Requests on one connection; the last is answered with `connection: close`. So no connection is for ever, and load
 /// spreads again after a scale-out; it is far more than any client would notice.
 const MAX_REQUESTS: u32 = 100_000;

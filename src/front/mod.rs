@@ -1,7 +1,7 @@
-//! Sockets in: bytes become requests, answers become bytes, and nobody behind knows which front did it.
+//! Accepts connections, reads requests, writes responses. Knows its handler only as a trait.
 //!
-//! One thread accepts ([`listener`]), one waits for all connections that have nothing to do (`parking`) and reads their
-//! requests until they are whole, and [`workers`] answer them (`exchange`). See ARCHITECTURE.md.
+//! One thread accepts ([`acceptor`]). One waits for all connections that have nothing to do (`connection_table`) and
+//! reads their requests until they are whole (`event_loop`). The threads of [`worker_pool`] answer them (`exchange`).
 
 #[cfg(feature = "tiny_http")]
 pub mod client_socket;
@@ -35,13 +35,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::data_plane::error::GatewayError;
-use crate::data_plane::gateway::Gateway;
 use crate::front::admission::Admission;
 use crate::front::event_loop::Service;
 use crate::front::limits::{Limits, STOP_PATIENCE};
+use crate::http1::error::RequestError;
 use crate::http1::message::{Request, Response};
-use crate::management::admin::Admin;
 use crate::platform::metrics::FrontMetrics;
 
 /// What answers the requests of a listener: the API, or the management pages.
@@ -52,36 +50,12 @@ pub trait Handler: Send + Sync {
     /// The answer to what the front could not make a request of.
     ///
     /// `request` is what is known of it, without content.
-    fn refuse(&self, error: GatewayError, request: &Request) -> Response;
+    fn refuse(&self, error: RequestError, request: &Request) -> Response;
 
     /// Whether a request is to be answered also where there is no room for others, and before them. It must take little
     /// time. Defaults to none.
     fn is_vital(&self, _: &Request) -> bool {
         false
-    }
-}
-
-impl Handler for Gateway {
-    fn handle(&self, request: Request) -> Response {
-        Gateway::handle(self, request)
-    }
-
-    fn refuse(&self, error: GatewayError, request: &Request) -> Response {
-        Gateway::refuse(self, error, request)
-    }
-}
-
-impl Handler for Admin {
-    fn handle(&self, request: Request) -> Response {
-        Admin::handle(self, request)
-    }
-
-    fn refuse(&self, error: GatewayError, _: &Request) -> Response {
-        error.response()
-    }
-
-    fn is_vital(&self, request: &Request) -> bool {
-        Admin::is_vital(request)
     }
 }
 
@@ -218,9 +192,13 @@ mod tests {
             }
         }
 
-        fn refuse(&self, error: GatewayError, _: &Request) -> Response {
+        fn refuse(&self, error: RequestError, _: &Request) -> Response {
             match error {
-                GatewayError::InternalServerError(_) => error.response(),
+                RequestError::Panicked => Response {
+                    status: 500,
+                    headers: Headers::new(),
+                    body: Body::Empty,
+                },
                 _ => panic!("on purpose: {error:?}"),
             }
         }

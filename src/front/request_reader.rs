@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::data_plane::error::GatewayError;
 use crate::front::memory_budget::{Budget, Class, Share};
 use crate::front::transfer_rate::Pace;
 use crate::http1::body_decoder::{BodyError, Decoder};
+use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
-use crate::http1::message::{Body, MAX_BODY_LENGTH, Request};
+use crate::http1::limits::MAX_BODY_LENGTH;
+use crate::http1::message::{Body, Request};
 use crate::http1::request_head::Head;
 
 /// A request of which the head is here.
@@ -34,7 +35,7 @@ pub struct Whole {
 #[derive(Debug)]
 pub struct Refusal {
     /// Why.
-    pub error: GatewayError,
+    pub error: RequestError,
     /// The request was HEAD.
     pub head_only: bool,
     /// What is known of the request: its head, where that came so far, for the log and for browsers, which want to read
@@ -99,7 +100,7 @@ impl Receiving {
     }
 
     /// A refusal of the request.
-    pub fn refusal(&self, error: GatewayError) -> Refusal {
+    pub fn refusal(&self, error: RequestError) -> Refusal {
         Refusal::of(error, &self.head)
     }
 
@@ -116,7 +117,7 @@ impl Receiving {
 
 impl Refusal {
     /// A refusal of the request with that head.
-    pub fn of(error: GatewayError, head: &Head) -> Refusal {
+    pub fn of(error: RequestError, head: &Head) -> Refusal {
         Refusal {
             error,
             head_only: head.request.method == "HEAD",
@@ -125,13 +126,13 @@ impl Refusal {
     }
 }
 
-fn no_memory() -> GatewayError {
-    GatewayError::Overloaded("the memory for messages is spent")
+fn no_memory() -> RequestError {
+    RequestError::Overloaded("the memory for messages is spent")
 }
 
-fn error_of(error: BodyError) -> GatewayError {
+fn error_of(error: BodyError) -> RequestError {
     match error {
-        BodyError::Malformed(reason) => GatewayError::BadRequest(reason.to_owned()),
-        BodyError::TooLarge => GatewayError::PayloadTooLarge,
+        BodyError::Malformed(reason) => RequestError::Malformed(reason.to_owned()),
+        BodyError::TooLarge => RequestError::BodyTooLarge,
     }
 }

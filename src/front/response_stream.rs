@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::data_plane::error::GatewayError;
 use crate::front::connection::{Connection, State};
 use crate::front::event_loop::Service;
 use crate::front::exchange::{self, Sent};
@@ -22,7 +21,9 @@ use crate::front::socket::Socket;
 use crate::front::stream_scheduler::{Task, Turn};
 use crate::front::transfer_rate::Pace;
 use crate::front::write_queue::Pieces;
+use crate::http1::error::RequestError;
 use crate::http1::response_writer::{Incomplete, Reply, Rest};
+use crate::outbound::upstream::UpstreamError;
 use crate::platform::slots::{Slot, Streaming, share};
 
 /// An answer that is being passed on.
@@ -136,7 +137,7 @@ fn refuse(service: &Arc<Service>, passing: Passing) -> Option<Box<Connection>> {
     service.notices.overload(reason);
     let response = service
         .handler
-        .refuse(GatewayError::Overloaded(reason), &connection.unread_request());
+        .refuse(RequestError::Overloaded(reason), &connection.unread_request());
     let answer = Reply { close: true, ..reply }.answer(response);
     let sent = exchange::send(service, &mut connection, answer.bytes, Then::Linger);
     exchange::end(service, connection, sent, Then::Linger, reply.version)
@@ -239,7 +240,7 @@ impl Passing {
             }
         }
         let read = self.rest.read_into(self.pieces.room());
-        self.read = self.read.saturating_add(read.map_err(Incomplete::of_source)?);
+        self.read = self.read.saturating_add(read.map_err(of_source)?);
         Ok(())
     }
 
@@ -326,5 +327,14 @@ impl StreamSlot {
 impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.all.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// What an error of the content's source means. Who waits for an integration leaves it when the client has gone.
+fn of_source(error: io::Error) -> Incomplete {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<UpstreamError>());
+    match cause {
+        Some(UpstreamError::ClientGone) => Incomplete::Client(io::ErrorKind::BrokenPipe.into()),
+        _ => Incomplete::Integration(error),
     }
 }

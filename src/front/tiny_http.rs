@@ -13,12 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::data_plane::error::GatewayError;
 use crate::front::Handler;
 use crate::front::client_socket::ClientSocket;
 use crate::front::worker_pool::{Full, Urgency, Workers};
+use crate::http1::error::RequestError;
 use crate::http1::framing::{Framing, framing};
-use crate::http1::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response, Stream, Version, is_token};
+use crate::http1::limits::MAX_BODY_LENGTH;
+use crate::http1::message::{Body, Headers, Request, Response, Stream, Version, is_token};
 use crate::http1::response_writer::{Incomplete, Reply};
 use crate::http1::target::{check_host, split_target};
 use crate::platform::metrics::{FrontMetrics, Raised};
@@ -138,7 +139,7 @@ impl Shared {
         self.metrics.queue_depth.rise();
         if let Err(Full(exchange)) = workers.submit(exchange, Urgency::Ordinary, |exchange, _| exchange.serve()) {
             let response = self.handler.refuse(
-                GatewayError::Overloaded("the queue is full"),
+                RequestError::Overloaded("the queue is full"),
                 &exchange.unread_request(),
             );
             // Everybody else waits for this thread, so it must not wait for this client.
@@ -234,10 +235,8 @@ impl Exchange {
         shared.metrics.queue_depth.fall();
         let _busy = Raised::by_one(&shared.metrics.workers_busy);
         let (error, request) = match self.head() {
-            Err(reason) => (GatewayError::BadRequest(reason.to_owned()), self.unread_request()),
-            Ok((request, Framing::Length(length))) if length > MAX_BODY_LENGTH => {
-                (GatewayError::PayloadTooLarge, request)
-            }
+            Err(reason) => (RequestError::Malformed(reason.to_owned()), self.unread_request()),
+            Ok((request, Framing::Length(length))) if length > MAX_BODY_LENGTH => (RequestError::BodyTooLarge, request),
             Ok((request, framing)) => return self.answer(request, framing, &*shared.handler),
         };
         self.refuse(shared.handler.refuse(error, &request), LINGER);

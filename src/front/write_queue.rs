@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 
-/// Bytes of a piece that is filled part by part.
-pub const PIECE_LENGTH: usize = 64 * 1024;
+use crate::http1::limits::PIECE_LENGTH;
 
 /// A part gets a new piece where the last one has less room than this, which is what is read of an integration at once
 /// in the worst case.

@@ -1,8 +1,8 @@
 //! A request's content, freed of its framing as the bytes come (RFC 9112 §6, §7.1).
 
-use crate::front::limits::{MAX_EXTENSIONS, MAX_TRAILERS};
 use crate::http1::framing::Framing;
-use crate::http1::message::{MAX_BODY_LENGTH, is_token};
+use crate::http1::limits::{MAX_BODY_LENGTH, MAX_EXTENSIONS, MAX_TRAILERS};
+use crate::http1::message::is_token;
 
 /// Most digits of a chunk's size: enough for any size with leading zeros, and no number that does not fit.
 const MAX_DIGITS: u32 = 16;

@@ -10,9 +10,6 @@ use std::sync::Weak;
 pub use crate::http1::body::{Body, Receipt, Stream, Unheld};
 pub use crate::http1::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
 
-/// Most bytes of a request's body: AWS's 10 MB (`R13.1`).
-pub const MAX_BODY_LENGTH: u64 = 10 * 1024 * 1024;
-
 /// A method that a route key can name (`R1.2`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each variant is the method of that name")]

@@ -3,10 +3,9 @@
 
 use std::net::SocketAddr;
 
-use crate::data_plane::error::GatewayError;
-use crate::data_plane::gateway::MAX_HEAD_LENGTH;
-use crate::front::limits::MAX_FIELDS;
+use crate::http1::error::RequestError;
 use crate::http1::framing::{Framing, framing};
+use crate::http1::limits::{MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use crate::http1::message::{Body, Headers, Request, Version, is_token};
 use crate::http1::target::{authority, check_host, is_without_path, split_target};
 
@@ -54,17 +53,17 @@ impl Scanner {
     /// The length of the head, with its empty line, once it is whole. The bytes are those of before, and more.
     ///
     /// # Errors
-    /// It cannot become a head any more, however it goes on: 400 or 431.
-    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, GatewayError> {
+    /// It cannot become a head any more, however it goes on.
+    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, RequestError> {
         let end = self.find_empty_line(bytes)?;
         let length = end.unwrap_or(bytes.len());
-        if length > MAX_HEAD_LENGTH {
-            return Err(GatewayError::HeadersTooLarge);
+        if length > MAX_REQUEST_HEAD_LENGTH {
+            return Err(RequestError::HeadTooLarge);
         }
         Ok(end)
     }
 
-    fn find_empty_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, GatewayError> {
+    fn find_empty_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, RequestError> {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
             let Some(offset) = rest.iter().position(|byte| is_control(*byte)) else {
@@ -96,15 +95,15 @@ fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-fn bad(reason: &str) -> GatewayError {
-    GatewayError::BadRequest(reason.to_owned())
+fn bad(reason: &str) -> RequestError {
+    RequestError::Malformed(reason.to_owned())
 }
 
 /// Reads a whole head, from the request line to the empty line, with its line ends.
 ///
 /// # Errors
 /// The answer; the connection must be closed with it.
-pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, GatewayError> {
+pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, RequestError> {
     let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
     let mut lines = text
         .split(|byte| *byte == b'\n')
@@ -113,7 +112,7 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, G
     let mut headers = Headers::with_capacity(head.len());
     for (number, line) in lines.enumerate() {
         if number == MAX_FIELDS {
-            return Err(GatewayError::HeadersTooLarge);
+            return Err(RequestError::HeadTooLarge);
         }
         let (name, value) = parse_field(line).map_err(bad)?;
         headers
@@ -195,18 +194,26 @@ fn take_host(headers: &mut Headers, authority: &str) -> Result<(), &'static str>
 mod tests {
     use super::*;
 
+    fn status(error: &RequestError) -> u16 {
+        match error {
+            RequestError::Malformed(_) => 400,
+            RequestError::HeadTooLarge => 431,
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn read(text: &str) -> Result<Option<Head>, u16> {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
         let mut scanner = Scanner::default();
         // The end is found wherever the bytes are cut.
         for end in 0..bytes.len() {
-            let found = scanner.find_end(&bytes[..end]).map_err(|error| error.status())?;
+            let found = scanner.find_end(&bytes[..end]).map_err(|error| status(&error))?;
             assert_eq!(found, None, "{text:?} at {end}");
         }
-        let end = scanner.find_end(&bytes).map_err(|error| error.status())?;
+        let end = scanner.find_end(&bytes).map_err(|error| status(&error))?;
         let head = end.map(|end| parse(&bytes[..end], address, address)).transpose();
-        head.map_err(|error| error.status())
+        head.map_err(|error| status(&error))
     }
 
     #[test]
@@ -294,9 +301,9 @@ mod tests {
         assert_eq!(with("a: b\r\n".repeat(MAX_FIELDS)).err(), Some(431));
         let start = "GET / HTTP/1.1\r\nHost: h\r\nX: \r\n\r\n".len();
         let long = |length: usize| with(format!("X: {}\r\n", "x".repeat(length - start)));
-        assert!(long(MAX_HEAD_LENGTH).is_ok());
-        assert_eq!(long(MAX_HEAD_LENGTH + 1).err(), Some(431));
-        assert_eq!(read(&"x".repeat(MAX_HEAD_LENGTH + 2)).err(), Some(431));
+        assert!(long(MAX_REQUEST_HEAD_LENGTH).is_ok());
+        assert_eq!(long(MAX_REQUEST_HEAD_LENGTH + 1).err(), Some(431));
+        assert_eq!(read(&"x".repeat(MAX_REQUEST_HEAD_LENGTH + 2)).err(), Some(431));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! fields, and leaves to ureq a head with nothing but what frames the content. An answer that is out of the ordinary is
 //! left to ureq as it came: one that comes in pieces, is interim, or is malformed.
 
+use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::message::Headers;
-use crate::outbound::upstream::MAX_HEAD_LENGTH;
 
 /// Most fields that are read here; ureq refuses an answer that has more.
 const MAX_FIELDS: usize = 128;
@@ -21,7 +21,7 @@ pub fn take(input: &mut [u8]) -> Option<(Headers, usize)> {
     let Ok(httparse::Status::Complete(length)) = response.parse(input) else {
         return None;
     };
-    if length > MAX_HEAD_LENGTH || response.code.is_none_or(|code| code < 200) {
+    if length > MAX_RESPONSE_HEAD_LENGTH || response.code.is_none_or(|code| code < 200) {
         return None;
     }
     let mut headers = Headers::with_capacity(length);
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn what_is_out_of_the_ordinary_is_left_as_it_is() {
         let many = "a: b\r\n".repeat(MAX_FIELDS + 1);
-        let long = "b".repeat(MAX_HEAD_LENGTH);
+        let long = "b".repeat(MAX_RESPONSE_HEAD_LENGTH);
         for input in [
             "",
             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n",

@@ -5,9 +5,8 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::front::write_queue::PIECE_LENGTH;
+use crate::http1::limits::PIECE_LENGTH;
 use crate::http1::message::{Body, Receipt, Response, Stream, Version};
-use crate::outbound::upstream::UpstreamError;
 use crate::platform::slots::Slot;
 
 /// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
@@ -62,15 +61,6 @@ pub enum Incomplete {
 }
 
 impl Incomplete {
-    /// What an error of the content's source means. Who waits for an integration leaves it when the client has gone.
-    pub fn of_source(error: io::Error) -> Incomplete {
-        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<UpstreamError>());
-        match cause {
-            Some(UpstreamError::ClientGone) => Incomplete::Client(io::ErrorKind::BrokenPipe.into()),
-            _ => Incomplete::Integration(error),
-        }
-    }
-
     /// Whether the client was gone, and not only slow.
     pub fn is_abandonment(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};

@@ -1,6 +1,9 @@
-//! What a request is for: its target and its host (RFC 9112 §3.2).
+//! What a request is for: its target and its host (RFC 9112 §3.2), and URLs in absolute form (RFC 3986).
 
-use crate::definition::notation::uri::is_host;
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
 use crate::http1::message::{Headers, Version};
 
 /// Checks `Host`: one, unless the version is 1.0, and a host with an optional port, or empty (RFC 9112 §3.2).
@@ -83,6 +86,190 @@ fn from_authority(rest: &str) -> String {
     } else {
         format!("/{path}")
     }
+}
+
+/// How a server is reached: over TLS or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// The name before `://`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
+/// A URL of http or https, taken apart but not decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbsoluteUrl<'a> {
+    /// Over TLS or not.
+    pub scheme: Scheme,
+    /// Host and perhaps a port.
+    pub authority: &'a str,
+    /// The path; empty where the URL ends with the host.
+    pub path: &'a str,
+    /// What follows the first `?`.
+    pub query: Option<&'a str>,
+}
+
+/// Why a text is no URL of http or https.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidUrl {
+    /// It begins neither with `http://` nor with `https://`.
+    Scheme,
+    /// The host or the port cannot be one.
+    Authority(String),
+    /// Credentials before the host would become a header that nobody wrote.
+    UserInfo,
+    /// A `#`: a fragment is never sent.
+    Fragment,
+    /// A character that must be percent-encoded.
+    Character(char),
+    /// A `%` without two hex digits.
+    Encoding,
+}
+
+impl fmt::Display for InvalidUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidUrl::Scheme => f.write_str("the URI must begin with http:// or https://"),
+            InvalidUrl::Authority(authority) => write!(f, "{authority:?} is not a host with an optional port"),
+            InvalidUrl::UserInfo => f.write_str("credentials in the URI are not supported"),
+            InvalidUrl::Fragment => f.write_str("the URI has a '#': a fragment is never sent"),
+            InvalidUrl::Character(character) => write!(f, "the URI has {character:?}, which must be percent-encoded"),
+            InvalidUrl::Encoding => f.write_str("the URI has a '%' without two hex digits"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidUrl {}
+
+impl<'a> AbsoluteUrl<'a> {
+    /// Takes a text apart; [`check`](AbsoluteUrl::check) says whether the parts are good.
+    ///
+    /// # Errors
+    /// The scheme is another, or there is none.
+    pub fn split(text: &'a str) -> Result<AbsoluteUrl<'a>, InvalidUrl> {
+        let (scheme, rest) = text.split_once("://").ok_or(InvalidUrl::Scheme)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return Err(InvalidUrl::Scheme),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
+        Ok(AbsoluteUrl {
+            scheme,
+            authority,
+            path,
+            query,
+        })
+    }
+
+    /// Checks host, port and characters.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    pub fn check(&self) -> Result<(), InvalidUrl> {
+        check_authority(self.authority)?;
+        for part in [self.path, self.query.unwrap_or_default()] {
+            check_characters(part)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text is a host with an optional port.
+///
+/// # Example
+/// ```
+/// use apigateway::http1::target::is_authority;
+/// assert!(is_authority("h.test:8080") && is_authority("[::1]"));
+/// assert!(!is_authority("user@h") && !is_authority("h/a") && !is_authority(""));
+/// ```
+pub fn is_authority(text: &str) -> bool {
+    check_authority(text).is_ok()
+}
+
+fn check_authority(authority: &str) -> Result<(), InvalidUrl> {
+    let invalid = || InvalidUrl::Authority(authority.to_owned());
+    if authority.contains('@') {
+        return Err(InvalidUrl::UserInfo);
+    }
+    let parsed: http::uri::Authority = authority.parse().map_err(|_| invalid())?;
+    let host = parsed.host();
+    let port = authority.strip_prefix(host).ok_or_else(invalid)?;
+    let port_is_valid = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|port| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+    if !port_is_valid || !is_host(host) {
+        return Err(invalid());
+    }
+    Ok(())
+}
+
+/// Whether a text is a name, an IPv4 address, or an IPv6 address in brackets.
+pub fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inner.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    !host.is_empty()
+        && host.len() <= 253
+        && host
+            .trim_end_matches('.')
+            .split('.')
+            .all(|label| !label.is_empty() && label.len() <= 63)
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
+fn check_characters(text: &str) -> Result<(), InvalidUrl> {
+    let illegal =
+        |character: char| !character.is_ascii() || character.is_ascii_control() || " \"<>\\^`|".contains(character);
+    if text.contains('#') {
+        return Err(InvalidUrl::Fragment);
+    }
+    if let Some(character) = text.chars().find(|character| illegal(*character)) {
+        return Err(InvalidUrl::Character(character));
+    }
+    if !percent_signs_are_whole(text) {
+        return Err(InvalidUrl::Encoding);
+    }
+    Ok(())
+}
+
+/// Whether every `%` begins a percent-encoded byte.
+pub fn percent_signs_are_whole(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().all(|(at, byte)| {
+        *byte != b'%'
+            || bytes
+                .get(at + 1..at + 3)
+                .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Whether a decoded text has a segment that a later reader would resolve.
+pub fn has_dot_segment(text: &str) -> bool {
+    text.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+/// Whether an encoded path has, once decoded, a segment that a later reader would resolve.
+pub fn has_dot_segment_encoded(raw: &str) -> bool {
+    has_dot_segment(&percent_decode_str(raw).decode_utf8_lossy())
 }
 
 #[cfg(test)]

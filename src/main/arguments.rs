@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::notation::arn;
-use apigateway::deployment::function::InvokeUri;
 use apigateway::front::limits::Limits;
+use apigateway::outbound::upstream::url::Url;
 use apigateway::platform::logging;
 use apigateway::server::FrontKind;
 use argh::FromArgs;
@@ -189,13 +189,13 @@ pub(crate) fn root(flag: Option<String>) -> Result<String, String> {
 }
 
 /// A URL below which functions are invoked.
-pub(crate) struct Endpoint(pub(crate) Option<InvokeUri>);
+pub(crate) struct Endpoint(pub(crate) Option<Url>);
 
 impl FromStr for Endpoint {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Endpoint, ()> {
-        let uri = InvokeUri::parse(text).map_err(|_| ())?;
+        let uri = Url::parse(text).map_err(|_| ())?;
         if uri.query.is_some() {
             Err(())
         } else {

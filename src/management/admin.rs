@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::Gateway;
-use crate::http1::message::{Body, Headers, MAX_BODY_LENGTH, Request, Response};
+use crate::front::Handler;
+use crate::http1::error::RequestError;
+use crate::http1::limits::MAX_BODY_LENGTH;
+use crate::http1::message::{Body, Headers, Request, Response};
 use crate::management::metrics_page;
 use crate::platform::metrics::{FrontMetrics, exposition};
 
@@ -58,6 +61,20 @@ impl Admin {
             },
             _ => GatewayError::NotFound.response(),
         }
+    }
+}
+
+impl Handler for Admin {
+    fn handle(&self, request: Request) -> Response {
+        Admin::handle(self, request)
+    }
+
+    fn refuse(&self, error: RequestError, _: &Request) -> Response {
+        GatewayError::from(error).response()
+    }
+
+    fn is_vital(&self, request: &Request) -> bool {
+        Admin::is_vital(request)
     }
 }
 

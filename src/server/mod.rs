@@ -1,4 +1,4 @@
-//! The whole program but its flags and signals: listeners, gateway, watcher.
+//! Puts the rooms together and runs them; the fixture for users' own tests.
 
 pub mod testing;
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::definition::notation::uri::Scheme;
-use apigateway::deployment::function::InvokeUri;
 use apigateway::http1::message::{Body, Headers, Method, Stream};
+use apigateway::http1::target::Scheme;
+use apigateway::outbound::upstream::url::Url;
 use apigateway::outbound::upstream::{DNS_TTL, IntegrationRequest, Settings, Upstream, UpstreamError, tls};
 use apigateway::server::Options;
 use serde_json::{Value, json};
@@ -286,7 +286,7 @@ fn a_server_that_hangs_holds_seven_eighths_of_the_workers() {
         let address = hanging.endpoint.address;
         let case = cases(address).remove(number);
         let gateway = serve(&case.files, other.address, |options| {
-            options.settings.lambda_endpoint = Some(InvokeUri::parse(&format!("http://{address}")).unwrap());
+            options.settings.lambda_endpoint = Some(Url::parse(&format!("http://{address}")).unwrap());
         });
         // What is held is free again, however it ends.
         let ends = [
@@ -449,7 +449,7 @@ fn long_answers_that_hang_do_not_stop_those_of_others() {
 
 /// A request to an address, whose content is read as the last argument says.
 fn upstream_request(authority: &str, timeout: u64, body: Body) -> IntegrationRequest {
-    let uri = InvokeUri::parse(&format!("http://{authority}/a")).unwrap();
+    let uri = Url::parse(&format!("http://{authority}/a")).unwrap();
     uri.request(Method::Post, Headers::new(), body, Duration::from_millis(timeout))
 }
 

@@ -7,9 +7,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::definition::notation::uri::Scheme;
+use apigateway::http1::target::Scheme;
+use apigateway::identity::caller::Verified;
 use apigateway::identity::jwt::refusal::{Description, Refusal};
-use apigateway::identity::jwt::{Expectations, JwtAuthorizers, Verified};
+use apigateway::identity::jwt::{Expectations, JwtAuthorizers};
 use apigateway::outbound::upstream::{DNS_TTL, Settings, Upstream, tls};
 
 use super::connections::wait_until;

@@ -8,13 +8,17 @@ use serde_json::Value;
 
 /// Each kind of file: its schema, the source that reads it, and where such files are.
 const KINDS: [(&str, &str, &str); 7] = [
-    ("api", "src/resource/api.rs", "api.json"),
-    ("stage", "src/resource/stage.rs", "stages/"),
-    ("route", "src/resource/route.rs", "routes/"),
-    ("integration", "src/resource/integration.rs", "integrations/"),
-    ("authorizer", "src/resource/authorizer.rs", "authorizers/"),
-    ("function", "src/resource/function.rs", "functions/"),
-    ("credentials", "src/resource/credentials.rs", "credentials.json"),
+    ("api", "src/definition/resource/api.rs", "api.json"),
+    ("stage", "src/definition/resource/stage.rs", "stages/"),
+    ("route", "src/definition/resource/route.rs", "routes/"),
+    ("integration", "src/definition/resource/integration.rs", "integrations/"),
+    ("authorizer", "src/definition/resource/authorizer.rs", "authorizers/"),
+    ("function", "src/definition/resource/function.rs", "functions/"),
+    (
+        "credentials",
+        "src/definition/resource/credentials.rs",
+        "credentials.json",
+    ),
 ];
 
 fn root() -> &'static Path {

@@ -64,13 +64,13 @@ impl Source {
         places
     }
 
-    /// The top-level module that a file of `src` belongs to.
-    fn module(&self) -> &str {
+    /// The room that a file of `src` belongs to.
+    fn room(&self) -> &str {
         let below = self.path.strip_prefix("src/").unwrap();
         below.split('/').next().unwrap().trim_end_matches(".rs")
     }
 
-    /// Whether it is the file of a top-level module, for which `super` is the crate.
+    /// Whether it is the file of a room, for which `super` is the crate.
     fn is_top_level(&self) -> bool {
         let below = self.path.strip_prefix("src/").unwrap();
         !below.contains('/') || (below.ends_with("/mod.rs") && below.matches('/').count() == 1)
@@ -81,16 +81,42 @@ fn fail_with(what: &str, violations: &[String]) {
     assert!(violations.is_empty(), "{what}:\n{}", violations.join("\n"));
 }
 
-/// The modules of the library as `src/lib.rs` lists them.
-fn modules() -> Vec<String> {
-    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let declared = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let modules: Vec<String> = declared.map(str::to_owned).collect();
-    assert!(modules.len() > 10, "{modules:?}");
-    modules
-}
+/// The rooms in their order: each uses only those above it. The first line of its `mod.rs` is its charter, which
+/// ARCHITECTURE.md repeats.
+const ROOMS: [(&str, &str); 11] = [
+    (
+        "platform",
+        "The process and its system: clock, random ids, signals, files, log, counters.",
+    ),
+    (
+        "http1",
+        "HTTP/1.1 messages and their bytes, both directions and both roles. No sockets, no clock.",
+    ),
+    (
+        "outbound",
+        "Sends a request to an integration: HTTP upstreams, local function processes.",
+    ),
+    (
+        "front",
+        "Accepts connections, reads requests, writes responses. Knows its handler only as a trait.",
+    ),
+    (
+        "definition",
+        "What the user wrote: files, their JSON, AWS's notations, and every problem in them.",
+    ),
+    ("identity", "Who is asking: signatures, tokens, IAM policies."),
+    (
+        "deployment",
+        "The definitions, checked and compiled: what is served. Immutable.",
+    ),
+    ("data_plane", "One request, from its first step to its record."),
+    ("control_plane", "Changes what is served: edited files."),
+    ("management", "What an operator sees: health, metrics, explanations."),
+    (
+        "server",
+        "Puts the rooms together and runs them; the fixture for users' own tests.",
+    ),
+];
 
 /// Whether a file belongs to the command instead of the library.
 fn is_of_the_command(path: &str) -> bool {
@@ -98,18 +124,35 @@ fn is_of_the_command(path: &str) -> bool {
 }
 
 #[test]
-fn a_module_uses_only_those_above_it() {
-    let modules = modules();
+fn the_rooms_stand_in_their_order_and_say_what_they_are_for() {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let declared = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let rooms: Vec<&str> = ROOMS.iter().map(|(room, _)| *room).collect();
+    assert_eq!(declared.collect::<Vec<_>>(), rooms, "the rooms of src/lib.rs");
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    for (room, charter) in ROOMS {
+        let text = fs::read_to_string(root().join(format!("src/{room}/mod.rs"))).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        assert_eq!(first, format!("//! {charter}"), "src/{room}/mod.rs");
+        let row = format!("| `{room}` | {charter} |");
+        assert!(architecture.contains(&row), "ARCHITECTURE.md has no line {row}");
+    }
+}
+
+#[test]
+fn a_room_uses_only_those_above_it() {
     let mut violations = Vec::new();
     let mut seen = BTreeSet::new();
     for source in sources("src", "rs") {
         if source.path == "src/lib.rs" || is_of_the_command(&source.path) {
             continue;
         }
-        let place = modules.iter().position(|module| module == source.module());
-        let place = place.unwrap_or_else(|| panic!("{} is in no module of src/lib.rs", source.path));
+        let place = ROOMS.iter().position(|(room, _)| *room == source.room());
+        let place = place.unwrap_or_else(|| panic!("{} is in no room", source.path));
         seen.insert(place);
-        for later in &modules[place + 1..] {
+        for (later, _) in &ROOMS[place + 1..] {
             violations.extend(source.mentions(&format!("crate::{later}")));
             if source.is_top_level() {
                 violations.extend(source.mentions(&format!("super::{later}")));
@@ -123,23 +166,30 @@ fn a_module_uses_only_those_above_it() {
             violations.extend(source.mentions("super::{"));
         }
     }
-    assert_eq!(seen.len(), modules.len(), "a module of src/lib.rs has no file");
-    fail_with("these lead to a module further down in src/lib.rs", &violations);
+    assert_eq!(seen.len(), ROOMS.len(), "a room has no file");
+    fail_with("these lead to a room further down in src/lib.rs", &violations);
 }
 
 #[test]
 fn a_package_is_used_in_its_place_only() {
     type Place = fn(&str) -> bool;
     let rules: [(&str, &[&str], Place); 7] = [
-        ("ureq", &["ureq::"], |path| path.starts_with("src/upstream/")),
+        ("ureq", &["ureq::"], |path| path.starts_with("src/outbound/upstream/")),
         ("std::fs", &["std::fs", "fs::"], |path| {
-            ["src/store.rs", "src/process.rs", "src/function/source_files.rs"].contains(&path)
+            [
+                "src/definition/store.rs",
+                "src/platform/process.rs",
+                "src/outbound/function/source_files.rs",
+            ]
+            .contains(&path)
         }),
-        ("nix", &["nix::"], |path| path == "src/signals.rs"),
+        ("nix", &["nix::"], |path| path == "src/platform/signals.rs"),
         ("argh", &["argh::", "argh"], is_of_the_command),
         ("tiny_http", &["tiny_http::"], |path| path == "src/front/tiny_http.rs"),
-        ("mio", &["mio::"], |path| path == "src/front/parking.rs"),
-        ("threadpool", &["threadpool::"], |path| path == "src/front/workers.rs"),
+        ("mio", &["mio::"], |path| path == "src/front/connection_table.rs"),
+        ("threadpool", &["threadpool::"], |path| {
+            path == "src/front/worker_pool.rs"
+        }),
     ];
     let mut violations = Vec::new();
     for source in sources("src", "rs") {
@@ -162,18 +212,18 @@ fn a_package_is_used_in_its_place_only() {
 fn the_places_of_packages_are_real() {
     // If a package moved, the rule above would hold without saying anything.
     for (file, text) in [
-        ("src/store.rs", "std::fs"),
-        ("src/function/source_files.rs", "std::fs"),
+        ("src/definition/store.rs", "std::fs"),
+        ("src/outbound/function/source_files.rs", "std::fs"),
         ("src/main/arguments.rs", "argh::"),
-        ("src/signals.rs", "nix::"),
+        ("src/platform/signals.rs", "nix::"),
         ("src/front/tiny_http.rs", "tiny_http::"),
-        ("src/front/parking.rs", "mio::"),
-        ("src/front/workers.rs", "threadpool::"),
+        ("src/front/connection_table.rs", "mio::"),
+        ("src/front/worker_pool.rs", "threadpool::"),
     ] {
         assert!(fs::read_to_string(root().join(file)).unwrap().contains(text), "{file}");
     }
     assert!(
-        sources("src/upstream", "rs")
+        sources("src/outbound/upstream", "rs")
             .iter()
             .any(|source| source.text.contains("ureq::"))
     );
@@ -282,9 +332,9 @@ fn the_shipped_api_has_neither_error_nor_warning() {
     assert!(deployment.is_some() && listing.files.len() >= 3);
 }
 
-/// Each variant of the gateway's errors with its status, from the one table in `src/error.rs`.
+/// Each variant of the gateway's errors with its status, from the one table in `src/data_plane/error.rs`.
 fn gateway_errors() -> Vec<(String, u16)> {
-    let text = fs::read_to_string(root().join("src/error.rs")).unwrap();
+    let text = fs::read_to_string(root().join("src/data_plane/error.rs")).unwrap();
     let declared = text
         .split("pub enum GatewayError {")
         .nth(1)
@@ -346,7 +396,7 @@ fn every_error_of_the_gateway_has_a_case() {
 fn the_steps_of_an_integration_do_not_know_one_another() {
     // Each kind of integration builds its request with the rules for header fields; nothing else is shared.
     let allowed = [("http_proxy", "headers"), ("lambda_proxy", "headers")];
-    let steps: Vec<Source> = sources("src/integration", "rs");
+    let steps: Vec<Source> = sources("src/data_plane/integration", "rs");
     let name = |source: &Source| {
         let file = source.path.rsplit('/').next().unwrap();
         file.trim_end_matches(".rs").to_owned()
@@ -373,11 +423,12 @@ fn the_steps_of_an_integration_do_not_know_one_another() {
 fn only_the_gateway_calls_the_steps() {
     let mut violations = Vec::new();
     for source in sources("src", "rs") {
-        if source.module() != "gateway" && source.module() != "integration" {
+        let may = ["src/data_plane/gateway/", "src/data_plane/integration/"];
+        if !may.iter().any(|folder| source.path.starts_with(folder)) {
             violations.extend(source.mentions("crate::data_plane::integration"));
         }
     }
-    fail_with("these use a step of src/integration", &violations);
-    let gateway = fs::read_to_string(root().join("src/gateway/integrate.rs")).unwrap();
+    fail_with("these use a step of src/data_plane/integration", &violations);
+    let gateway = fs::read_to_string(root().join("src/data_plane/gateway/integrate.rs")).unwrap();
     assert!(gateway.contains("use crate::data_plane::integration::"));
 }

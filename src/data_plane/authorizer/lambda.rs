@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::data_plane::context::Caller;
 use crate::definition::json::Json;
+use crate::identity::caller::Caller;
 use crate::identity::policy::{InvalidPolicy, Policy};
 
 /// An answer that says yes or no.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::data_plane::authorizer::cache::Key;
 use crate::data_plane::authorizer::lambda::{self, Answer};
-use crate::data_plane::context::{Caller, ContextValues, IamIdentity, RequestContext};
+use crate::data_plane::context::{ContextValues, RequestContext};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::integrate::whole;
 use crate::data_plane::gateway::{Gateway, Selected};
@@ -20,6 +20,7 @@ use crate::definition::notation::query;
 use crate::deployment::authorizer::{Authorization, IdentitySource, JwtAuthorizer, LambdaAuthorizer};
 use crate::deployment::lambda_proxy::PayloadFormat;
 use crate::http1::message::{Body, Headers, Request};
+use crate::identity::caller::{Caller, IamIdentity};
 use crate::identity::jwt::{self, Description, Expectations};
 use crate::identity::sigv4::{self, SignedRequest};
 

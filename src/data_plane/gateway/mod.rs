@@ -19,19 +19,19 @@ use crate::data_plane::trusted_proxies::TrustedProxies;
 use crate::definition::notation::path::RequestPath;
 use crate::definition::store::Listing;
 use crate::deployment::Deployment;
-use crate::deployment::function::InvokeUri;
 use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
-use crate::http1::message::{MAX_BODY_LENGTH, Method, Request, Response};
+use crate::front::Handler;
+use crate::http1::error::RequestError;
+use crate::http1::limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
+use crate::http1::message::{Method, Request, Response};
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;
+use crate::outbound::upstream::url::Url;
 use crate::platform::clock::Clock;
 use crate::platform::metrics::{CacheMetrics, GatewayMetrics, Raised};
 use crate::platform::reload_gate::ReloadGate;
-
-/// Most bytes of a request line and its header fields with their line ends (spec §13).
-pub const MAX_HEAD_LENGTH: usize = 10_240;
 
 /// Who has waited so long may be gone, so that nobody gets the answer. To find out takes a system call.
 const WORTH_A_LOOK: Duration = Duration::from_millis(10);
@@ -67,7 +67,7 @@ pub struct Settings {
     /// Whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
     /// Where functions are invoked that no file tells of.
-    pub lambda_endpoint: Option<InvokeUri>,
+    pub lambda_endpoint: Option<Url>,
 }
 
 impl Gateway {
@@ -181,8 +181,7 @@ impl Gateway {
         let mut found = Found::default();
         // A panic is a defect of ours, and costs the request that met it and no other.
         let answer = || self.answer(&context, &deployment, generation, &mut request, &mut found);
-        let outcome = catch_unwind(AssertUnwindSafe(answer))
-            .unwrap_or_else(|_| Err(GatewayError::InternalServerError("a panic in the gateway".to_owned())));
+        let outcome = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
         let outcome = match is_abandoned(&context, &request) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
@@ -191,10 +190,10 @@ impl Gateway {
     }
 
     /// The answer to what is no request that could be handled; `request` is what is known of it.
-    pub fn refuse(&self, error: GatewayError, request: &Request) -> Response {
+    pub fn refuse(&self, error: RequestError, request: &Request) -> Response {
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
         let deployment = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
-        self.finish(&deployment, &context, request, &Found::default(), Err(error), 0)
+        self.finish(&deployment, &context, request, &Found::default(), Err(error.into()), 0)
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
@@ -285,6 +284,16 @@ impl Gateway {
     }
 }
 
+impl Handler for Gateway {
+    fn handle(&self, request: Request) -> Response {
+        Gateway::handle(self, request)
+    }
+
+    fn refuse(&self, error: RequestError, request: &Request) -> Response {
+        Gateway::refuse(self, error, request)
+    }
+}
+
 /// What a request's line selects.
 struct Selected<'a> {
     deployment: &'a Deployment,
@@ -315,7 +324,7 @@ fn throttle(route: &Route) -> Result<(), GatewayError> {
 }
 
 fn check_size(request: &Request) -> Result<(), GatewayError> {
-    if request.head_length > MAX_HEAD_LENGTH {
+    if request.head_length > MAX_REQUEST_HEAD_LENGTH {
         return Err(GatewayError::HeadersTooLarge);
     }
     if request.body.length().is_some_and(|length| length > MAX_BODY_LENGTH) {

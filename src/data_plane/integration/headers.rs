@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use crate::data_plane::context::RequestContext;
 use crate::definition::notation::forwarded::{closes_its_quotes, push_node, push_translated_node, push_value};
-use crate::definition::notation::uri::Scheme;
 use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::http1::message::{Headers, Method, is_hop_by_hop};
+use crate::http1::target::Scheme;
 use crate::outbound::upstream::IntegrationResponse;
 
 /// Whether a field tells an upstream who asked, or whom. `Forwarded`, `Via` and `Host` are written anew, and the first

@@ -8,12 +8,13 @@ use std::time::Duration;
 use crate::data_plane::context::RequestContext;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::integration::headers;
-use crate::definition::notation::path::{self, RequestPath, has_dot_segment_encoded};
+use crate::definition::notation::path::{self, RequestPath};
 use crate::definition::notation::route_key::RouteKey;
-use crate::definition::notation::uri::{IntegrationUri, Part, Scheme};
+use crate::definition::notation::uri::{IntegrationUri, Part};
 use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::deployment::routes::RouteMatch;
 use crate::http1::message::{Body, Client, Method, Request, RequestParts};
+use crate::http1::target::{Scheme, has_dot_segment_encoded};
 use crate::outbound::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 
 /// The path, the query and the fields that an HTTP integration gets; `path` is the request's path below the stage

@@ -8,14 +8,14 @@ use std::time::Duration;
 use crate::data_plane::lambda::{MAX_ANSWER_LENGTH, text};
 use crate::definition::json::Json;
 use crate::definition::notation::arn::FunctionArn;
-use crate::deployment::function::InvokeUri;
 use crate::http1::message::{Body, Client, Headers, Method, Unheld};
+use crate::outbound::upstream::url::Url;
 use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, UpstreamError};
 
 /// Where functions are invoked that no file tells of.
-pub fn at_endpoint(endpoint: &InvokeUri, arn: &FunctionArn) -> InvokeUri {
+pub fn at_endpoint(endpoint: &Url, arn: &FunctionArn) -> Url {
     let base = endpoint.path.trim_end_matches('/');
-    InvokeUri {
+    Url {
         path: format!("{base}/2015-03-31/functions/{}/invocations", arn.name()),
         query: arn.qualifier().map(|qualifier| format!("Qualifier={qualifier}")),
         ..endpoint.clone()
@@ -24,7 +24,7 @@ pub fn at_endpoint(endpoint: &InvokeUri, arn: &FunctionArn) -> InvokeUri {
 
 /// The request that invokes a function, for a client. The function goes on to run once it has begun.
 pub fn request(
-    uri: &InvokeUri,
+    uri: &Url,
     event: Vec<u8>,
     trace_id: &[u8],
     timeout: Duration,

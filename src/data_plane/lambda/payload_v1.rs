@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::data_plane::context::Caller;
 use crate::data_plane::lambda::answer::{self, InvalidAnswer, Members};
 use crate::data_plane::lambda::event::EventSource;
 use crate::data_plane::lambda::text;
 use crate::definition::json::Json;
 use crate::http1::message::{Headers, Response};
+use crate::identity::caller::Caller;
 
 /// What has no value is null here, where format 2.0 leaves it out.
 #[derive(Serialize)]

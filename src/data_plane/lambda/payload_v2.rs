@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::data_plane::context::Caller;
 use crate::data_plane::lambda::answer::{self, InvalidAnswer, Members};
 use crate::data_plane::lambda::event::EventSource;
 use crate::data_plane::lambda::text;
 use crate::definition::json::{self, Json};
 use crate::definition::notation::raw_json;
 use crate::http1::message::{Body, Headers, Response};
+use crate::identity::caller::Caller;
 
 /// What is absent in AWS's events is absent here, never null (`R5.7`).
 #[derive(Serialize)]

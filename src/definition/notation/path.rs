@@ -19,6 +19,8 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode, utf8_percent_encode};
 
+use crate::http1::target::{has_dot_segment, percent_signs_are_whole};
+
 /// A request's path that is fit for routing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath {
@@ -118,27 +120,6 @@ fn after_second_slash(raw: &str) -> &str {
         Some((at, length)) => rest.get(at + length..).unwrap_or_default(),
         None => "",
     }
-}
-
-/// Whether every `%` begins a percent-encoded byte.
-pub fn percent_signs_are_whole(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.iter().enumerate().all(|(at, byte)| {
-        *byte != b'%'
-            || bytes
-                .get(at + 1..at + 3)
-                .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
-}
-
-/// Whether a decoded text has a segment that a later reader would resolve.
-pub fn has_dot_segment(text: &str) -> bool {
-    text.split('/').any(|segment| matches!(segment, "." | ".."))
-}
-
-/// Whether an encoded path has, once decoded, a segment that a later reader would resolve.
-pub fn has_dot_segment_encoded(raw: &str) -> bool {
-    has_dot_segment(&percent_decode_str(raw).decode_utf8_lossy())
 }
 
 /// Decodes a captured value for the second time (`R1.32`); a broken sequence stays as it is.

@@ -16,29 +16,11 @@
 
 use std::fmt;
 
-use crate::definition::notation::path::{has_dot_segment_encoded, percent_signs_are_whole};
 use crate::definition::notation::route_key::is_variable_name;
+use crate::http1::target::{AbsoluteUrl, InvalidUrl, Scheme, has_dot_segment_encoded};
 
 /// Most characters of an `IntegrationUri`, as written and with its stage variables in it (spec §3.1).
 pub const MAX_LENGTH: usize = 2048;
-
-/// The protocol an integration is reached by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    /// The name before `://`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
-    }
-}
 
 /// A URL that is whole but for its path variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,20 +45,10 @@ pub enum Part {
 pub enum InvalidUri {
     /// Empty, or longer than [`MAX_LENGTH`].
     Length(usize),
-    /// It begins neither with `http://` nor with `https://`.
-    Scheme,
-    /// The host or the port cannot be one.
-    Authority(String),
+    /// It is no URL, whatever its variables are.
+    Url(InvalidUrl),
     /// A path variable in the host would let a client choose the upstream.
     HostVariable,
-    /// Credentials before the host would become a header that nobody wrote.
-    UserInfo,
-    /// A `#`: a fragment is never sent.
-    Fragment,
-    /// A character that must be percent-encoded.
-    Character(char),
-    /// A `%` without two hex digits.
-    Encoding,
     /// A `.` or `..` segment, which an upstream may resolve to another path.
     DotSegment,
     /// A brace that is no path variable.
@@ -90,15 +62,8 @@ impl fmt::Display for InvalidUri {
             InvalidUri::Length(length) => {
                 write!(f, "the URI has {length} characters, {MAX_LENGTH} at most")
             }
-            InvalidUri::Scheme => f.write_str("the URI must begin with http:// or https://"),
-            InvalidUri::Authority(authority) => {
-                write!(f, "{authority:?} is not a host with an optional port")
-            }
+            InvalidUri::Url(error) => error.fmt(f),
             InvalidUri::HostVariable => f.write_str("a path variable cannot stand in the host"),
-            InvalidUri::UserInfo => f.write_str("credentials in the URI are not supported"),
-            InvalidUri::Fragment => f.write_str("the URI has a '#': a fragment is never sent"),
-            InvalidUri::Character(character) => write!(f, "the URI has {character:?}, which must be percent-encoded"),
-            InvalidUri::Encoding => f.write_str("the URI has a '%' without two hex digits"),
             InvalidUri::DotSegment => f.write_str("the path of the URI has a '.' or '..' segment"),
             InvalidUri::Brace(text) => {
                 let hint = if text.contains('+') {
@@ -114,6 +79,12 @@ impl fmt::Display for InvalidUri {
 
 impl std::error::Error for InvalidUri {}
 
+impl From<InvalidUrl> for InvalidUri {
+    fn from(error: InvalidUrl) -> InvalidUri {
+        InvalidUri::Url(error)
+    }
+}
+
 impl IntegrationUri {
     /// Reads a URI whose stage variables have been put in.
     ///
@@ -124,27 +95,19 @@ impl IntegrationUri {
         if length == 0 || length > MAX_LENGTH {
             return Err(InvalidUri::Length(length));
         }
-        let (scheme, rest) = text.split_once("://").ok_or(InvalidUri::Scheme)?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            _ => return Err(InvalidUri::Scheme),
-        };
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        check_authority(authority)?;
-        check_characters(rest)?;
-        let (path, query) = match rest.split_once('?') {
-            Some((path, query)) => (path, Some(parse_parts(query)?)),
-            None => (rest, None),
-        };
-        if has_dot_segment_encoded(path) {
+        let url = AbsoluteUrl::split(text)?;
+        if url.authority.contains(['{', '}']) {
+            return Err(InvalidUri::HostVariable);
+        }
+        url.check()?;
+        if has_dot_segment_encoded(url.path) {
             return Err(InvalidUri::DotSegment);
         }
+        let query = url.query.map(parse_parts).transpose()?;
         Ok(IntegrationUri {
-            scheme,
-            authority: authority.to_ascii_lowercase(),
-            path: parse_parts(path)?,
+            scheme: url.scheme,
+            authority: url.authority.to_ascii_lowercase(),
+            path: parse_parts(url.path)?,
             query,
         })
     }
@@ -177,70 +140,6 @@ impl IntegrationUri {
             Part::Variable(name) => Some(name.as_str()),
         })
     }
-}
-
-/// Whether a text is a host with an optional port.
-///
-/// # Example
-/// ```
-/// use apigateway::definition::notation::uri::is_authority;
-/// assert!(is_authority("h.test:8080") && is_authority("[::1]"));
-/// assert!(!is_authority("user@h") && !is_authority("h/a") && !is_authority(""));
-/// ```
-pub fn is_authority(text: &str) -> bool {
-    check_authority(text).is_ok()
-}
-
-fn check_authority(authority: &str) -> Result<(), InvalidUri> {
-    let invalid = || InvalidUri::Authority(authority.to_owned());
-    if authority.contains(['{', '}']) {
-        return Err(InvalidUri::HostVariable);
-    }
-    if authority.contains('@') {
-        return Err(InvalidUri::UserInfo);
-    }
-    let parsed: http::uri::Authority = authority.parse().map_err(|_| invalid())?;
-    let host = parsed.host();
-    let port = authority.strip_prefix(host).ok_or_else(invalid)?;
-    let port_is_valid = port.is_empty()
-        || port.strip_prefix(':').is_some_and(|port| {
-            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
-        });
-    if !port_is_valid || !is_host(host) {
-        return Err(invalid());
-    }
-    Ok(())
-}
-
-/// Whether a text is a name, an IPv4 address, or an IPv6 address in brackets.
-pub fn is_host(host: &str) -> bool {
-    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return inner.parse::<std::net::Ipv6Addr>().is_ok();
-    }
-    !host.is_empty()
-        && host.len() <= 253
-        && host
-            .trim_end_matches('.')
-            .split('.')
-            .all(|label| !label.is_empty() && label.len() <= 63)
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-}
-
-fn check_characters(text: &str) -> Result<(), InvalidUri> {
-    let illegal =
-        |character: char| !character.is_ascii() || character.is_ascii_control() || " \"<>\\^`|".contains(character);
-    if text.contains('#') {
-        return Err(InvalidUri::Fragment);
-    }
-    if let Some(character) = text.chars().find(|character| illegal(*character)) {
-        return Err(InvalidUri::Character(character));
-    }
-    if !percent_signs_are_whole(text) {
-        return Err(InvalidUri::Encoding);
-    }
-    Ok(())
 }
 
 fn parse_parts(text: &str) -> Result<Vec<Part>, InvalidUri> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::front::limits::Limits;
 use crate::front::{Front, Handler};
+use crate::http1::error::RequestError;
 use crate::http1::message::{Body, Headers, Request, Response};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -36,8 +37,13 @@ impl Handler for Answering {
         }
     }
 
-    fn refuse(&self, error: GatewayError, _: &Request) -> Response {
-        error.response()
+    fn refuse(&self, error: RequestError, _: &Request) -> Response {
+        assert!(matches!(error, RequestError::Overloaded(_)), "{error:?}");
+        Response {
+            status: 503,
+            headers: Headers::new(),
+            body: Body::Empty,
+        }
     }
 
     fn is_vital(&self, request: &Request) -> bool {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use crate::definition::notation::raw_json;
+use crate::identity::caller::Verified;
+use crate::identity::jwt::Expectations;
 use crate::identity::jwt::object::Object;
 use crate::identity::jwt::refusal::{Description, Refusal};
-use crate::identity::jwt::{Expectations, Verified};
 
 /// The last second of the year 9999 in seconds since 1970, where calendars of most programs end. A later date is a mistake, such as
 /// milliseconds, and would make a token that never expires.

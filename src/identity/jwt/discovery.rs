@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::definition::notation::uri::Scheme;
-use crate::deployment::function::InvokeUri;
 use crate::http1::message::{Body, Headers, Method, Unheld};
+use crate::http1::target::Scheme;
 use crate::identity::jwt::key::KeySet;
 use crate::identity::jwt::object::Object;
 use crate::identity::jwt::refusal::{Description, Refusal};
+use crate::outbound::upstream::url::Url;
 use crate::outbound::upstream::{IntegrationRequest, Upstream, UpstreamError};
 use crate::platform::slots::{Slot, Slots};
 
@@ -72,7 +72,7 @@ pub(super) fn fetch(
     KeySet::parse(&keys).map_err(|error| of_keys(format!("{}: {error}", place(&jwks))))
 }
 
-fn take_slot(uri: &InvokeUri, slots: &Arc<Slots>) -> Result<Slot, FetchError> {
+fn take_slot(uri: &Url, slots: &Arc<Slots>) -> Result<Slot, FetchError> {
     slots.take().ok_or_else(|| FetchError {
         refusal: Refusal::Overloaded(slots.most()),
         cause: place(uri),
@@ -80,9 +80,9 @@ fn take_slot(uri: &InvokeUri, slots: &Arc<Slots>) -> Result<Slot, FetchError> {
 }
 
 /// Where an issuer's discovery document is (OpenID Connect Discovery §4).
-fn discovery_uri(issuer: &str) -> Result<InvokeUri, String> {
+fn discovery_uri(issuer: &str) -> Result<Url, String> {
     let base = issuer.strip_suffix('/').unwrap_or(issuer);
-    let uri = InvokeUri::parse(&format!("{base}/.well-known/openid-configuration"))?;
+    let uri = Url::parse(&format!("{base}/.well-known/openid-configuration"))?;
     if uri.query.is_some() {
         return Err("the issuer has a query".to_owned());
     }
@@ -90,7 +90,7 @@ fn discovery_uri(issuer: &str) -> Result<InvokeUri, String> {
 }
 
 /// Where the document says that the keys are.
-fn jwks_uri(issuer: &str, scheme: Scheme, document: &[u8]) -> Result<InvokeUri, String> {
+fn jwks_uri(issuer: &str, scheme: Scheme, document: &[u8]) -> Result<Url, String> {
     let document = Object::parse(document)
         .map_err(|_| "the document is not a JSON object in which each member occurs once".to_owned())?;
     // ASSUMED: AWS is not known to look at it, and nothing hangs on it, since the document comes from the issuer's own
@@ -102,7 +102,7 @@ fn jwks_uri(issuer: &str, scheme: Scheme, document: &[u8]) -> Result<InvokeUri, 
     let text = document
         .string("jwks_uri")
         .ok_or_else(|| "the document has no jwks_uri".to_owned())?;
-    let uri = InvokeUri::parse(&text).map_err(|error| format!("jwks_uri: {error}"))?;
+    let uri = Url::parse(&text).map_err(|error| format!("jwks_uri: {error}"))?;
     if scheme == Scheme::Https && uri.scheme == Scheme::Http {
         return Err("jwks_uri leaves TLS, which the issuer has".to_owned());
     }
@@ -110,7 +110,7 @@ fn jwks_uri(issuer: &str, scheme: Scheme, document: &[u8]) -> Result<InvokeUri, 
 }
 
 /// The document at an address.
-fn get(uri: &InvokeUri, upstream: &Upstream, slot: &Slot) -> Result<Vec<u8>, String> {
+fn get(uri: &Url, upstream: &Upstream, slot: &Slot) -> Result<Vec<u8>, String> {
     let failed = |cause: String| format!("{}: {cause}", place(uri));
     let answer = upstream.send_within(slot, request(uri));
     let answer = answer.map_err(|error| failed(error.to_string()))?;
@@ -133,14 +133,14 @@ fn get(uri: &InvokeUri, upstream: &Upstream, slot: &Slot) -> Result<Vec<u8>, Str
         })
 }
 
-fn request(uri: &InvokeUri) -> IntegrationRequest {
+fn request(uri: &Url) -> IntegrationRequest {
     let mut headers = Headers::new();
     headers.put("accept", "application/json");
     uri.request(Method::Get, headers, Body::Empty, TIMEOUT)
 }
 
 /// An address for a log: without its query, in which some put keys.
-fn place(uri: &InvokeUri) -> String {
+fn place(uri: &Url) -> String {
     format!("{}://{}{}", uri.scheme.as_str(), uri.authority, uri.path)
 }
 

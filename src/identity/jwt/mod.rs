@@ -1,7 +1,7 @@
 //! JWT authorizers: a token of an OpenID Connect issuer, verified (spec §8.1).
 //!
 //! [`verify`] is the whole of it on one page, without sockets and without a clock. [`issuers`] has the keys,
-//! [`memory`] remembers tokens that held, and [`JwtAuthorizers`] is the three together, for a gateway.
+//! [`token_cache`] remembers tokens that held, and [`JwtAuthorizers`] is the three together, for a gateway.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
@@ -27,7 +27,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use crate::data_plane::context::Verified;
+use crate::identity::caller::Verified;
 use crate::identity::jwt::algorithm::Algorithm;
 use crate::identity::jwt::issuers::Issuers;
 use crate::identity::jwt::key::PublicKey;

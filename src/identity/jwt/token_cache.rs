@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use ring::digest::{self, Context, SHA256};
 
+use crate::identity::caller::Verified;
+use crate::identity::jwt::Expectations;
 use crate::identity::jwt::algorithm::Algorithm;
 use crate::identity::jwt::key::PublicKey;
-use crate::identity::jwt::{Expectations, Verified};
 
 /// Most entries. A token has one for each set of expectations that it met.
 pub const MAX_TOKENS: usize = 16 * 1024;

@@ -9,15 +9,14 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::ServerName;
 use ureq::SendBody;
 
-use crate::definition::notation::uri::Scheme;
+use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
+use crate::http1::target::Scheme;
 use crate::outbound::upstream::destinations::{Destination, Destinations};
 use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::outgoing::{Content, Outgoing};
 use crate::outbound::upstream::resolver::{CachingResolver, LookUp};
 use crate::outbound::upstream::transport::GatewayConnector;
-use crate::outbound::upstream::{
-    IntegrationRequest, MAX_HEAD_LENGTH, MAX_REQUEST_PART_LENGTH, Settings, UpstreamError,
-};
+use crate::outbound::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH, Settings, UpstreamError};
 use crate::platform::slots::Slot;
 
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
@@ -27,7 +26,7 @@ const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
 const CLIENT_IDLE_AGE: Duration = Duration::from_secs(5);
 
 /// Bytes read at once; a head must fit, and one byte more to see that it is too large.
-const INPUT_BUFFER_LENGTH: usize = MAX_HEAD_LENGTH + 1024;
+const INPUT_BUFFER_LENGTH: usize = MAX_RESPONSE_HEAD_LENGTH + 1024;
 
 /// Bytes written at once; the longest line of a head must fit: a target or a field of the length that a request may
 /// have, with what stands around it.
@@ -303,7 +302,7 @@ fn config() -> ureq::config::Config {
         .accept("")
         .accept_encoding("")
         .allow_non_standard_methods(true)
-        .max_response_header_size(MAX_HEAD_LENGTH)
+        .max_response_header_size(MAX_RESPONSE_HEAD_LENGTH)
         .input_buffer_size(INPUT_BUFFER_LENGTH)
         .output_buffer_size(OUTPUT_BUFFER_LENGTH)
         .max_idle_connections(1)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::definition::notation::uri::Scheme;
+use crate::http1::target::Scheme;
 use crate::outbound::upstream::UpstreamError;
 use crate::platform::slots::{Slot, Slots};
 

@@ -13,6 +13,7 @@ mod clients;
 mod incoming;
 
 pub mod tls;
+pub mod url;
 
 #[cfg(test)]
 mod tests;
@@ -24,16 +25,13 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 
-use crate::definition::notation::uri::Scheme;
 use crate::http1::message::{Body, Client, Headers, Method, RequestParts};
+use crate::http1::target::Scheme;
 use crate::outbound::upstream::clients::{Clients, Lease};
 use crate::outbound::upstream::outgoing::Outgoing;
 use crate::outbound::upstream::resolver::LookUp;
 use crate::platform::metrics::UpstreamConnections;
 use crate::platform::slots::{Slot, Slots};
-
-/// Most bytes of an answer's status line and header fields; a larger head is malformed.
-pub const MAX_HEAD_LENGTH: usize = 64 * 1024;
 
 /// Most bytes of a request's target, and of all its fields. A client's head has no more than a third of it, and
 /// percent-encoding makes three bytes of one; only what files add gets there.

@@ -10,7 +10,8 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
 
-use crate::http1::message::{Body, MAX_BODY_LENGTH, Method, RequestParts, Stream};
+use crate::http1::limits::MAX_BODY_LENGTH;
+use crate::http1::message::{Body, Method, RequestParts, Stream};
 use crate::outbound::upstream::UpstreamError;
 
 /// Content of an unknown length is read this far, to see whether that is all.

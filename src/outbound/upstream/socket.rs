@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send};
 
-use crate::outbound::upstream::MAX_HEAD_LENGTH;
+use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::outbound::upstream::exchange::{Exchange, LOOK};
 
 /// How much longer than the deadline a read may wait, to spare the system call that would set it anew.
@@ -23,7 +23,7 @@ const PATIENCE_AFTER_REFUSAL: Duration = Duration::from_millis(250);
 
 /// Bytes of an answer that are held while the request is still sent. An upstream that sends back what it gets has as
 /// much to send as a request may have.
-const MAX_BACKLOG: usize = 10 * 1024 * 1024 + MAX_HEAD_LENGTH;
+const MAX_BACKLOG: usize = 10 * 1024 * 1024 + MAX_RESPONSE_HEAD_LENGTH;
 
 /// Bytes of them that are read at once.
 const TAKEN_IN_AT_ONCE: usize = 16 * 1024;

@@ -38,7 +38,7 @@ use serde_json::{Map, Value, json};
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
-use apigateway::deployment::function::InvokeUri;
+use apigateway::outbound::upstream::url::Url;
 use apigateway::server::{FrontKind, Options};
 
 use super::client::{self, Answer, PATIENCE};
@@ -255,7 +255,7 @@ fn set_options(options: &mut Options, given: &Value) {
         match name.as_str() {
             "account-id" => options.settings.account_id = value.into(),
             "trusted-proxy" => options.settings.trusted_proxies = value.parse().unwrap(),
-            "lambda-endpoint" => options.settings.lambda_endpoint = Some(InvokeUri::parse(value).unwrap()),
+            "lambda-endpoint" => options.settings.lambda_endpoint = Some(Url::parse(value).unwrap()),
             "region" => options.settings.region = value.into(),
             other => panic!("the runner cannot set --{other}"),
         }

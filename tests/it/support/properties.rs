@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use apigateway::data_plane::gateway::MAX_HEAD_LENGTH;
 use apigateway::definition::json::Json;
 use apigateway::definition::notation::arn::{FunctionArn, RouteArn};
 use apigateway::definition::notation::forwarded as forwarded_field;
@@ -14,10 +13,10 @@ use apigateway::definition::notation::path::{self as request_path, RequestPath};
 use apigateway::definition::notation::query as query_string;
 use apigateway::definition::notation::route_key::{MAX_SEGMENTS, RouteKey, RouteMethod, Segment};
 use apigateway::definition::notation::uri::{IntegrationUri, Part};
-use apigateway::front::limits::MAX_FIELDS;
 use apigateway::http1::body_decoder::{BodyError, Decoder};
 use apigateway::http1::framing::{Framing, framing};
-use apigateway::http1::message::{Headers, MAX_BODY_LENGTH, Version};
+use apigateway::http1::limits::{MAX_BODY_LENGTH, MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
+use apigateway::http1::message::{Headers, Version};
 use apigateway::http1::request_head::{self, Head, Scanner};
 use apigateway::identity::policy::Policy;
 
@@ -79,7 +78,7 @@ pub fn head(bytes: &[u8]) {
     let Ok(Some(end)) = whole else {
         return;
     };
-    assert!(end <= MAX_HEAD_LENGTH && bytes[..end].ends_with(b"\r\n\r\n") || bytes[..end] == *b"\r\n");
+    assert!(end <= MAX_REQUEST_HEAD_LENGTH && bytes[..end].ends_with(b"\r\n\r\n") || bytes[..end] == *b"\r\n");
     let Ok(read) = request_head::parse(&bytes[..end], peer(), peer()) else {
         return;
     };

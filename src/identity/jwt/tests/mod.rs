@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::identity::caller::Verified;
 use crate::identity::jwt::algorithm::Algorithm;
 use crate::identity::jwt::key::{self, Found, KeySet, PublicKey};
 use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::identity::jwt::tokens::{Signer, jwks};
-use crate::identity::jwt::{Expectations, Verified, token, verify};
+use crate::identity::jwt::{Expectations, token, verify};
 
 /// 2026-07-10 19:19:05 UTC.
 const NOW: Duration = Duration::from_secs(1_783_711_145);
