@@ -4,6 +4,7 @@ pub mod error;
 pub mod trusted_proxies;
 pub mod context;
 pub mod access_log;
+pub mod route_states;
 pub mod request_record;
 pub mod cors;
 pub mod parameter_mapping;

@@ -10,10 +10,11 @@ use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::access_log::line::Line;
 use crate::data_plane::context::{Answered, ContextValues, IntegrationOutcome, RequestContext};
 use crate::data_plane::error::GatewayError;
+use crate::data_plane::route_states::RouteStates;
 use crate::definition::notation::context_variable::ContextVariable as Variable;
 use crate::definition::notation::log_format::LogFormat;
 use crate::deployment::Deployment;
-use crate::deployment::route_state::{Tallies, Tally};
+use crate::deployment::route_state::RouteState;
 use crate::deployment::routes::Route;
 use crate::deployment::stage::Stage;
 use crate::http1::message::{Body, Headers, Receipt, Request, Response};
@@ -67,11 +68,11 @@ pub struct Books {
     /// Where a line goes for each.
     pub access_log: AccessLog,
     /// Where each is counted.
-    pub tallies: Tallies,
+    pub route_states: RouteStates,
     /// Requests whose client was gone before it had its answer.
     pub abandonments: Arc<Counter>,
     /// Where those count that belong to no stage.
-    tally: Arc<Tally>,
+    state: Arc<RouteState>,
     account_id: String,
     /// The format of lines of what belongs to no stage, if there is no default stage either.
     log_format: LogFormat,
@@ -82,19 +83,19 @@ impl Books {
     pub fn new(access_log: AccessLog, account_id: String) -> Books {
         Books {
             access_log,
-            tallies: Tallies::default(),
+            route_states: RouteStates::default(),
             abandonments: Arc::default(),
-            tally: Tally::of_none(),
+            state: RouteState::of_none(),
             account_id,
             log_format: LogFormat::default(),
         }
     }
 
-    /// The tally of each route and stage, and of requests that belong to none.
-    pub fn all(&self) -> Vec<Arc<Tally>> {
-        let mut tallies = self.tallies.all();
-        tallies.push(Arc::clone(&self.tally));
-        tallies
+    /// The state of each route and stage, and of requests that belong to none.
+    pub fn all(&self) -> Vec<Arc<RouteState>> {
+        let mut route_states = self.route_states.all();
+        route_states.push(Arc::clone(&self.state));
+        route_states
     }
 
     /// The fields by which AWS's services name a request; nothing where nobody asks for them later.
@@ -120,18 +121,18 @@ impl Books {
     /// Logs and counts a request that has its answer: at once, or when the answer's content has ended.
     pub fn close(&self, deployment: &Deployment, over: &Over<'_>, response: Response) -> Response {
         let found = over.found;
-        let of_route = found.route.as_ref().and_then(|route| route.tally.get());
-        let of_stage = || found.stage.and_then(|stage| stage.tally.get());
-        let tally = of_route.or_else(of_stage).unwrap_or(&self.tally);
+        let of_route = found.route.as_ref().and_then(|route| route.state.get());
+        let of_stage = || found.stage.and_then(|stage| stage.state.get());
+        let state = of_route.or_else(of_stage).unwrap_or(&self.state);
         if matches!(over.error, Some(GatewayError::ClientGone)) {
             self.abandonments.add_one();
         }
         if let Some(error) = over.error {
-            report(&over.context.request_id, error, tally);
+            report(&over.context.request_id, error, state);
         }
         let line = self.access_log.is_on().then(|| self.line(deployment, over, &response));
         let account = Account {
-            tally: Arc::clone(tally),
+            state: Arc::clone(state),
             line: line.map(|line| (self.access_log.clone(), line)),
             status: response.status,
             began: over.context.began,
@@ -183,21 +184,21 @@ impl Over<'_> {
 }
 
 /// Logs why the gateway answered itself. Failures of one route are logged once a second at most.
-fn report(request_id: &str, error: &GatewayError, tally: &Tally) {
+fn report(request_id: &str, error: &GatewayError, state: &RouteState) {
     // Where there is nothing to add, the status in words.
     let (status, cause) = (error.status(), error.cause().unwrap_or(error.message()));
     match error {
         GatewayError::InternalServerError(_)
         | GatewayError::ServiceUnavailable(_)
         | GatewayError::DestinationOverloaded(_) => {
-            let Some(left_out) = tally.failures.may_tell() else {
+            let Some(left_out) = state.failures.may_tell() else {
                 return;
             };
             let others = match left_out {
                 0 => String::new(),
                 count => format!(
                     " ({count} more of {} in stage {} are left out)",
-                    tally.route_key, tally.stage
+                    state.route_key, state.stage
                 ),
             };
             log::warn!("request {request_id}: {status} {cause}{others}");
@@ -209,7 +210,7 @@ fn report(request_id: &str, error: &GatewayError, tally: &Tally) {
 /// What is to be told of a request when it is over.
 #[derive(Debug)]
 struct Account {
-    tally: Arc<Tally>,
+    state: Arc<RouteState>,
     line: Option<(AccessLog, Line)>,
     status: u16,
     began: Instant,
@@ -238,7 +239,7 @@ impl Account {
     fn close(self, sent: u64, failure: Option<&str>) {
         let (latency, status) = (self.began.elapsed(), self.status);
         let processed = self.received + sent;
-        let metrics = &self.tally.metrics;
+        let metrics = &self.state.metrics;
         metrics.count(status, latency, self.integration_latency, processed);
         if let Some((log, line)) = self.line {
             log.write(line.finish(|variable| match variable {

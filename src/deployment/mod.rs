@@ -16,6 +16,7 @@ pub mod route_state;
 pub mod throttle;
 pub mod path_parameter;
 pub mod routes;
+mod route_draft;
 pub mod stage;
 pub mod trust;
 mod review;
@@ -26,21 +27,17 @@ use std::sync::Arc;
 
 use crate::definition::credentials::Credentials;
 use crate::definition::notation::path::RequestPath;
-use crate::definition::notation::route_key::{RouteKey, Segment};
+use crate::definition::notation::route_key::RouteKey;
 use crate::definition::problem::Problems;
 use crate::definition::resource::Resources;
-use crate::definition::resource::route::Route as RouteResource;
 use crate::definition::store::Listing;
-use crate::definition::suggestion::closest;
 use crate::deployment::cors::Cors;
 use crate::deployment::function::Functions;
 use crate::deployment::integration::{Draft, IntegrationCompiler};
-use crate::deployment::stage::Stage;
-use crate::deployment::trust::Withdrawn;
+use crate::deployment::route_draft::{RouteDraft, RouteTarget, draft_routes, refuse_equivalent_keys};
+use crate::deployment::stage::{DEFAULT_STAGE, Stage};
+use crate::deployment::trust::{Trust, Withdrawn};
 use crate::outbound::function::Definition;
-
-/// The stage that is served at the root (`R2.1`).
-pub const DEFAULT_STAGE: &str = "$default";
 
 /// The file name that also serves as the default stage, for systems where `$` is a nuisance in a file name.
 const DEFAULT_STAGE_ALIAS: &str = "default";
@@ -54,35 +51,10 @@ pub struct Deployment {
     api_name: Option<String>,
     api_id: String,
     cors: Option<Arc<Cors>>,
-    issuers: Vec<String>,
-    credentials: Arc<Credentials>,
-    /// See [`Deployment::with_trust_of`].
-    withdrawn: Arc<Withdrawn>,
+    trust: Trust,
     local_functions: Vec<Arc<Definition>>,
     named: HashMap<String, Arc<Stage>>,
     default: Option<Arc<Stage>>,
-}
-
-/// A route whose key has been read.
-#[derive(Debug)]
-struct RouteDraft<'a> {
-    file: &'a str,
-    key_text: &'a str,
-    key: RouteKey,
-    /// What it asks of its callers; none where something is wrong with that.
-    authorization: Option<authorization::RouteDraft<'a>>,
-    target: RouteTarget<'a>,
-}
-
-/// What a route's `Target` says.
-#[derive(Clone, Copy, Debug)]
-enum RouteTarget<'a> {
-    /// Nothing: AWS has such routes, and they cannot be served (`R1.11`).
-    Absent,
-    /// The id of an integration that is there.
-    Integration(&'a str),
-    /// Something that is wrong; it has a problem of its own.
-    Invalid,
 }
 
 impl Deployment {
@@ -132,14 +104,29 @@ impl Deployment {
                 .and_then(|api| api.api_id.clone())
                 .unwrap_or_else(|| DEFAULT_API_ID.to_owned()),
             cors: cors.map(Arc::new),
-            withdrawn: Arc::default(),
-            issuers: authorizer::issuers(&authorizers),
-            credentials: resources.credentials.clone().unwrap_or_default(),
+            trust: Trust {
+                withdrawn: Arc::default(),
+                issuers: authorizer::issuers(&authorizers),
+                credentials: resources.credentials.clone().unwrap_or_default(),
+            },
             local_functions: functions.local(),
             named,
             default,
         };
         (Some(deployment), problems)
+    }
+
+    /// The same API, in which only those count whom the files of a listing still trust.
+    ///
+    /// Access keys are those of its `credentials.json`. An authorizer is withdrawn where its file or its function's is
+    /// gone, and where it trusts another issuer, fewer audiences or another function now.
+    #[must_use]
+    pub fn with_trust_of(&self, listing: &Listing) -> Deployment {
+        let stages: Vec<&Stage> = self.stages().map(Arc::as_ref).collect();
+        Deployment {
+            trust: self.trust.narrowed(&stages, listing),
+            ..self.clone()
+        }
     }
 
     /// The API's `Name`.
@@ -154,17 +141,17 @@ impl Deployment {
 
     /// Whose tokens any authorizer takes.
     pub fn issuers(&self) -> Vec<&str> {
-        self.issuers.iter().map(String::as_str).collect()
+        self.trust.issuers.iter().map(String::as_str).collect()
     }
 
     /// Who may sign requests.
     pub fn credentials(&self) -> &Credentials {
-        &self.credentials
+        &self.trust.credentials
     }
 
     /// Authorizers that let nobody pass, though routes ask for them.
     pub fn withdrawn(&self) -> &Withdrawn {
-        &self.withdrawn
+        &self.trust.withdrawn
     }
 
     /// The functions that the gateway runs.
@@ -204,108 +191,6 @@ impl Deployment {
         let stage = self.default.as_deref()?;
         Some((stage, Cow::Borrowed(path)))
     }
-}
-
-fn draft_routes<'a>(
-    resources: &'a Resources,
-    authorizers: &'a authorizer::Drafts<'a>,
-    problems: &mut Problems,
-) -> BTreeMap<&'a str, RouteDraft<'a>> {
-    let mut drafts = BTreeMap::new();
-    for (id, route) in &resources.routes {
-        let target = target(route, resources, problems);
-        let authorization = authorization::of_route(route, authorizers, resources, problems);
-        let Some(text) = &route.route_key else {
-            problems.error_unless_known(&route.file, "/RouteKey", "the field is missing");
-            continue;
-        };
-        match RouteKey::parse(text) {
-            Ok(key) => {
-                let draft = RouteDraft {
-                    file: &route.file,
-                    key_text: text,
-                    key,
-                    authorization,
-                    target,
-                };
-                drafts.insert(id.as_str(), draft);
-            }
-            Err(error) => problems.error(&route.file, "/RouteKey", error.to_string()),
-        }
-    }
-    drafts
-}
-
-/// The integration that a route names (`R1.7`, `R1.11`).
-fn target<'a>(route: &'a RouteResource, resources: &'a Resources, problems: &mut Problems) -> RouteTarget<'a> {
-    let Some(target) = &route.target else {
-        if problems.has_error(&route.file, "/Target") {
-            return RouteTarget::Invalid;
-        }
-        let text = "the field is missing: a request that matches the route is answered 500";
-        problems.warning(&route.file, "/Target", text);
-        return RouteTarget::Absent;
-    };
-    let Some(id) = target.strip_prefix("integrations/") else {
-        let text = format!("{target:?} is not of the form \"integrations/<id>\"");
-        problems.error(&route.file, "/Target", text);
-        return RouteTarget::Invalid;
-    };
-    match resources.integrations.get_key_value(id) {
-        Some((id, _)) => RouteTarget::Integration(id),
-        // A file that cannot be read has a problem of its own.
-        None if resources.has_file("integrations", id) => RouteTarget::Invalid,
-        None => {
-            let known = resources.integrations.keys().map(String::as_str);
-            let hint = closest(id, known).map(|id| format!("; did you mean \"integrations/{id}\"?"));
-            let mut text = format!("there is no file integrations/{id}.json{}", hint.unwrap_or_default());
-            if let Some(id) = id
-                .strip_suffix(".json")
-                .filter(|id| resources.integrations.contains_key(*id))
-            {
-                text = format!("the target is written without .json: \"integrations/{id}\"");
-            }
-            problems.error(&route.file, "/Target", text);
-            RouteTarget::Invalid
-        }
-    }
-}
-
-/// Two keys that differ only in the names of their variables take the same requests (`R1.8`).
-fn refuse_equivalent_keys(routes: &BTreeMap<&str, RouteDraft<'_>>, problems: &mut Problems) {
-    let mut seen: HashMap<String, &RouteDraft<'_>> = HashMap::new();
-    for draft in routes.values() {
-        let twin = *seen.entry(without_names(draft)).or_insert(draft);
-        if std::ptr::eq(twin, draft) {
-            continue;
-        }
-        let text = if twin.key_text == draft.key_text {
-            format!("the route key {:?} is also that of {}", draft.key_text, twin.file)
-        } else {
-            format!(
-                "the route key {:?} takes the same requests as {:?} of {}",
-                draft.key_text, twin.key_text, twin.file
-            )
-        };
-        problems.error(draft.file, "/RouteKey", text);
-    }
-}
-
-/// The key with every variable's name taken out.
-fn without_names(draft: &RouteDraft<'_>) -> String {
-    let RouteKey::Path { method, path } = &draft.key else {
-        return draft.key_text.to_owned();
-    };
-    let mut text = format!("{method:?} ");
-    for segment in path {
-        text.push('/');
-        match segment {
-            Segment::Literal(literal) => text.push_str(literal),
-            Segment::Variable(_) => text.push_str("{}"),
-            Segment::Greedy(_) => text.push_str("{+}"),
-        }
-    }
-    text
 }
 
 fn draft_integrations<'a>(

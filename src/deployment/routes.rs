@@ -13,7 +13,7 @@ use crate::definition::notation::route_key::{RouteKey, RouteMethod, Segment};
 use crate::deployment::authorizer::Authorization;
 use crate::deployment::integration::Integration;
 use crate::deployment::path_parameter::PathParameter;
-use crate::deployment::route_state::Tally;
+use crate::deployment::route_state::RouteState;
 use crate::deployment::token_bucket::Limits;
 use crate::http1::message::Method;
 
@@ -33,7 +33,7 @@ pub struct Route {
     /// How many requests it takes; none where that has no limit.
     pub throttle: Option<Limits>,
     /// What is kept of it across deployments; set when it is deployed.
-    pub tally: OnceLock<Arc<Tally>>,
+    pub state: OnceLock<Arc<RouteState>>,
 }
 
 /// The route of a request, and what its path variables stand for.
@@ -292,7 +292,7 @@ mod tests {
                 authorization: Authorization::None,
                 integration: Some(Arc::clone(&integration)),
                 throttle: None,
-                tally: OnceLock::new(),
+                state: OnceLock::new(),
             })
         };
         Routes::new(keys.iter().map(route).collect())

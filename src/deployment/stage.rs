@@ -12,9 +12,13 @@ use crate::definition::resource::Resources;
 use crate::definition::resource::stage::Stage as Resource;
 use crate::definition::suggestion::{closest, did_you_mean};
 use crate::deployment::integration::IntegrationCompiler;
-use crate::deployment::route_state::Tally;
+use crate::deployment::route_draft::{RouteDraft, RouteTarget};
+use crate::deployment::route_state::RouteState;
 use crate::deployment::routes::{Route, Routes};
-use crate::deployment::{DEFAULT_STAGE, RouteDraft, RouteTarget, throttle};
+use crate::deployment::throttle;
+
+/// The stage that is served at the root (`R2.1`).
+pub const DEFAULT_STAGE: &str = "$default";
 
 /// Most characters of a stage's name (`R2.1`).
 const MAX_NAME_LENGTH: usize = 128;
@@ -37,7 +41,7 @@ pub struct Stage {
     /// The format of its lines in the access log.
     pub log_format: LogFormat,
     /// Of requests for which it has no route; set when it is deployed.
-    pub tally: OnceLock<Arc<Tally>>,
+    pub state: OnceLock<Arc<RouteState>>,
 }
 
 impl Stage {
@@ -76,7 +80,7 @@ impl Stage {
                 authorization,
                 integration,
                 throttle: throttle::limits(resource, draft.key_text),
-                tally: OnceLock::new(),
+                state: OnceLock::new(),
             }));
         }
         Stage {
@@ -84,7 +88,7 @@ impl Stage {
             variables: resource.stage_variables.clone(),
             routes: Routes::new(served),
             log_format: log_format(resource, problems),
-            tally: OnceLock::new(),
+            state: OnceLock::new(),
         }
     }
 }

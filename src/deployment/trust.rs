@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::definition::credentials::Credentials;
 use crate::definition::notation::arn::FunctionArn;
 use crate::definition::notation::stage_variable;
 use crate::definition::problem::Problems;
 use crate::definition::resource::authorizer::Authorizer as Resource;
 use crate::definition::resource::{CREDENTIALS_FILE, Resources};
 use crate::definition::store::Listing;
-use crate::deployment::Deployment;
 use crate::deployment::authorizer::{self, Authorization, JwtAuthorizer, LambdaAuthorizer};
 use crate::deployment::function::{Function, Functions};
 use crate::deployment::stage::Stage;
@@ -22,13 +22,20 @@ use crate::deployment::stage::Stage;
 /// Authorizers that let nobody pass any more, by id, each with the reason.
 pub type Withdrawn = BTreeMap<String, String>;
 
-impl Deployment {
-    /// The same API, in which only those count whom the files of a listing still trust.
-    ///
-    /// Access keys are those of its `credentials.json`. An authorizer is withdrawn where its file or its function's is
-    /// gone, and where it trusts another issuer, fewer audiences or another function now.
-    #[must_use]
-    pub fn with_trust_of(&self, listing: &Listing) -> Deployment {
+/// Who is trusted.
+#[derive(Clone, Debug)]
+pub(super) struct Trust {
+    /// Whose tokens any authorizer takes.
+    pub(super) issuers: Vec<String>,
+    /// Who may sign requests.
+    pub(super) credentials: Arc<Credentials>,
+    /// Authorizers that let nobody pass, though routes ask for them.
+    pub(super) withdrawn: Arc<Withdrawn>,
+}
+
+impl Trust {
+    /// Whom those stages may trust by the files of a listing.
+    pub(super) fn narrowed(&self, stages: &[&Stage], listing: &Listing) -> Trust {
         let root = listing.root.to_string_lossy();
         let is_unread = |place: &str| listing.problems.has_error(place, "");
         if is_unread(&root) {
@@ -49,7 +56,7 @@ impl Deployment {
             has_functions: !is_unread("functions"),
         };
         let mut withdrawn = Withdrawn::new();
-        for stage in self.stages() {
+        for stage in stages {
             let mut seen = BTreeSet::new();
             for route in stage.routes.iter() {
                 let Some(id) = authorizer_id(&route.authorization).filter(|id| seen.insert(*id)) else {
@@ -71,28 +78,27 @@ impl Deployment {
             Some(credentials) => Arc::clone(credentials),
             None => Arc::clone(&self.credentials),
         };
-        Deployment {
+        Trust {
             credentials,
-            issuers: self.issuers_but_of(&withdrawn),
+            issuers: issuers_but_of(stages, &withdrawn),
             withdrawn: Arc::new(withdrawn),
-            ..self.clone()
         }
     }
+}
 
-    /// Whose tokens the routes take, but for those authorizers.
-    fn issuers_but_of(&self, withdrawn: &Withdrawn) -> Vec<String> {
-        let mut issuers = BTreeSet::new();
-        for stage in self.stages() {
-            for route in stage.routes.iter() {
-                if let Authorization::Jwt { authorizer, .. } = &route.authorization
-                    && !withdrawn.contains_key(&authorizer.id)
-                {
-                    issuers.insert(authorizer.issuer.clone());
-                }
+/// Whose tokens the routes take, but for those authorizers.
+fn issuers_but_of(stages: &[&Stage], withdrawn: &Withdrawn) -> Vec<String> {
+    let mut issuers = BTreeSet::new();
+    for stage in stages {
+        for route in stage.routes.iter() {
+            if let Authorization::Jwt { authorizer, .. } = &route.authorization
+                && !withdrawn.contains_key(&authorizer.id)
+            {
+                issuers.insert(authorizer.issuer.clone());
             }
         }
-        issuers.into_iter().collect()
     }
+    issuers.into_iter().collect()
 }
 
 /// What the files of a listing say of whom they trust.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::data_plane::gateway::Gateway;
-use crate::deployment::route_state::Tally;
+use crate::deployment::route_state::RouteState;
 use crate::platform::logging;
 use crate::platform::metrics::exposition::{Exposition, Kind};
 use crate::platform::metrics::{Counter, FrontMetrics, Histogram};
@@ -16,13 +16,13 @@ use crate::platform::process;
 /// Routes appear with their first request: an API of thousands of routes makes a page of those that are used.
 pub fn page(gateway: &Gateway, front: &FrontMetrics) -> String {
     let mut page = Exposition::new();
-    let tallies: Vec<Arc<Tally>> = gateway
+    let states: Vec<Arc<RouteState>> = gateway
         .books()
         .all()
         .into_iter()
-        .filter(|tally| tally.metrics.count.value() > 0)
+        .filter(|state| state.metrics.count.value() > 0)
         .collect();
-    routes(&mut page, &tallies);
+    routes(&mut page, &states);
     of_front(&mut page, front);
     of_gateway(&mut page, gateway);
     let help = "Lines of the operational log that were not written.";
@@ -36,56 +36,56 @@ pub fn page(gateway: &Gateway, front: &FrontMetrics) -> String {
     page.text()
 }
 
-fn routes(page: &mut Exposition, tallies: &[Arc<Tally>]) {
-    let mut counter = |name, help, of: fn(&Tally) -> &Counter| {
+fn routes(page: &mut Exposition, states: &[Arc<RouteState>]) {
+    let mut counter = |name, help, of: fn(&RouteState) -> &Counter| {
         page.family(name, Kind::Counter, help);
-        for tally in tallies {
-            page.sample(name, &labels(tally), of(tally).value());
+        for state in states {
+            page.sample(name, &labels(state), of(state).value());
         }
     };
-    counter("apigateway_requests_total", "AWS's Count: requests.", |tally| {
-        &tally.metrics.count
+    counter("apigateway_requests_total", "AWS's Count: requests.", |state| {
+        &state.metrics.count
     });
     counter(
         "apigateway_4xx_total",
         "AWS's 4xx: answers with a status of 400 to 499.",
-        |tally| &tally.metrics.client_errors,
+        |state| &state.metrics.client_errors,
     );
     counter(
         "apigateway_5xx_total",
         "AWS's 5xx: answers with a status of 500 and above.",
-        |tally| &tally.metrics.server_errors,
+        |state| &state.metrics.server_errors,
     );
     counter(
         "apigateway_data_processed_bytes_total",
         "AWS's DataProcessed: bytes of content of requests and answers.",
-        |tally| &tally.metrics.data_processed,
+        |state| &state.metrics.data_processed,
     );
     counter(
         "apigateway_throttled_total",
         "Requests that a throttle refused with 429.",
-        |tally| &tally.metrics.throttled,
+        |state| &state.metrics.throttled,
     );
-    let mut histogram = |name, help, of: fn(&Tally) -> &Histogram| {
+    let mut histogram = |name, help, of: fn(&RouteState) -> &Histogram| {
         page.family(name, Kind::Histogram, help);
-        for tally in tallies {
-            page.histogram(name, &labels(tally), of(tally));
+        for state in states {
+            page.histogram(name, &labels(state), of(state));
         }
     };
     histogram(
         "apigateway_latency_seconds",
         "AWS's Latency: from the coming of a request to the end of its answer.",
-        |tally| &tally.metrics.latency,
+        |state| &state.metrics.latency,
     );
     histogram(
         "apigateway_integration_latency_seconds",
         "AWS's IntegrationLatency: from the sending of a request to the head of the integration's answer, or its failure.",
-        |tally| &tally.metrics.integration_latency,
+        |state| &state.metrics.integration_latency,
     );
 }
 
-fn labels(tally: &Tally) -> [(&str, &str); 2] {
-    [("stage", &tally.stage), ("route", &tally.route_key)]
+fn labels(state: &RouteState) -> [(&str, &str); 2] {
+    [("stage", &state.stage), ("route", &state.route_key)]
 }
 
 fn of_front(page: &mut Exposition, front: &FrontMetrics) {

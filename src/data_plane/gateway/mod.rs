@@ -86,7 +86,7 @@ impl Gateway {
         });
         functions.keep_only(deployment.local_functions());
         let books = Books::new(access_log, settings.account_id.clone());
-        books.tallies.assign(&deployment);
+        books.route_states.attach(&deployment);
         Gateway {
             deployment: RwLock::new(Arc::new(deployment)),
             upstream,
@@ -104,7 +104,7 @@ impl Gateway {
     ///
     /// Routes that were there before keep their counters and their buckets.
     pub fn deploy(&self, deployment: Deployment) {
-        self.books.tallies.assign(&deployment);
+        self.books.route_states.attach(&deployment);
         let deployment = Arc::new(deployment);
         self.functions.keep_only(deployment.local_functions());
         self.tokens.keep_only(&deployment.issuers());
@@ -313,13 +313,13 @@ fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
 
 /// Takes one of the route's tokens (`R9.1`).
 fn throttle(route: &Route) -> Result<(), GatewayError> {
-    let (Some(limits), Some(tally)) = (route.throttle, route.tally.get()) else {
+    let (Some(limits), Some(state)) = (route.throttle, route.state.get()) else {
         return Ok(());
     };
-    if tally.bucket.take(limits, Instant::now()) {
+    if state.bucket.take(limits, Instant::now()) {
         return Ok(());
     }
-    tally.metrics.throttled.add_one();
+    state.metrics.throttled.add_one();
     Err(GatewayError::TooManyRequests)
 }
 
