@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::definition::notation::raw_json;
 use crate::identity::caller::Verified;
-use crate::identity::jwt::Expectations;
+use crate::identity::jwt::expectations::Expectations;
 use crate::identity::jwt::object::Object;
 use crate::identity::jwt::refusal::{Description, Refusal};
 

@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
 mod object;
+mod expectations;
 mod claims;
 mod discovery;
 mod waiting;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use crate::identity::caller::Verified;
 use crate::identity::jwt::algorithm::Algorithm;
+pub use crate::identity::jwt::expectations::Expectations;
 use crate::identity::jwt::issuers::Issuers;
 use crate::identity::jwt::key::PublicKey;
 use crate::identity::jwt::object::Object;
@@ -39,17 +41,6 @@ use crate::platform::metrics::CacheMetrics;
 
 /// Most bytes of a token: a request's head has no more, whether the token stands in a field or in the query.
 pub const MAX_TOKEN_LENGTH: usize = 10 * 1024;
-
-/// What a token must say for a route.
-#[derive(Clone, Copy, Debug)]
-pub struct Expectations<'a> {
-    /// `JwtConfiguration.Issuer`, which `iss` must equal to the letter.
-    pub issuer: &'a str,
-    /// `JwtConfiguration.Audience`, of which the token must have one. Where it is empty no token holds.
-    pub audience: &'a [String],
-    /// The route's `AuthorizationScopes`, of which the token must have one, unless it is empty.
-    pub scopes: &'a [String],
-}
 
 /// The token in the value of an identity source: all of it, or what follows `Bearer `, in any case (`R8.1`).
 ///

@@ -11,8 +11,8 @@ use std::time::Duration;
 use ring::digest::{self, Context, SHA256};
 
 use crate::identity::caller::Verified;
-use crate::identity::jwt::Expectations;
 use crate::identity::jwt::algorithm::Algorithm;
+use crate::identity::jwt::expectations::Expectations;
 use crate::identity::jwt::key::PublicKey;
 
 /// Most entries. A token has one for each set of expectations that it met.

@@ -10,62 +10,17 @@
 //!   everything else that reads a query here. Empty parts (`a&&b`) are left out.
 //! * **Fields.** Runs of blanks count as one, within quotes, too.
 
-use std::borrow::Cow;
-
 use crate::definition::notation::query;
+use crate::identity::sigv4::query_parameters::QueryParameters;
 use crate::identity::sigv4::signature::Signature;
-use crate::identity::sigv4::{Refusal, SignedRequest};
-
-/// The query's names and values, decoded, in the order in which they came.
-#[derive(Debug)]
-pub(super) struct Parameters<'a>(Vec<Parameter<'a>>);
-
-/// A name and its value.
-type Parameter<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
-
-impl<'a> Parameters<'a> {
-    /// Reads a query as it stands in a request line.
-    pub(super) fn of(raw: &'a str) -> Parameters<'a> {
-        let parameters = raw.split('&').filter(|part| !part.is_empty()).map(|part| {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            (query::decoded(name), query::decoded(value))
-        });
-        Parameters(parameters.collect())
-    }
-
-    /// Whether there is one of that name, which is case sensitive.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(other, _)| **other == *name.as_bytes())
-    }
-
-    /// The value of a parameter that may occur once.
-    pub(super) fn one(&self, name: &str) -> Result<Option<Cow<'a, [u8]>>, Refusal> {
-        let mut values = self.0.iter().filter(|(other, _)| **other == *name.as_bytes());
-        let value = values.next().map(|(_, value)| value.clone());
-        if values.next().is_some() {
-            return Err(Refusal::Incomplete("a parameter of the signature occurs twice"));
-        }
-        Ok(value)
-    }
-
-    /// Sorted by encoded name, then value; without the signature, which cannot cover itself.
-    fn canonical(&self) -> String {
-        let signed = self.0.iter().filter(|(name, _)| **name != *b"X-Amz-Signature");
-        let mut encoded: Vec<(String, String)> = signed
-            .map(|(name, value)| (query::encoded(name).to_string(), query::encoded(value).to_string()))
-            .collect();
-        encoded.sort_unstable();
-        let pairs: Vec<String> = encoded.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        pairs.join("&")
-    }
-}
+use crate::identity::sigv4::signed_request::SignedRequest;
 
 /// The canonical request.
 ///
 /// Bytes and not text, since a field's value need not be UTF-8.
 pub(super) fn request(
     request: &SignedRequest<'_>,
-    parameters: &Parameters<'_>,
+    parameters: &QueryParameters<'_>,
     signature: &Signature<'_>,
     payload_hash: &str,
 ) -> Vec<u8> {
@@ -168,7 +123,7 @@ mod tests {
                 "x-amz-signature=3",
             ),
         ] {
-            assert_eq!(Parameters::of(raw).canonical(), canonical, "{raw}");
+            assert_eq!(QueryParameters::of(raw).canonical(), canonical, "{raw}");
         }
     }
 

@@ -14,22 +14,26 @@
 //! A signature does not keep a request from being sent twice while it holds; AWS's does not, either.
 
 mod canonical;
+mod query_parameters;
+mod refusal;
+mod signed_request;
 mod signature;
 mod timestamp;
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::time::SystemTime;
 
 use ring::{digest, hmac};
 use zeroize::Zeroizing;
 
 use crate::definition::credentials::{Credential, Credentials};
-use crate::http1::message::{Headers, is_token};
-use crate::identity::sigv4::canonical::Parameters;
+use crate::http1::message::is_token;
+use crate::identity::sigv4::query_parameters::QueryParameters;
+pub use crate::identity::sigv4::refusal::Refusal;
 use crate::identity::sigv4::signature::{ALGORITHM, Signature, TERMINATOR, one_field};
+pub use crate::identity::sigv4::signed_request::SignedRequest;
 
 /// The service for which requests to an API are signed.
 const SERVICE: &str = "execute-api";
@@ -37,21 +41,6 @@ const SERVICE: &str = "execute-api";
 /// What an unknown key's requests are checked against, so that they cost what a wrong signature costs. Whoever signs
 /// with it is refused all the same.
 const NOBODY: &str = "an access key id that is in no file has no secret";
-
-/// The parts of a request that a signature can cover, as the client sent them.
-#[derive(Clone, Copy, Debug)]
-pub struct SignedRequest<'a> {
-    /// The method.
-    pub method: &'a str,
-    /// The path, still encoded, with the stage.
-    pub path: &'a str,
-    /// The query, still encoded, without its `?`.
-    pub query: Option<&'a str>,
-    /// Every field that came, in its order.
-    pub headers: &'a Headers,
-    /// The content, freed of its transfer coding and of nothing else.
-    pub body: &'a [u8],
-}
 
 /// Who signed a request.
 #[derive(Clone, Copy, Debug)]
@@ -61,76 +50,6 @@ pub struct Caller<'a> {
     /// The account it belongs to: twelve digits.
     pub account_id: &'a str,
 }
-
-/// Why a request is not taken for its caller's. The texts hold nothing of the request, so they can be logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The request is not signed.
-    MissingToken,
-    /// The signature is not to the letter; the text says what is wrong.
-    Incomplete(&'static str),
-    /// Something that must be signed is not; the text names it.
-    NotSigned(&'static str),
-    /// Signature Version 4A.
-    Algorithm,
-    /// The scope's day is not that of the request's time.
-    ScopeDate,
-    /// It was signed for another region.
-    Region,
-    /// It was signed for another service.
-    Service,
-    /// It was signed too long ago.
-    Expired,
-    /// It was signed with a clock that is ahead of ours.
-    SkewedClock,
-    /// The body is another than `X-Amz-Content-Sha256` says, or is not signed.
-    PayloadHash,
-    /// No credential has that access key id.
-    UnknownKey,
-    /// The signature was made with another secret, or for another request.
-    SignatureMismatch,
-    /// The session's token is another than the credential's, is missing, or belongs to no such credential.
-    SessionToken,
-    /// The path is signed with fewer slashes, and so leads to another route.
-    OtherPath,
-}
-
-impl Refusal {
-    /// The value of `x-amzn-ErrorType`, where one is known (`R8.39`).
-    ///
-    /// It was seen for a request that is not signed. That a signature which is not to the letter gets the same is
-    /// ASSUMED, from the exception's name.
-    pub fn error_type(&self) -> Option<&'static str> {
-        match self {
-            Refusal::MissingToken | Refusal::Incomplete(_) => Some("IncompleteSignatureException"),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Refusal::MissingToken => "the request is not signed",
-            Refusal::Incomplete(what) => return write!(f, "the signature is incomplete: {what}"),
-            Refusal::NotSigned(what) => return write!(f, "{what} is not signed"),
-            Refusal::Algorithm => "Signature Version 4A is not supported",
-            Refusal::ScopeDate => "the credential's scope has another day than the request",
-            Refusal::Region => "the request is signed for another region",
-            Refusal::Service => "the request is signed for another service than execute-api",
-            Refusal::Expired => "the signature has expired",
-            Refusal::SkewedClock => "the signature is not yet current",
-            Refusal::PayloadHash => "the body is another than X-Amz-Content-Sha256 says",
-            Refusal::UnknownKey => "the access key is unknown",
-            Refusal::SignatureMismatch => "the signature does not match",
-            Refusal::SessionToken => "the session token is not the credential's",
-            Refusal::OtherPath => "the path that is signed, without empty segments, leads to another route",
-        };
-        f.write_str(text)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// Tells who signed a request.
 ///
@@ -171,7 +90,7 @@ fn verify_for<'a>(
     if !is_token(request.method.as_bytes()) {
         return Err(Refusal::Incomplete("the method is not a token"));
     }
-    let parameters = Parameters::of(request.query.unwrap_or_default());
+    let parameters = QueryParameters::of(request.query.unwrap_or_default());
     let signature = Signature::of(request, &parameters)?;
     if signature.region() != region {
         return Err(Refusal::Region);
@@ -200,7 +119,7 @@ fn verify_for<'a>(
 }
 
 /// The hash of the body that came. Who says what it should be must be right.
-fn payload_hash(request: &SignedRequest<'_>, parameters: &Parameters<'_>) -> Result<String, Refusal> {
+fn payload_hash(request: &SignedRequest<'_>, parameters: &QueryParameters<'_>) -> Result<String, Refusal> {
     let hash = hex(digest::digest(&digest::SHA256, request.body).as_ref());
     let in_field = one_field(request.headers, "x-amz-content-sha256")?;
     let in_query = parameters.one("X-Amz-Content-Sha256")?;

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::http1::message::{Headers, is_token};
-use crate::identity::sigv4::canonical::Parameters;
+use crate::identity::sigv4::query_parameters::QueryParameters;
+use crate::identity::sigv4::refusal::Refusal;
+use crate::identity::sigv4::signed_request::SignedRequest;
 use crate::identity::sigv4::timestamp::Timestamp;
-use crate::identity::sigv4::{Refusal, SignedRequest};
 
 /// The one algorithm that is verified.
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -64,7 +65,7 @@ impl<'a> Signature<'a> {
     ///
     /// # Errors
     /// There is none, there are two, or what is there is not to the letter.
-    pub(super) fn of(request: &SignedRequest<'a>, parameters: &Parameters<'a>) -> Result<Signature<'a>, Refusal> {
+    pub(super) fn of(request: &SignedRequest<'a>, parameters: &QueryParameters<'a>) -> Result<Signature<'a>, Refusal> {
         let field = one_field(request.headers, "authorization")?;
         let marks = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"];
         let is_presigned = marks.iter().any(|name| parameters.has(name));
@@ -165,7 +166,7 @@ pub(super) fn one_field<'a>(headers: &'a Headers, name: &'static str) -> Result<
 fn from_field<'a>(
     field: &'a [u8],
     headers: &'a Headers,
-    parameters: &Parameters<'a>,
+    parameters: &QueryParameters<'a>,
 ) -> Result<Signature<'a>, Refusal> {
     let field = str::from_utf8(field).map_err(|_| Refusal::Incomplete("Authorization is not UTF-8"))?;
     let (algorithm, rest) = field.split_once(' ').unwrap_or((field, ""));
@@ -218,7 +219,7 @@ fn time_of_fields(headers: &Headers) -> Result<Timestamp, Refusal> {
     time.ok_or(Refusal::Incomplete("the time of the signature is none"))
 }
 
-fn from_query<'a>(headers: &Headers, parameters: &Parameters<'a>) -> Result<Signature<'a>, Refusal> {
+fn from_query<'a>(headers: &Headers, parameters: &QueryParameters<'a>) -> Result<Signature<'a>, Refusal> {
     let text = |name: &'static str| {
         let value = parameters
             .one(name)?

@@ -6,6 +6,7 @@ mod limits;
 mod vectors;
 
 use super::*;
+use crate::http1::message::Headers;
 use crate::identity::sigv4::tests::vectors::{SUITE_SECRET, SUITE_TIME, at, credential};
 
 const REGION: &str = "us-east-1";

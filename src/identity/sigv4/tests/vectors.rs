@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::definition::credentials::{Secret, UserArn};
+use crate::http1::message::Headers;
 
 const SUITE: &str = include_str!("../../../../tests/vectors/sigv4_suite.json");
 const BOTOCORE: &str = include_str!("../../../../tests/vectors/sigv4_botocore.json");
@@ -77,7 +78,7 @@ fn the_suite_of_aws() {
             counts[1] += 1;
             continue;
         }
-        let parameters = Parameters::of(request.query.unwrap_or_default());
+        let parameters = QueryParameters::of(request.query.unwrap_or_default());
         let signature = Signature::of(&request, &parameters).unwrap();
         let hash = payload_hash(&request, &parameters).unwrap();
         let canonical = canonical::request(&request, &parameters, &signature, &hash);
