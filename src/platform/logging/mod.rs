@@ -248,7 +248,7 @@ mod tests {
         assert!(unlucky.spawn(|| panic!("on purpose")).unwrap().join().is_err());
         let text = told.try_recv().unwrap();
         assert!(
-            text.contains("thread unlucky panicked at src/operational_log/mod.rs:"),
+            text.contains("thread unlucky panicked at src/platform/logging/mod.rs:"),
             "{text}"
         );
         assert!(text.contains("on purpose"), "{text}");
