@@ -132,8 +132,12 @@ pub fn percent_signs_are_whole(text: &str) -> bool {
 }
 
 /// Whether a decoded text has a segment that a later reader would resolve.
+///
+/// Some readers take `\` for a slash (the URL standard, Windows), and some cut a segment at `;` before they look at it
+/// (servlet containers).
 pub fn has_dot_segment(text: &str) -> bool {
-    text.split('/').any(|segment| matches!(segment, "." | ".."))
+    let names = text.split(['/', '\\']).filter_map(|segment| segment.split(';').next());
+    names.into_iter().any(|name| matches!(name, "." | ".."))
 }
 
 /// Whether an encoded path has, once decoded, a segment that a later reader would resolve.
@@ -184,8 +188,16 @@ const OUTSIDE_PATH: &AsciiSet = &OUTSIDE_SEGMENT.remove(b'/');
 /// As [`OUTSIDE_PATH`], but what is encoded stays as it is.
 const OUTSIDE_ENCODED_PATH: &AsciiSet = &OUTSIDE_PATH.remove(b'%');
 
-/// What no request line can carry in a path. All else passes as the client wrote it.
-const OUTSIDE_REQUEST_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'?').add(b'<').add(b'>').add(b'`');
+/// What no request line can carry in a path, and `\`, which some readers take for a slash. All else passes as the client
+/// wrote it.
+const OUTSIDE_REQUEST_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'#')
+    .add(b'?')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'`');
 
 /// What no request line can carry in a query.
 const OUTSIDE_REQUEST_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
