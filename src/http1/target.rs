@@ -263,8 +263,12 @@ pub fn percent_signs_are_whole(text: &str) -> bool {
 }
 
 /// Whether a decoded text has a segment that a later reader would resolve.
+///
+/// Some readers take `\` for a slash (the URL standard, Windows), and some cut a segment at `;` before they look at it
+/// (servlet containers).
 pub fn has_dot_segment(text: &str) -> bool {
-    text.split('/').any(|segment| matches!(segment, "." | ".."))
+    let names = text.split(['/', '\\']).filter_map(|segment| segment.split(';').next());
+    names.into_iter().any(|name| matches!(name, "." | ".."))
 }
 
 /// Whether an encoded path has, once decoded, a segment that a later reader would resolve.

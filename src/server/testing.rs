@@ -189,7 +189,7 @@ mod tests {
         let text = started.unwrap_err().to_string();
         assert!(text.contains("routes/a.json#/RouteKey: error: "), "{text}");
         assert!(
-            text.contains("routes/a.json#/Target: error: the field is missing"),
+            text.contains("routes/a.json#/Target: warning: the field is missing"),
             "{text}"
         );
     }

@@ -846,6 +846,13 @@ fn credentials_hold_while_another_file_is_broken() {
             }
         }
     }
+    // A file that names nobody.
+    for without in [json!({}), json!({"Credentials": null})] {
+        write(&credentials());
+        api.passes(&signed(bob()), "before the list is gone");
+        write(&without);
+        api.refuses(&signed(bob()), &without.to_string());
+    }
     // A link that leads nowhere is what is left of a secret that was taken away.
     write(&credentials());
     api.passes(&signed(bob()), "before the link");

@@ -221,9 +221,15 @@ pub fn authorizer_event(
         resource,
         path: &source.parts.path,
         http_method: method,
-        headers: last_of_each(&fields(&source.parts.headers)),
-        // Of a parameter that stands twice the last one counts.
-        query_string_parameters: parameters.into_iter().collect(),
+        // Nothing else of the event shows a field or a parameter that stands twice, and the integration gets both.
+        headers: joined(
+            source
+                .parts
+                .headers
+                .iter()
+                .map(|(name, value)| (train_case(name), text(value))),
+        ),
+        query_string_parameters: joined(parameters.into_iter().map(|(name, value)| (name, Cow::Owned(value)))),
         path_parameters: source.path_parameters().unwrap_or_default(),
         stage_variables: source.stage_variables,
         request_context: AuthorizerRequestContext {
@@ -285,6 +291,20 @@ fn train_case(name: &str) -> String {
             cased
         })
         .collect()
+}
+
+/// Each name once, its values with `,` between them.
+fn joined<'a>(pairs: impl Iterator<Item = (String, Cow<'a, str>)>) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in pairs {
+        all.entry(name)
+            .and_modify(|values| {
+                values.push(',');
+                values.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    all
 }
 
 fn last_of_each(all: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String> {

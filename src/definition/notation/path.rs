@@ -165,8 +165,16 @@ const OUTSIDE_PATH: &AsciiSet = &OUTSIDE_SEGMENT.remove(b'/');
 /// As [`OUTSIDE_PATH`], but what is encoded stays as it is.
 const OUTSIDE_ENCODED_PATH: &AsciiSet = &OUTSIDE_PATH.remove(b'%');
 
-/// What no request line can carry in a path. All else passes as the client wrote it.
-const OUTSIDE_REQUEST_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'?').add(b'<').add(b'>').add(b'`');
+/// What no request line can carry in a path, and `\`, which some readers take for a slash. All else passes as the client
+/// wrote it.
+const OUTSIDE_REQUEST_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'#')
+    .add(b'?')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'`');
 
 /// What no request line can carry in a query.
 const OUTSIDE_REQUEST_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');

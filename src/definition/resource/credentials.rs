@@ -12,7 +12,7 @@ use crate::definition::resource::fields::Fields;
 pub struct CredentialList {
     /// The credentials without an error.
     pub valid: Vec<Credential>,
-    /// Whether the file has a list, be it one with errors in it.
+    /// Whether the file says who may sign: by a list, be it one with errors in it, or by having none.
     pub is_list: bool,
 }
 
@@ -43,8 +43,9 @@ pub fn read(mut fields: Fields<'_>) -> CredentialList {
         place += 1;
         credential
     });
+    // Without a list the file names nobody any more. What is no list is an accident, and the keys before it hold on.
+    let is_list = !fields.has_error("Credentials");
     let list = fields.required("Credentials", list);
-    let is_list = list.is_some() && !fields.has_error("Credentials");
     fields.finish();
     CredentialList {
         is_list,
