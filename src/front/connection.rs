@@ -2,13 +2,15 @@
 
 use std::mem;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::front::connection_table::Seat;
+use crate::front::connection_table::{Seat, Watched};
 use crate::front::limits::{
     BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, RATED_FROM, TURN_LENGTH,
 };
+use crate::front::lot::Occupant;
 use crate::front::memory_budget::{Budget, Class};
 use crate::front::pending_write::{Then, Unsent, Written};
 use crate::front::quota::{Open, Quota};
@@ -44,7 +46,7 @@ pub(super) struct Connection {
     /// The client has ended its side, or the connection has failed. What was sent before may not have been read.
     pub(super) has_ended: bool,
     /// Where it is watched; none before it first waits.
-    pub(super) seat: Option<Seat>,
+    seat: Option<Seat<Connection>>,
     pub(super) open: Open,
 }
 
@@ -77,6 +79,36 @@ pub(super) enum Next {
     Refuse(Refusal),
     /// Close without a word.
     Close,
+}
+
+impl Occupant for Connection {
+    /// Whether nothing of a request has come, and nothing of an answer is left.
+    fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Since when nothing of a request has come, where it may be closed for another connection because of that.
+    fn idle_since(&self) -> Option<Instant> {
+        (self.is_idle() && !self.is_in_reserve()).then_some(self.since)
+    }
+}
+
+impl Watched for Connection {
+    fn descriptor(&self) -> RawFd {
+        self.socket.descriptor()
+    }
+
+    fn waits_to_write(&self) -> bool {
+        matches!(self.state, State::Writing(_))
+    }
+
+    fn note_end(&mut self) {
+        self.has_ended = true;
+    }
+
+    fn seat(&mut self) -> &mut Option<Seat<Connection>> {
+        &mut self.seat
+    }
 }
 
 impl Connection {
@@ -138,16 +170,6 @@ impl Connection {
             State::Idle | State::Lingering(_) => return true,
         };
         self.since.elapsed() >= time || self.rated().is_some_and(is_too_slow)
-    }
-
-    /// Whether nothing of a request has come, and nothing of an answer is left.
-    pub(super) fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle)
-    }
-
-    /// Since when nothing of a request has come, where it may be closed for another connection because of that.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
-        (self.is_idle() && !self.is_in_reserve()).then_some(self.since)
     }
 
     /// Whether it is for vital requests only. It gets one answer.

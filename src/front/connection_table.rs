@@ -5,15 +5,16 @@
 //! connection is away is noted at its seat, and whoever parks it again gets it back to look at it first. So a connection
 //! that is parked must have been read, or written, until the socket had no more, or be watched afresh.
 
+use std::fmt;
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::front::connection::{Connection, State};
-use crate::front::lot::{Happened, Lot};
+use crate::front::lot::{Happened, Lot, Occupant};
 
 /// The token of the waker, which is no place.
 const WAKER: Token = Token(usize::MAX);
@@ -26,20 +27,34 @@ const FAR: Duration = Duration::from_secs(3600);
 
 /// The place where connections wait. Any thread may put one in; the watching thread takes out what has something to do,
 /// and who wants room takes out what is idle.
-pub(super) struct Parking(Arc<Shared>);
+pub(super) struct Parking<C>(Arc<Shared<C>>);
 
-struct Shared {
+struct Shared<C> {
     registry: Registry,
     waker: Waker,
-    lot: Mutex<Lot>,
+    lot: Mutex<Lot<C>>,
 }
 
 /// Where a connection is watched. It is given back when the connection is closed, which also ends the watching.
-#[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Seat<C: Occupant> {
     place: usize,
     interest: Interest,
-    parking: Weak<Shared>,
+    parking: Weak<Shared<C>>,
+}
+
+/// What the table asks of a connection.
+pub(super) trait Watched: Occupant + Sized {
+    /// The socket.
+    fn descriptor(&self) -> RawFd;
+
+    /// Whether it waits for room to write, and not for bytes to read.
+    fn waits_to_write(&self) -> bool;
+
+    /// Notes that no more comes behind what is here.
+    fn note_end(&mut self);
+
+    /// Where it is watched; none before it first waits.
+    fn seat(&mut self) -> &mut Option<Seat<Self>>;
 }
 
 /// What the watching thread waits with.
@@ -49,18 +64,18 @@ pub(super) struct Watch {
 }
 
 /// A connection that has something to do.
-pub(super) struct Woken {
-    pub(super) connection: Box<Connection>,
+pub(super) struct Woken<C> {
+    pub(super) connection: Box<C>,
     /// Its deadline has passed.
     pub(super) is_expired: bool,
 }
 
-impl Parking {
+impl<C: Watched> Parking<C> {
     /// An empty one, and what to watch it with.
     ///
     /// # Errors
     /// The system refuses what it needs.
-    pub(super) fn new() -> io::Result<(Parking, Watch)> {
+    pub(super) fn new() -> io::Result<(Parking<C>, Watch)> {
         let poll = Poll::new()?;
         let parking = Parking(Arc::new(Shared {
             registry: poll.registry().try_clone()?,
@@ -76,21 +91,18 @@ impl Parking {
     ///
     /// # Errors
     /// The system does not watch another descriptor; the connection is closed then.
-    pub(super) fn put(
-        &self,
-        mut connection: Box<Connection>,
-        deadline: Instant,
-        is_afresh: bool,
-    ) -> io::Result<Option<Box<Connection>>> {
-        let descriptor = connection.socket.descriptor();
-        let interest = interest(&connection);
+    pub(super) fn put(&self, mut connection: Box<C>, deadline: Instant, is_afresh: bool) -> io::Result<Option<Box<C>>> {
+        let descriptor = connection.descriptor();
+        let interest = interest(&*connection);
         let registry = &self.0.registry;
         // Watched under the lock, so that the connection is in its place when it wakes.
         let mut lot = self.0.lot();
-        let place = match &mut connection.seat {
+        let place = match connection.seat() {
             Some(seat) => {
                 if let Some(happened) = lot.take_note(seat.place) {
-                    connection.has_ended |= happened == Happened::End;
+                    if happened == Happened::End {
+                        connection.note_end();
+                    }
                     return Ok(Some(connection));
                 }
                 if is_afresh || seat.interest != interest {
@@ -112,8 +124,8 @@ impl Parking {
     ///
     /// # Errors
     /// The system does not watch another descriptor.
-    pub(super) fn watch(&self, connection: &mut Connection) -> io::Result<()> {
-        if connection.seat.is_none() {
+    pub(super) fn watch(&self, connection: &mut C) -> io::Result<()> {
+        if connection.seat().is_none() {
             let mut lot = self.0.lot();
             self.0.register(&mut lot, connection)?;
         }
@@ -121,16 +133,16 @@ impl Parking {
     }
 
     /// When the end of a connection that is away was noted; none where it was not.
-    pub(super) fn end_noted_at(&self, connection: &Connection) -> Option<Instant> {
-        let place = connection.seat.as_ref()?.place;
+    pub(super) fn end_noted_at(&self, connection: &mut C) -> Option<Instant> {
+        let place = connection.seat().as_ref()?.place;
         self.0.lot().end_noted_at(place)
     }
 
     /// Ends the watching of a connection that goes on to be used; only then is its place another's.
-    pub(super) fn leave(&self, connection: &mut Connection) {
-        let seat = connection.seat.take();
+    pub(super) fn leave(&self, connection: &mut C) {
+        let seat = connection.seat().take();
         if seat.is_some() {
-            let descriptor = connection.socket.descriptor();
+            let descriptor = connection.descriptor();
             let _ = self.0.registry.deregister(&mut SourceFd(&descriptor));
         }
     }
@@ -141,7 +153,7 @@ impl Parking {
     }
 
     /// Waits until a connection has something to do, or a while; the connections are taken out.
-    pub(super) fn wait(&self, watch: &mut Watch, at_most: Duration, woken: &mut Vec<Woken>) {
+    pub(super) fn wait(&self, watch: &mut Watch, at_most: Duration, woken: &mut Vec<Woken<C>>) {
         let now = Instant::now();
         let until = {
             let mut lot = self.0.lot();
@@ -163,7 +175,9 @@ impl Parking {
             let is_end = event.is_read_closed() || event.is_error();
             let happened = if is_end { Happened::End } else { Happened::Something };
             if let Some(mut connection) = lot.take(event.token().0, happened) {
-                connection.has_ended |= is_end;
+                if is_end {
+                    connection.note_end();
+                }
                 woken.push(Woken {
                     connection,
                     is_expired: false,
@@ -182,12 +196,12 @@ impl Parking {
     }
 
     /// Takes out the connection that is idle for longest.
-    pub(super) fn take_longest_idle(&self) -> Option<Box<Connection>> {
+    pub(super) fn take_longest_idle(&self) -> Option<Box<C>> {
         self.0.lot().take_longest_idle()
     }
 
     /// Takes out the connection with the least key of those that have one, of which there must be few.
-    pub(super) fn take_least<Key: Ord>(&self, key: impl Fn(&Connection) -> Option<Key>) -> Option<Box<Connection>> {
+    pub(super) fn take_least<Key: Ord>(&self, key: impl Fn(&C) -> Option<Key>) -> Option<Box<C>> {
         self.0.lot().take_least(key)
     }
 
@@ -202,15 +216,15 @@ impl Parking {
     }
 
     /// How many connections here satisfy that.
-    pub(super) fn count(&self, is_counted: impl Fn(&Connection) -> bool) -> usize {
+    pub(super) fn count(&self, is_counted: impl Fn(&C) -> bool) -> usize {
         self.0.lot().count(is_counted)
     }
 }
 
-impl Shared {
+impl<C: Watched> Shared<C> {
     /// Begins to watch a connection, and gives it a place.
-    fn register(self: &Arc<Shared>, lot: &mut Lot, connection: &mut Connection) -> io::Result<usize> {
-        let descriptor = connection.socket.descriptor();
+    fn register(self: &Arc<Shared<C>>, lot: &mut Lot<C>, connection: &mut C) -> io::Result<usize> {
+        let descriptor = connection.descriptor();
         let interest = interest(connection);
         let place = lot.claim();
         if let Err(error) = self
@@ -220,20 +234,28 @@ impl Shared {
             lot.vacate(place);
             return Err(error);
         }
-        connection.seat = Some(Seat {
+        *connection.seat() = Some(Seat {
             place,
             interest,
             parking: Arc::downgrade(self),
         });
         Ok(place)
     }
+}
 
-    fn lot(&self) -> MutexGuard<'_, Lot> {
+impl<C> Shared<C> {
+    fn lot(&self) -> MutexGuard<'_, Lot<C>> {
         self.lot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Seat {
+impl<C: Occupant> fmt::Debug for Seat<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seat({})", self.place)
+    }
+}
+
+impl<C: Occupant> Drop for Seat<C> {
     fn drop(&mut self) {
         if let Some(parking) = self.parking.upgrade() {
             parking.lot().vacate(self.place);
@@ -241,16 +263,17 @@ impl Drop for Seat {
     }
 }
 
-fn interest(connection: &Connection) -> Interest {
-    match connection.state {
-        State::Writing(_) => Interest::WRITABLE,
-        _ => Interest::READABLE,
+fn interest<C: Watched>(connection: &C) -> Interest {
+    match connection.waits_to_write() {
+        true => Interest::WRITABLE,
+        false => Interest::READABLE,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::front::connection::{Connection, State};
     use crate::front::quota::Open;
     use crate::front::socket::Socket;
     use std::io::Write;
@@ -268,15 +291,17 @@ mod tests {
         (Box::new(connection), client)
     }
 
-    fn wait(parking: &Parking, watch: &mut Watch, at_most: Duration) -> Vec<Woken> {
+    fn wait(parking: &Parking<Connection>, watch: &mut Watch, at_most: Duration) -> Vec<Woken<Connection>> {
         let mut woken = Vec::new();
         parking.wait(watch, at_most, &mut woken);
         woken
     }
 
     /// The one connection that has something to do.
-    fn one(parking: &Parking, watch: &mut Watch) -> Woken {
-        let [woken] = <[Woken; 1]>::try_from(wait(parking, watch, PATIENCE)).ok().unwrap();
+    fn one(parking: &Parking<Connection>, watch: &mut Watch) -> Woken<Connection> {
+        let [woken] = <[Woken<Connection>; 1]>::try_from(wait(parking, watch, PATIENCE))
+            .ok()
+            .unwrap();
         woken
     }
 
@@ -286,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_happens_while_a_connection_is_away_is_not_lost() {
-        let (parking, mut watch) = Parking::new().unwrap();
+        let (parking, mut watch) = Parking::<Connection>::new().unwrap();
         let (connection, mut client) = connection();
         assert!(parking.put(connection, later(), false).unwrap().is_none());
         client.write_all(b"a").unwrap();
@@ -303,7 +328,7 @@ mod tests {
 
     #[test]
     fn an_end_that_comes_while_a_connection_is_away_is_not_lost() {
-        let (parking, mut watch) = Parking::new().unwrap();
+        let (parking, mut watch) = Parking::<Connection>::new().unwrap();
         let (connection, mut client) = connection();
         assert!(parking.put(connection, later(), false).unwrap().is_none());
         client.write_all(b"a").unwrap();
@@ -317,7 +342,7 @@ mod tests {
 
     #[test]
     fn what_is_left_unread_is_told_again_to_who_asks_for_it() {
-        let (parking, mut watch) = Parking::new().unwrap();
+        let (parking, mut watch) = Parking::<Connection>::new().unwrap();
         let (connection, mut client) = connection();
         client.write_all(b"a").unwrap();
         assert!(parking.put(connection, later(), false).unwrap().is_none());
@@ -326,14 +351,14 @@ mod tests {
         let Woken { mut connection, .. } = one(&parking, &mut watch);
         // And to who comes anew.
         parking.leave(&mut connection);
-        assert!(connection.seat.is_none());
+        assert!(connection.seat().is_none());
         assert!(parking.put(connection, later(), false).unwrap().is_none());
         assert!(!one(&parking, &mut watch).is_expired);
     }
 
     #[test]
     fn a_deadline_that_moves_away_is_kept() {
-        let (parking, mut watch) = Parking::new().unwrap();
+        let (parking, mut watch) = Parking::<Connection>::new().unwrap();
         let (connection, mut client) = connection();
         let soon = Instant::now() + Duration::from_millis(1);
         assert!(parking.put(connection, soon, false).unwrap().is_none());
@@ -357,7 +382,7 @@ mod tests {
 
     #[test]
     fn the_longest_idle_is_taken_whatever_was_asked_meanwhile() {
-        let (parking, mut watch) = Parking::new().unwrap();
+        let (parking, mut watch) = Parking::<Connection>::new().unwrap();
         let mut clients = Vec::new();
         let mut peers = Vec::new();
         for _ in 0..5 {
@@ -398,7 +423,7 @@ mod tests {
 
     #[test]
     fn places_are_used_again() {
-        let (parking, mut watch) = Parking::new().unwrap();
+        let (parking, mut watch) = Parking::<Connection>::new().unwrap();
         for _ in 0..3 {
             let (first, second) = (connection(), connection());
             assert!(parking.put(first.0, Instant::now(), false).unwrap().is_none());

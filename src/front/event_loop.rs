@@ -1,41 +1,39 @@
-//! One listener's service: what brings connections, the thread that waits for them and the workers together.
+//! One listener's loop: it waits for the connections, hands whole requests to workers, and alone acts on what the steps
+//! of a request return.
 
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::front::Handler;
-use crate::front::admission::TOO_MANY;
 use crate::front::connection::{Connection, Next, State};
-use crate::front::connection_log::Notices;
-use crate::front::connection_table::{Parking, Watch, Woken};
+use crate::front::connection_table::{Watch, Woken};
 use crate::front::exchange;
+use crate::front::handler::Handler;
 use crate::front::limits::{
     HALF_CLOSE_TIME, LEAST_MOVING, LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers,
 };
-use crate::front::memory_budget::{Budget, Class};
+use crate::front::lot::Occupant;
+use crate::front::memory_budget::Class;
+use crate::front::outcome::Outcome;
 use crate::front::pending_write::{Then, Unsent, Written};
-use crate::front::quota::Quotas;
 use crate::front::request_reader::{Refusal, Whole};
-use crate::front::response_stream::{self, Passing};
+use crate::front::response_stream::{self, Passing, Progress};
+use crate::front::room::{self, TOO_MANY};
+use crate::front::send;
+use crate::front::shared::Shared;
 use crate::front::socket::{Patience, Presence};
 use crate::front::stream_scheduler::{Asked, Most, Turn, Turns};
-use crate::front::worker_pool::{Full, Urgency, Workers};
+use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::Pieces;
 use crate::http1::error::RequestError;
-use crate::http1::message::Version;
-use crate::http1::response_writer::{Incomplete, Reply};
-use crate::platform::metrics::{ConnectionMetrics, FrontMetrics, Raised};
+use crate::http1::response_writer::Incomplete;
+use crate::platform::metrics::Raised;
 
 /// How often a stopping service looks whether it has ended.
 const STOP_TICK: Duration = Duration::from_millis(20);
-
-/// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
-pub(super) const FEW_CONNECTIONS: usize = 64;
 
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
@@ -52,35 +50,15 @@ fn turns(most_workers: usize) -> Turns<Passing> {
     })
 }
 
-/// What all threads of a listener share.
-pub(super) struct Service {
-    pub(super) handler: Arc<dyn Handler>,
-    pub(super) limits: Limits,
-    pub(super) budget: Arc<Budget>,
-    pub(super) workers: Workers,
-    pub(super) parking: Parking,
-    /// Who may move the bytes of long answers.
-    pub(super) turns: Turns<Passing>,
-    /// Open connections.
-    pub(super) quotas: Arc<Quotas>,
-    /// So many are few: never more than workers, so that none waits while another connection wants it.
-    few: usize,
-    /// What is told of connections and answers that fail.
-    pub(super) notices: Notices,
-    /// What is counted for whoever looks on.
-    pub(super) metrics: Arc<FrontMetrics>,
-    /// Answers that are being streamed, and how many may be.
-    pub(super) streams: Arc<AtomicUsize>,
-    pub(super) most_streams: NonZeroUsize,
-    stopping: AtomicBool,
-    /// What has not been accepted yet is not waited for.
-    given_up: AtomicBool,
-    /// The last connection has been accepted.
-    accepted_all: AtomicBool,
+/// The loop of a listener, and what its workers go on with.
+pub(super) struct EventLoop {
+    pub(super) shared: Shared,
+    /// Which long answers are being moved, and which wait for that.
+    turns: Turns<Passing>,
 }
 
-impl Service {
-    /// A service without connections, and what its thread watches them with.
+impl EventLoop {
+    /// A loop without connections, and what its thread watches them with.
     ///
     /// # Errors
     /// The system refuses what it needs.
@@ -89,95 +67,109 @@ impl Service {
         most_workers: NonZeroUsize,
         limits: Limits,
         handler: Arc<dyn Handler>,
-    ) -> io::Result<(Arc<Service>, Watch)> {
-        let (parking, watch) = Parking::new()?;
-        let metrics = Arc::new(FrontMetrics {
-            connections: Some(ConnectionMetrics::default()),
-            ..FrontMetrics::default()
-        });
-        let service = Service {
-            handler,
-            limits,
-            budget: Budget::of(limits.memory),
-            workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
-            parking,
-            turns: turns(most_workers.get()),
-            quotas: Arc::default(),
-            few: most_workers.get().min(FEW_CONNECTIONS),
-            notices: Notices::new(&metrics),
-            metrics,
-            streams: Arc::default(),
-            most_streams: NonZeroUsize::new(most_workers.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN),
-            stopping: AtomicBool::new(false),
-            given_up: AtomicBool::new(false),
-            accepted_all: AtomicBool::new(false),
-        };
-        Ok((Arc::new(service), watch))
+    ) -> io::Result<(Arc<EventLoop>, Watch)> {
+        let (shared, watch) = Shared::new(name, most_workers, limits, handler)?;
+        let turns = turns(most_workers.get());
+        Ok((Arc::new(EventLoop { shared, turns }), watch))
     }
 
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
-    }
-
-    /// From now on every answer is the last on its connection.
-    pub(super) fn begin_stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        self.parking.wake();
-    }
-
-    /// Whether the time in which connections are still accepted is over.
-    pub(super) fn is_given_up(&self) -> bool {
-        self.given_up.load(Ordering::SeqCst)
-    }
-
-    /// From now on connections that cannot be accepted are not waited for.
-    pub(super) fn give_up(&self) {
-        self.given_up.store(true, Ordering::SeqCst);
-    }
-
-    /// No connection will come any more.
-    pub(super) fn end_accepting(&self) {
-        self.accepted_all.store(true, Ordering::SeqCst);
-    }
-
-    /// Open connections.
-    pub(super) fn open(&self) -> usize {
-        self.quotas.open()
-    }
-
-    /// Connections with a request that has no whole answer yet, or that may still send one.
-    pub(super) fn unfinished(&self) -> usize {
-        let lingering = self.parking.count(Connection::is_lingering);
-        self.open().saturating_sub(lingering)
-    }
-
-    /// As [`Service::unfinished`], but without connections on which nothing was asked.
-    pub(super) fn in_flight(&self) -> usize {
-        self.unfinished()
-            .saturating_sub(self.parking.count(Connection::is_idle))
-    }
-
-    /// Whether the last connection has been accepted.
-    pub(super) fn has_accepted_all(&self) -> bool {
-        self.accepted_all.load(Ordering::SeqCst)
-    }
-
-    /// Lets a connection wait, unless something has happened to it already.
-    pub(super) fn park(self: &Arc<Service>, connection: Box<Connection>) {
-        if let Some(connection) = self.put(connection, false) {
-            self.look_at(connection, false);
+    /// Does what a step says is next with a connection that is watched by nobody.
+    pub(super) fn apply(self: &Arc<EventLoop>, outcome: Outcome) {
+        match outcome {
+            Outcome::NextRequest(mut connection) => {
+                connection.enter(State::Idle);
+                let next = connection.read_request(&self.shared.budget, Patience::None);
+                self.follow(connection, next);
+            }
+            Outcome::Park(connection) => {
+                if let Some(connection) = self.put(connection, false) {
+                    self.look_at(connection, false);
+                }
+            }
+            Outcome::Linger(connection) => self.linger(connection),
+            Outcome::Refuse(connection, refusal) => self.refuse(connection, refusal),
+            Outcome::Read(connection, next) => self.follow(connection, next),
+            Outcome::Closed => {}
         }
     }
 
+    // ---- A worker's part ----
+
+    /// Answers a request, and those that follow it at once; then the connection waits again.
+    fn serve(self: &Arc<EventLoop>, connection: Box<Connection>, whole: Whole) {
+        let mut next = Some((connection, whole));
+        while let Some((connection, whole)) = next {
+            let progress = exchange::answer(&self.shared, connection, whole, || self.has_waiting());
+            let outcome = match progress {
+                Progress::Done(outcome) => outcome,
+                Progress::Long(passing) => match self.has_turn(self.turns.ask(passing)) {
+                    Some((passing, turn)) => self.move_on(passing, turn),
+                    None => return,
+                },
+            };
+            next = self.next_request(outcome);
+        }
+    }
+
+    /// Passes on an answer that has waited for its turn, and goes on with its connection.
+    fn go_on(self: &Arc<EventLoop>, passing: Passing, turn: Turn) {
+        let Some((passing, turn)) = self.has_turn(self.turns.begin(passing, turn)) else {
+            return;
+        };
+        let outcome = self.move_on(passing, turn);
+        if let Some((connection, whole)) = self.next_request(outcome) {
+            self.serve(connection, whole);
+        }
+    }
+
+    /// Passes on a long answer that has its turn.
+    fn move_on(self: &Arc<EventLoop>, mut passing: Passing, turn: Turn) -> Outcome {
+        let paused = passing.pass_on(Some(&turn), self.has_waiting());
+        drop(turn);
+        self.begin_turns();
+        passing.unblock(&self.shared, paused)
+    }
+
+    /// The next request on a connection that can take one, if it is here or comes at once. All else that a step returns
+    /// is done.
+    fn next_request(self: &Arc<EventLoop>, outcome: Outcome) -> Option<(Box<Connection>, Whole)> {
+        let Outcome::NextRequest(mut connection) = outcome else {
+            self.apply(outcome);
+            return None;
+        };
+        let budget = &self.shared.budget;
+        let mut next = match connection.may_have_more() {
+            true => connection.read_request(budget, Patience::None),
+            false if self.waits_itself(&mut connection) => connection.read_request(budget, Patience::Moment),
+            false => Next::Wait,
+        };
+        loop {
+            match next {
+                Next::Answer(whole) if !self.shared.workers.has_waiting() => return Some((connection, whole)),
+                Next::Wait => {
+                    connection = self.put(connection, false)?;
+                    next = connection.read_request(budget, Patience::None);
+                }
+                next => {
+                    self.follow(connection, next);
+                    return None;
+                }
+            }
+        }
+    }
+
+    // ---- Waiting ----
+
     /// Lets a connection wait, or gives it back if there is something to look at; `is_afresh` where it was not read to
     /// the end of what is here.
-    pub(super) fn put(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
+    fn put(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
         connection.shrink();
         let deadline = self.deadline(&connection);
-        self.parking
+        self.shared
+            .table
             .put(connection, deadline, is_afresh)
             .unwrap_or_else(|error| {
-                self.notices.unwatched(&error);
+                self.shared.notices.unwatched(&error);
                 None
             })
     }
@@ -185,34 +177,34 @@ impl Service {
     /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
     /// another thread, and is done while there are so few connections that a worker has nothing better to do. Where there
     /// are as many as may be, a new one must see that this one is idle.
-    pub(super) fn waits_itself(&self, connection: &mut Connection) -> bool {
-        let open = self.open();
-        let has_room = open < self.limits.max_connections.get();
-        let is_of_use = open <= self.few && has_room && !self.workers.has_waiting();
+    fn waits_itself(&self, connection: &mut Connection) -> bool {
+        let open = self.shared.open();
+        let has_room = open < self.shared.limits.max_connections.get();
+        let is_of_use = open <= self.shared.few && has_room && !self.shared.workers.has_waiting();
         if is_of_use {
-            self.parking.leave(connection);
+            self.shared.table.leave(connection);
         }
         is_of_use
     }
 
     fn deadline(&self, connection: &Connection) -> Instant {
-        let deadline = connection.deadline(&self.limits);
-        if self.is_stopping() && connection.is_idle() {
+        let deadline = connection.deadline(&self.shared.limits);
+        if self.shared.is_stopping() && connection.is_idle() {
             deadline.min(Instant::now() + STOP_PATIENCE)
         } else {
             deadline
         }
     }
 
-    /// Waits for all connections, until the service has stopped.
-    pub(super) fn watch(self: &Arc<Service>, mut watch: Watch) {
+    /// Waits for all connections, until the listener has stopped.
+    pub(super) fn run(self: &Arc<EventLoop>, mut watch: Watch) {
         let mut woken = Vec::new();
         let mut looked_at = Instant::now();
         loop {
-            let is_stopping = self.is_stopping();
+            let is_stopping = self.shared.is_stopping();
             if is_stopping {
-                self.parking.hasten_idle(Instant::now() + STOP_PATIENCE);
-                if self.has_accepted_all() && self.open() == 0 {
+                self.shared.table.hasten_idle(Instant::now() + STOP_PATIENCE);
+                if self.shared.has_accepted_all() && self.shared.open() == 0 {
                     return;
                 }
             }
@@ -221,7 +213,7 @@ impl Service {
             if has_waiting && looked_at.elapsed() >= LOOK_AT_CLIENT {
                 looked_at = Instant::now();
                 for passing in self.turns.take_out(Passing::is_abandoned) {
-                    response_stream::abandon(self, passing);
+                    self.apply(response_stream::abandon(&self.shared, passing));
                 }
             }
             let at_most = match (has_waiting, is_stopping) {
@@ -229,7 +221,7 @@ impl Service {
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
             };
-            self.parking.wait(&mut watch, at_most, &mut woken);
+            self.shared.table.wait(&mut watch, at_most, &mut woken);
             for Woken { connection, is_expired } in woken.drain(..) {
                 // A panic is a defect of ours, and must not cost the other connections.
                 let _ = catch_unwind(AssertUnwindSafe(|| self.look_at(connection, is_expired)));
@@ -238,13 +230,16 @@ impl Service {
     }
 
     /// Goes on with a connection that may have something to do.
-    fn look_at(self: &Arc<Service>, mut connection: Box<Connection>, mut is_expired: bool) {
+    fn look_at(self: &Arc<EventLoop>, mut connection: Box<Connection>, mut is_expired: bool) {
         loop {
             let next = match connection.state {
-                State::Idle | State::Head(_) | State::Body(_) => connection.read_request(&self.budget, Patience::None),
+                State::Idle | State::Head(_) | State::Body(_) => {
+                    connection.read_request(&self.shared.budget, Patience::None)
+                }
                 State::Lingering(_) => connection.discard(),
                 State::Writing(_) => match connection.write_on() {
-                    Ok(Written::All(then)) => return self.finish(connection, then),
+                    Ok(Written::All(Then::Keep)) => return self.apply(Outcome::NextRequest(connection)),
+                    Ok(Written::All(Then::Linger)) => return self.linger(connection),
                     Ok(Written::Part(0)) => Next::Wait,
                     // Who takes a little has its time anew.
                     Ok(written) => {
@@ -255,13 +250,15 @@ impl Service {
                         }
                     }
                     Err(error) => {
-                        self.notices.cut(connection.peer, &Incomplete::Client(error));
+                        self.shared.notices.cut(connection.peer, &Incomplete::Client(error));
                         Next::Close
                     }
                 },
             };
             let is_afresh = match next {
-                Next::Wait | Next::Yield if is_expired && connection.is_late(&self.limits, &self.budget) => {
+                Next::Wait | Next::Yield
+                    if is_expired && connection.is_late(&self.shared.limits, &self.shared.budget) =>
+                {
                     return self.expire(connection);
                 }
                 Next::Wait => false,
@@ -276,7 +273,7 @@ impl Service {
     }
 
     /// Ends a connection that has waited too long.
-    fn expire(self: &Arc<Service>, connection: Box<Connection>) {
+    fn expire(self: &Arc<EventLoop>, connection: Box<Connection>) {
         match connection.state {
             // The last answer may still be on its way.
             State::Idle if connection.requests > 0 => self.linger(connection),
@@ -286,7 +283,7 @@ impl Service {
             }
             State::Writing(_) => {
                 let nothing = Incomplete::Client(io::ErrorKind::TimedOut.into());
-                self.notices.cut(connection.peer, &nothing);
+                self.shared.notices.cut(connection.peer, &nothing);
                 connection.socket.reset();
             }
             State::Idle | State::Lingering(_) => {}
@@ -294,9 +291,9 @@ impl Service {
     }
 
     /// Does what is next with a connection that is watched by nobody.
-    pub(super) fn follow(self: &Arc<Service>, connection: Box<Connection>, next: Next) {
+    fn follow(self: &Arc<EventLoop>, connection: Box<Connection>, next: Next) {
         match next {
-            Next::Wait => self.park(connection),
+            Next::Wait => self.apply(Outcome::Park(connection)),
             Next::Yield => {
                 if let Some(connection) = self.put(connection, true) {
                     self.look_at(connection, false);
@@ -308,29 +305,17 @@ impl Service {
         }
     }
 
-    /// Goes on after an answer that has been sent.
-    pub(super) fn finish(self: &Arc<Service>, mut connection: Box<Connection>, then: Then) {
-        match then {
-            Then::Keep => {
-                connection.enter(State::Idle);
-                let next = connection.read_request(&self.budget, Patience::None);
-                self.follow(connection, next);
-            }
-            Then::Linger => self.linger(connection),
-        }
-    }
-
     /// Ends our side of a connection, and the connection when the client has ended its own. Closed at once, it would be
     /// reset by what the client still sends, and the end of the answer lost (RFC 9112 §9.6).
-    pub(super) fn linger(self: &Arc<Service>, mut connection: Box<Connection>) {
+    fn linger(self: &Arc<EventLoop>, mut connection: Box<Connection>) {
         connection.linger();
         if !matches!(connection.discard(), Next::Close) {
-            self.park(connection);
+            self.apply(Outcome::Park(connection));
         }
     }
 
-    fn hand_over(self: &Arc<Service>, mut connection: Box<Connection>, whole: Whole) {
-        let urgency = match self.handler.is_vital(&whole.head.request) {
+    fn hand_over(self: &Arc<EventLoop>, mut connection: Box<Connection>, whole: Whole) {
+        let urgency = match self.shared.handler.is_vital(&whole.head.request) {
             true => Urgency::Vital,
             false => Urgency::Ordinary,
         };
@@ -340,41 +325,51 @@ impl Service {
         // Thousands may wait for a worker.
         connection.shrink();
         // Where that cannot be watched, a client that goes is noticed when it has its answer.
-        let _ = self.parking.watch(&mut connection);
-        let service = Arc::clone(self);
-        self.metrics.queue_depth.rise();
+        let _ = self.shared.table.watch(&mut connection);
+        let event_loop = Arc::clone(self);
+        self.shared.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {
-            service.metrics.queue_depth.fall();
-            if let Some((connection, whole)) = service.still_wanted(connection, whole, waited) {
-                let _busy = Raised::by_one(&service.metrics.workers_busy);
-                exchange::serve(&service, connection, whole);
+            event_loop.shared.metrics.queue_depth.fall();
+            if let Some((connection, whole)) = event_loop.still_wanted(connection, whole, waited) {
+                let _busy = Raised::by_one(&event_loop.shared.metrics.workers_busy);
+                event_loop.serve(connection, whole);
             }
         };
-        if let Err(Full((connection, whole))) = self.workers.submit((connection, whole), urgency, job) {
-            self.metrics.queue_depth.fall();
+        if let Err(Full((connection, whole))) = self.shared.workers.submit((connection, whole), urgency, job) {
+            self.shared.metrics.queue_depth.fall();
             let error = RequestError::Overloaded("the queue is full");
             self.refuse(connection, Refusal::of(error, &whole.head));
         }
     }
 
+    /// Whether a whole request on a connection in reserve is answered.
+    fn may_answer(self: &Arc<EventLoop>, connection: &mut Connection, urgency: Urgency) -> bool {
+        let mut others = Vec::new();
+        let may = room::may_answer(&self.shared, connection, urgency, &mut others);
+        for other in others {
+            self.apply(other);
+        }
+        may
+    }
+
     /// A request that has waited for a worker, if it is still to be carried out. One that has waited too long never is,
     /// and is ended without waiting for its client.
     fn still_wanted(
-        self: &Arc<Service>,
-        connection: Box<Connection>,
+        self: &Arc<EventLoop>,
+        mut connection: Box<Connection>,
         whole: Whole,
         waited: Duration,
     ) -> Option<(Box<Connection>, Whole)> {
         if waited < WORTH_A_LOOK {
             return Some((connection, whole));
         }
-        if self.has_left(&connection, waited) {
+        if self.has_left(&mut connection, waited) {
             // For the access log; nobody would get it.
             let refusal = Refusal::of(RequestError::ClientGone, &whole.head);
-            drop(self.handler.refuse(refusal.error, &refusal.request));
+            drop(self.shared.handler.refuse(refusal.error, &refusal.request));
             return None;
         }
-        if waited >= self.limits.queue_timeout {
+        if waited >= self.shared.limits.queue_timeout {
             let error = RequestError::Overloaded("it has waited too long for a worker");
             self.refuse(connection, Refusal::of(error, &whole.head));
             return None;
@@ -384,50 +379,50 @@ impl Service {
 
     /// Whether the client of a request has gone while that waited. One that ended its side with the request, or right behind
     /// it, waits for the answer.
-    fn has_left(&self, connection: &Connection, waited: Duration) -> bool {
+    fn has_left(&self, connection: &mut Connection, waited: Duration) -> bool {
         match connection.socket.presence() {
             Presence::Here => false,
             Presence::Gone => true,
             Presence::Ended if connection.has_ended => false,
             Presence::Ended => {
-                let since_end = self.parking.end_noted_at(connection).map(|at| at.elapsed());
+                let since_end = self.shared.table.end_noted_at(connection).map(|at| at.elapsed());
                 waited.saturating_sub(since_end.unwrap_or_default()) > HALF_CLOSE_TIME
             }
         }
     }
 
     /// The turn of a long answer; none if it waits for one now, which is looked after.
-    pub(super) fn has_turn(&self, asked: Asked<Passing>) -> Option<(Passing, Turn)> {
+    fn has_turn(&self, asked: Asked<Passing>) -> Option<(Passing, Turn)> {
         match asked {
             Asked::Has(passing, turn) => Some((passing, turn)),
             Asked::Waits => {
-                self.parking.wake();
+                self.shared.table.wake();
                 None
             }
         }
     }
 
     /// Lets long answers that wait have the turns that are free; tells whether some wait still.
-    pub(super) fn begin_turns(self: &Arc<Service>) -> bool {
+    fn begin_turns(self: &Arc<EventLoop>) -> bool {
         while let Some((passing, turn)) = self.turns.next() {
-            let service = Arc::clone(self);
-            self.workers.submit_first(move || {
-                let _busy = Raised::by_one(&service.metrics.workers_busy);
-                response_stream::go_on(&service, passing, turn);
+            let event_loop = Arc::clone(self);
+            self.shared.workers.submit_first(move || {
+                let _busy = Raised::by_one(&event_loop.shared.metrics.workers_busy);
+                event_loop.go_on(passing, turn);
             });
         }
         self.turns.has_waiting()
     }
 
     /// Whether others wait for a worker, or for one that moves bytes.
-    pub(super) fn has_waiting(&self) -> bool {
-        self.workers.has_waiting() || self.turns.has_waiting()
+    fn has_waiting(&self) -> bool {
+        self.shared.workers.has_waiting() || self.turns.has_waiting()
     }
 
     /// Answers a request that gets no further, and ends the connection in a way in which the client can read it.
-    pub(super) fn refuse(self: &Arc<Service>, mut connection: Box<Connection>, refusal: Refusal) {
-        let bytes = self.refusal_bytes(refusal);
-        let share = self.budget.share(Class::Answer);
+    fn refuse(self: &Arc<EventLoop>, mut connection: Box<Connection>, refusal: Refusal) {
+        let bytes = send::refusal(&self.shared, refusal);
+        let share = self.shared.budget.share(Class::Answer);
         connection.enter(State::Writing(Unsent::new(
             Pieces::of(bytes),
             Then::Linger,
@@ -436,22 +431,8 @@ impl Service {
         )));
         match connection.write_on() {
             Ok(Written::All(_)) => self.linger(connection),
-            Ok(Written::Turn | Written::Part(_)) => self.park(connection),
+            Ok(Written::Turn | Written::Part(_)) => self.apply(Outcome::Park(connection)),
             Err(_) => {}
         }
-    }
-
-    pub(super) fn refusal_bytes(&self, refusal: Refusal) -> Vec<u8> {
-        if let RequestError::Overloaded(reason) = refusal.error {
-            self.notices.overload(reason);
-        }
-        let response = self.handler.refuse(refusal.error, &refusal.request);
-        let reply = Reply {
-            head_only: refusal.head_only,
-            version: Version::Http11,
-            close: true,
-            date: SystemTime::now(),
-        };
-        reply.answer(response).bytes
     }
 }

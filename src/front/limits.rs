@@ -123,7 +123,7 @@ pub struct Limits {
     /// these are taken as well, the one that has waited longest without a whole request is closed. Defaults to none, and
     /// is so for the API.
     ///
-    /// [`Handler::is_vital`]: crate::front::Handler::is_vital
+    /// [`Handler::is_vital`]: crate::front::handler::Handler::is_vital
     pub reserve: usize,
     /// A head is whole this long after its first byte, or the answer is 408. Defaults to 10 s.
     pub head_timeout: Duration,

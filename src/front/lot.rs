@@ -3,12 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::front::connection::Connection;
+/// What has a place.
+pub(super) trait Occupant {
+    /// Whether nothing is going on with it.
+    fn is_idle(&self) -> bool;
+
+    /// Since when nothing is going on with it, where it may give way to another because of that.
+    fn idle_since(&self) -> Option<Instant>;
+}
 
 /// All places. No connection is dropped in here, since that would want the lot for its seat.
-#[derive(Debug, Default)]
-pub(super) struct Lot {
-    pub(super) places: Vec<Place>,
+#[derive(Debug)]
+pub(super) struct Lot<C> {
+    pub(super) places: Vec<Place<C>>,
     pub(super) free: Vec<usize>,
     /// When places are looked at. A place has one entry at most, which may be too early: to move it with every request
     /// would cost more than to look in vain now and then.
@@ -20,10 +27,10 @@ pub(super) struct Lot {
     pub(super) asleep_until: Option<Instant>,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Place {
+#[derive(Debug)]
+pub(super) struct Place<C> {
     /// None while the connection is away.
-    parked: Option<Parked>,
+    parked: Option<Parked<C>>,
     /// What has happened while it was away.
     note: Option<Happened>,
     /// When it was noted that no more comes.
@@ -43,12 +50,36 @@ pub(super) enum Happened {
 }
 
 #[derive(Debug)]
-struct Parked {
-    connection: Box<Connection>,
+struct Parked<C> {
+    connection: Box<C>,
     deadline: Instant,
 }
 
-impl Lot {
+impl<C> Default for Lot<C> {
+    fn default() -> Lot<C> {
+        Lot {
+            places: Vec::new(),
+            free: Vec::new(),
+            schedule: BTreeSet::new(),
+            idle: None,
+            asleep_until: None,
+        }
+    }
+}
+
+impl<C> Default for Place<C> {
+    fn default() -> Place<C> {
+        Place {
+            parked: None,
+            note: None,
+            ended_at: None,
+            scheduled: None,
+            listed: None,
+        }
+    }
+}
+
+impl<C: Occupant> Lot<C> {
     pub(super) fn claim(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
@@ -56,7 +87,7 @@ impl Lot {
         })
     }
 
-    pub(super) fn fill(&mut self, place: usize, connection: Box<Connection>, deadline: Instant) {
+    pub(super) fn fill(&mut self, place: usize, connection: Box<C>, deadline: Instant) {
         let idle_since = connection.idle_since();
         if let Some(place) = self.places.get_mut(place) {
             place.parked = Some(Parked { connection, deadline });
@@ -79,7 +110,7 @@ impl Lot {
 
     /// Takes out the connection that is idle for longest. The first time looks at all of them. From then on an entry is
     /// put right when it is found, so that a request leaves its connection's as it is.
-    pub(super) fn take_longest_idle(&mut self) -> Option<Box<Connection>> {
+    pub(super) fn take_longest_idle(&mut self) -> Option<Box<C>> {
         if self.idle.is_none() {
             self.idle = Some(BTreeSet::new());
             for number in 0..self.places.len() {
@@ -108,8 +139,8 @@ impl Lot {
     }
 
     /// Takes out the connection with the least key of those that have one. That looks at all of them.
-    pub(super) fn take_least<Key: Ord>(&mut self, key: impl Fn(&Connection) -> Option<Key>) -> Option<Box<Connection>> {
-        let key = |place: &Place| key(&place.parked.as_ref()?.connection);
+    pub(super) fn take_least<Key: Ord>(&mut self, key: impl Fn(&C) -> Option<Key>) -> Option<Box<C>> {
+        let key = |place: &Place<C>| key(&place.parked.as_ref()?.connection);
         let keyed = self.places.iter_mut().filter_map(|place| Some((key(place)?, place)));
         let (_, place) = keyed.min_by(|(one, _), (other, _)| one.cmp(other))?;
         place.parked.take().map(|parked| parked.connection)
@@ -137,7 +168,7 @@ impl Lot {
     }
 
     /// Takes out the connection of a place where something has happened; where it is away, that is noted.
-    pub(super) fn take(&mut self, place: usize, happened: Happened) -> Option<Box<Connection>> {
+    pub(super) fn take(&mut self, place: usize, happened: Happened) -> Option<Box<C>> {
         let place = self.places.get_mut(place)?;
         match place.parked.take() {
             Some(parked) => Some(parked.connection),
@@ -164,7 +195,7 @@ impl Lot {
     }
 
     /// Takes out a connection whose deadline has passed.
-    pub(super) fn next_expired(&mut self, now: Instant) -> Option<Box<Connection>> {
+    pub(super) fn next_expired(&mut self, now: Instant) -> Option<Box<C>> {
         while let Some((_, number)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
             self.schedule.pop_first();
             let Some(place) = self.places.get_mut(number) else {
@@ -218,7 +249,7 @@ impl Lot {
     }
 
     /// How many parked connections satisfy that.
-    pub(super) fn count(&self, is_counted: impl Fn(&Connection) -> bool) -> usize {
+    pub(super) fn count(&self, is_counted: impl Fn(&C) -> bool) -> usize {
         let parked = self.places.iter().filter_map(|place| place.parked.as_ref());
         parked.filter(|parked| is_counted(&parked.connection)).count()
     }

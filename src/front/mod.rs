@@ -5,6 +5,7 @@
 
 #[cfg(feature = "tiny_http")]
 pub mod client_socket;
+pub mod handler;
 pub mod limits;
 pub mod memory_budget;
 pub mod acceptor;
@@ -18,13 +19,17 @@ pub mod stream_scheduler;
 mod socket;
 mod pending_write;
 mod quota;
-mod connection;
 mod lot;
 mod connection_table;
-mod event_loop;
-mod admission;
+mod connection;
+mod shared;
+mod outcome;
+mod send;
 mod response_stream;
 mod exchange;
+mod room;
+mod event_loop;
+mod admission;
 #[cfg(feature = "tiny_http")]
 pub mod tiny_http;
 
@@ -36,28 +41,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::front::admission::Admission;
-use crate::front::event_loop::Service;
+use crate::front::event_loop::EventLoop;
+pub use crate::front::handler::Handler;
 use crate::front::limits::{Limits, STOP_PATIENCE};
-use crate::http1::error::RequestError;
-use crate::http1::message::{Request, Response};
 use crate::platform::metrics::FrontMetrics;
-
-/// What answers the requests of a listener: the API, or the management pages.
-pub trait Handler: Send + Sync {
-    /// Answers a request.
-    fn handle(&self, request: Request) -> Response;
-
-    /// The answer to what the front could not make a request of.
-    ///
-    /// `request` is what is known of it, without content.
-    fn refuse(&self, error: RequestError, request: &Request) -> Response;
-
-    /// Whether a request is to be answered also where there is no room for others, and before them. It must take little
-    /// time. Defaults to none.
-    fn is_vital(&self, _: &Request) -> bool {
-        false
-    }
-}
 
 /// How often a drain looks whether it is done.
 const DRAIN_TICK: Duration = Duration::from_millis(5);
@@ -65,7 +52,7 @@ const DRAIN_TICK: Duration = Duration::from_millis(5);
 /// A listener that is being served.
 pub struct Front {
     local: SocketAddr,
-    service: Arc<Service>,
+    event_loop: Arc<EventLoop>,
     /// Closed to stop the accept loop.
     accepting: Mutex<Option<PipeWriter>>,
     /// The thread that accepts; none is waited for twice.
@@ -85,37 +72,37 @@ impl Front {
         handler: Arc<dyn Handler>,
     ) -> io::Result<Front> {
         let local = listener.local_addr()?;
-        let (service, watch) = Service::new(name, most_workers, limits, handler)?;
+        let (event_loop, watch) = EventLoop::new(name, most_workers, limits, handler)?;
         let (stop, accepting) = io::pipe()?;
-        let watching = Arc::clone(&service);
+        let watching = Arc::clone(&event_loop);
         let watcher = thread::Builder::new().name(format!("{name}-wait"));
-        watcher.spawn(move || watching.watch(watch))?;
+        watcher.spawn(move || watching.run(watch))?;
         let mut front = Front {
             local,
-            service: Arc::clone(&service),
+            event_loop: Arc::clone(&event_loop),
             accepting: Mutex::new(Some(accepting)),
             accepter: None,
         };
         let accepter = thread::Builder::new().name(format!("{name}-accept"));
         let spawned = accepter.spawn({
-            let service = Arc::clone(&service);
+            let event_loop = Arc::clone(&event_loop);
             move || {
-                let mut admission = Admission::new(Arc::clone(&service), local);
+                let mut admission = Admission::new(Arc::clone(&event_loop), local);
                 acceptor::accept(
                     &listener,
                     &stop,
-                    || service.is_given_up(),
+                    || event_loop.shared.is_given_up(),
                     |stream, peer| admission.admit(stream, peer),
                 );
                 // The port is free for another process.
                 drop(listener);
-                service.end_accepting();
+                event_loop.shared.end_accepting();
             }
         });
         match spawned {
             Ok(accepter) => front.accepter = Some(accepter),
             Err(error) => {
-                service.end_accepting();
+                event_loop.shared.end_accepting();
                 return Err(error);
             }
         }
@@ -124,7 +111,7 @@ impl Front {
 
     /// What is counted of connections and requests.
     pub fn metrics(&self) -> Arc<FrontMetrics> {
-        Arc::clone(&self.service.metrics)
+        Arc::clone(&self.event_loop.shared.metrics)
     }
 
     /// The address that clients connect to.
@@ -135,7 +122,7 @@ impl Front {
     /// Takes no more connections, but for those that wait already. Requests that were sent on open connections are
     /// answered, as the last there; connections without a request are closed.
     pub fn stop(&self) {
-        self.service.begin_stop();
+        self.event_loop.shared.begin_stop();
         *self.accepting.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -143,16 +130,16 @@ impl Front {
     pub fn drain(&self, until: Instant) -> usize {
         let mut finished_at = None;
         loop {
-            if self.service.has_accepted_all() && self.service.unfinished() == 0 {
+            if self.event_loop.shared.has_accepted_all() && self.event_loop.shared.unfinished() == 0 {
                 // Clients that have their answer close their side; the end of the process would cut those that send.
                 let since: &Instant = finished_at.get_or_insert_with(Instant::now);
-                if self.service.open() == 0 || since.elapsed() > STOP_PATIENCE {
+                if self.event_loop.shared.open() == 0 || since.elapsed() > STOP_PATIENCE {
                     return 0;
                 }
             }
             if Instant::now() >= until {
-                self.service.give_up();
-                return self.service.in_flight();
+                self.event_loop.shared.give_up();
+                return self.event_loop.shared.in_flight();
             }
             thread::sleep(DRAIN_TICK);
         }
@@ -162,7 +149,7 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         self.stop();
-        self.service.give_up();
+        self.event_loop.shared.give_up();
         // The port is free when the front is gone. The thread waits for nobody once it is given up.
         if let Some(accepter) = self.accepter.take() {
             let _ = accepter.join();
@@ -173,7 +160,8 @@ impl Drop for Front {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http1::message::{Body, Headers, Response};
+    use crate::http1::error::RequestError;
+    use crate::http1::message::{Body, Headers, Request, Response};
     use std::io::{Read, Write};
     use std::net::TcpStream;
 

@@ -5,26 +5,23 @@
 //! bound for those.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, State};
-use crate::front::event_loop::Service;
-use crate::front::exchange::{self, Sent};
 use crate::front::limits::{
     LONG_ANSWER, LOOK_AT_CLIENT, MAX_KEPT_ANSWER, TAKING_PATIENCE, TAKING_PATIENCE_WHILE_OTHERS_WAIT,
 };
 use crate::front::memory_budget::{Class, Share};
+use crate::front::outcome::Outcome;
 use crate::front::pending_write::{Then, Unsent};
-use crate::front::socket::Socket;
+use crate::front::send::{self, Sent, StreamSlot, no_slot, wait_for_client_in_slot};
+use crate::front::shared::Shared;
 use crate::front::stream_scheduler::{Task, Turn};
-use crate::front::transfer_rate::Pace;
 use crate::front::write_queue::Pieces;
 use crate::http1::error::RequestError;
 use crate::http1::response_writer::{Incomplete, Reply, Rest};
 use crate::outbound::upstream::UpstreamError;
-use crate::platform::slots::{Slot, Streaming, share};
+use crate::platform::slots::Slot;
 
 /// An answer that is being passed on.
 #[derive(Debug)]
@@ -44,8 +41,9 @@ pub(super) struct Passing {
     looked_at: Instant,
 }
 
-/// Why an answer is not passed on any further for now.
-enum Pause {
+/// How far an answer got before somebody had to be waited for.
+#[derive(Debug)]
+pub(super) enum Pause {
     Sent(Sent),
     /// It is long, and must have a turn.
     Long,
@@ -53,10 +51,23 @@ enum Pause {
     Stuck,
 }
 
+/// What is next with an answer.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost each long answer an allocation"
+)]
+pub(super) enum Progress {
+    /// It is over.
+    Done(Outcome),
+    /// It is long, and must have a turn.
+    Long(Passing),
+}
+
 impl Passing {
     /// An answer of which nothing is sent, not even its head.
     pub(super) fn new(
-        service: &Service,
+        shared: &Shared,
         connection: Box<Connection>,
         head: Vec<u8>,
         rest: Rest,
@@ -69,7 +80,7 @@ impl Passing {
             rest,
             then,
             reply,
-            share: service.budget.share(Class::Answer),
+            share: shared.budget.share(Class::Answer),
             read: 0,
             looked_at: Instant::now(),
         }
@@ -82,47 +93,31 @@ impl Task for Passing {
     }
 }
 
-/// Passes on an answer from its begin; the connection comes back if it can take the next request now.
-pub(super) fn begin(service: &Arc<Service>, mut passing: Passing) -> Option<Box<Connection>> {
+/// Passes on an answer from its begin. It is passed on faster where `others_wait` for a worker.
+pub(super) fn begin(shared: &Shared, mut passing: Passing, others_wait: bool) -> Progress {
     passing.connection.socket.begin_answer();
     if passing.rest.is_event_stream {
-        let Some(slot) = StreamSlot::take(service, passing.slot()) else {
-            return refuse(service, passing);
+        let Some(slot) = StreamSlot::take(shared, passing.slot()) else {
+            return Progress::Done(refuse(shared, passing));
         };
-        let sent = passing.stream(service);
+        let sent = passing.stream(shared);
         drop(slot);
-        return passing.end(service, sent);
+        return Progress::Done(passing.end(shared, sent));
     }
-    match passing.pass_on(service, None) {
-        Ok(Pause::Long) => {
-            let (passing, turn) = service.has_turn(service.turns.ask(passing))?;
-            passing.take_turn(service, turn)
-        }
-        paused => passing.unblock(service, paused),
+    match passing.pass_on(None, others_wait) {
+        Ok(Pause::Long) => Progress::Long(passing),
+        paused => Progress::Done(passing.unblock(shared, paused)),
     }
 }
 
 /// Ends an answer that waits for its turn and that nobody reads any more.
-pub(super) fn abandon(service: &Arc<Service>, passing: Passing) {
+pub(super) fn abandon(shared: &Shared, passing: Passing) -> Outcome {
     let gone = Incomplete::Client(io::ErrorKind::BrokenPipe.into());
-    drop(passing.end(service, Err(gone)));
-}
-
-/// Passes on an answer that has waited for its turn, and goes on with its connection.
-pub(super) fn go_on(service: &Arc<Service>, passing: Passing, turn: Turn) {
-    let Some((passing, turn)) = service.has_turn(service.turns.begin(passing, turn)) else {
-        return;
-    };
-    let next = passing
-        .take_turn(service, turn)
-        .and_then(|connection| exchange::next_request(service, connection));
-    if let Some((connection, whole)) = next {
-        exchange::serve(service, connection, whole);
-    }
+    passing.end(shared, Err(gone))
 }
 
 /// Answers 503 in place of an answer of which nothing has been sent.
-fn refuse(service: &Arc<Service>, passing: Passing) -> Option<Box<Connection>> {
+fn refuse(shared: &Shared, passing: Passing) -> Outcome {
     let Passing {
         mut connection,
         mut rest,
@@ -134,13 +129,13 @@ fn refuse(service: &Arc<Service>, passing: Passing) -> Option<Box<Connection>> {
     }
     drop(rest);
     let reason = "too many answers are being streamed";
-    service.notices.overload(reason);
-    let response = service
+    shared.notices.overload(reason);
+    let response = shared
         .handler
         .refuse(RequestError::Overloaded(reason), &connection.unread_request());
     let answer = Reply { close: true, ..reply }.answer(response);
-    let sent = exchange::send(service, &mut connection, answer.bytes, Then::Linger);
-    exchange::end(service, connection, sent, Then::Linger, reply.version)
+    let sent = send::send(shared, &mut connection, answer.bytes, Then::Linger);
+    send::after(shared, connection, sent, Then::Linger, reply.version)
 }
 
 impl Passing {
@@ -149,27 +144,20 @@ impl Passing {
         self.connection.socket.is_abandoned()
     }
 
-    fn take_turn(mut self, service: &Arc<Service>, turn: Turn) -> Option<Box<Connection>> {
-        let paused = self.pass_on(service, Some(&turn));
-        drop(turn);
-        service.begin_turns();
-        self.unblock(service, paused)
-    }
-
     /// Where the client is slow and nothing can be kept for it, waits for it.
-    fn unblock(mut self, service: &Arc<Service>, paused: Result<Pause, Incomplete>) -> Option<Box<Connection>> {
+    pub(super) fn unblock(mut self, shared: &Shared, paused: Result<Pause, Incomplete>) -> Outcome {
         let sent = match paused {
             Ok(Pause::Sent(sent)) => Ok(sent),
-            Ok(Pause::Long | Pause::Stuck) => match StreamSlot::take(service, self.slot()) {
-                Some(_slot) => self.stream(service),
+            Ok(Pause::Long | Pause::Stuck) => match StreamSlot::take(shared, self.slot()) {
+                Some(_slot) => self.stream(shared),
                 None => Err(no_slot()),
             },
             Err(incomplete) => Err(incomplete),
         };
-        self.end(service, sent)
+        self.end(shared, sent)
     }
 
-    fn end(mut self, service: &Arc<Service>, sent: Result<Sent, Incomplete>) -> Option<Box<Connection>> {
+    fn end(mut self, shared: &Shared, sent: Result<Sent, Incomplete>) -> Outcome {
         let mut receipt = self.rest.take_receipt();
         match &sent {
             Ok(Sent::Whole) => {}
@@ -190,12 +178,15 @@ impl Passing {
         self.connection.socket.end_answer();
         // The way to the integration is free for others before the client's next request.
         drop(self.rest);
-        exchange::end(service, self.connection, sent, self.then, self.reply.version)
+        send::after(shared, self.connection, sent, self.then, self.reply.version)
     }
 
     /// Sends what comes as long as the client takes it, and keeps for it what it does not take.
-    fn pass_on(&mut self, service: &Service, turn: Option<&Turn>) -> Result<Pause, Incomplete> {
-        let mut patience = match service.has_waiting() {
+    ///
+    /// # Errors
+    /// The client is gone, or what came from the integration broke off.
+    pub(super) fn pass_on(&mut self, turn: Option<&Turn>, others_wait: bool) -> Result<Pause, Incomplete> {
+        let mut patience = match others_wait {
             true => TAKING_PATIENCE_WHILE_OTHERS_WAIT,
             false => TAKING_PATIENCE,
         };
@@ -256,9 +247,9 @@ impl Passing {
     }
 
     /// Sends what comes, and waits for the client.
-    fn stream(&mut self, service: &Service) -> Result<Sent, Incomplete> {
+    fn stream(&mut self, shared: &Shared) -> Result<Sent, Incomplete> {
         loop {
-            wait_for_client_in_slot(service, &self.connection.socket, &mut self.pieces)?;
+            wait_for_client_in_slot(shared, &self.connection.socket, &mut self.pieces)?;
             // What a worker holds counts too; where nothing is left, that is all it holds.
             let _ = self.share.resize(self.pieces.held_with_room());
             if self.rest.is_done() {
@@ -266,67 +257,6 @@ impl Passing {
             }
             self.read_on()?;
         }
-    }
-}
-
-fn no_slot() -> Incomplete {
-    Incomplete::Client(io::Error::other(
-        "it is slow, and neither memory nor a worker is left for it",
-    ))
-}
-
-/// Sends what cannot be kept for a client, and waits for it.
-///
-/// # Errors
-/// No worker is left for that, or the client takes nothing.
-pub(super) fn wait_for_client(service: &Service, socket: &Socket, pieces: &mut Pieces) -> Result<(), Incomplete> {
-    let Some(_slot) = StreamSlot::take(service, None) else {
-        return Err(no_slot());
-    };
-    wait_for_client_in_slot(service, socket, pieces)
-}
-
-fn wait_for_client_in_slot(service: &Service, socket: &Socket, pieces: &mut Pieces) -> Result<(), Incomplete> {
-    let timeout = service.limits.write_timeout;
-    // Only waiting for the client is measured: it begins anew when the client has everything.
-    let mut pace = Pace::begin();
-    let mut is_too_slow = |taken| {
-        pace.note(taken);
-        pace.is_slow() && service.streams.load(Ordering::Relaxed) > service.most_streams.get() / 2
-    };
-    let sent = pieces.send(usize::MAX, |bytes| {
-        socket.send_all(bytes, timeout, &mut is_too_slow).map(|()| bytes.len())
-    });
-    sent.map_err(Incomplete::Client)?;
-    Ok(())
-}
-
-/// Leave to wait for a client, given back when it is dropped.
-struct StreamSlot {
-    all: Arc<AtomicUsize>,
-    /// Of these, the answers of one destination.
-    _of_destination: Option<Streaming>,
-}
-
-impl StreamSlot {
-    /// `slot` is the one that the answer holds of its destination: no destination has all that there are.
-    fn take(service: &Service, slot: Option<&mut Slot>) -> Option<StreamSlot> {
-        let of_destination = match slot {
-            Some(slot) => Some(slot.slots().begin_stream(share(service.most_streams))?),
-            None => None,
-        };
-        let slot = StreamSlot {
-            all: Arc::clone(&service.streams),
-            _of_destination: of_destination,
-        };
-        let before = slot.all.fetch_add(1, Ordering::SeqCst);
-        (before < service.most_streams.get()).then_some(slot)
-    }
-}
-
-impl Drop for StreamSlot {
-    fn drop(&mut self) {
-        self.all.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::front::Handler;
 use crate::front::client_socket::ClientSocket;
+use crate::front::handler::Handler;
 use crate::front::worker_pool::{Full, Urgency, Workers};
 use crate::http1::error::RequestError;
 use crate::http1::framing::{Framing, framing};

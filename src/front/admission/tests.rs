@@ -1,6 +1,7 @@
 //! Who gives way to whom, where only the inside shows it.
 
 use super::*;
+use crate::front::connection::State;
 use crate::front::limits::Limits;
 use crate::front::{Front, Handler};
 use crate::http1::error::RequestError;
@@ -102,9 +103,9 @@ fn wait_until(is_so: impl Fn() -> bool) {
 fn what_nobody_has_read_yet_is_read_before_a_connection_gives_way() {
     // Nobody watches, so that only who looks for room reads.
     let (handler, _beginning, _release) = answering();
-    let (service, _watch) = Service::new("test", NonZeroUsize::MIN, limits(3, 0), handler).unwrap();
+    let (event_loop, _watch) = EventLoop::new("test", NonZeroUsize::MIN, limits(3, 0), handler).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut admission = Admission::new(Arc::clone(&service), listener.local_addr().unwrap());
+    let mut admission = Admission::new(Arc::clone(&event_loop), listener.local_addr().unwrap());
     let mut connect = || {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
@@ -117,8 +118,8 @@ fn what_nobody_has_read_yet_is_read_before_a_connection_gives_way() {
     let mut new = connect();
     assert_eq!(begin_of_answer(&mut asks), "HTTP/1.1 200");
     assert_eq!(begin_of_answer(&mut idle), "", "it is idle, and gives way");
-    assert_eq!(service.quotas.count(Quota::Limit), 3);
-    let metrics = service.metrics.connections.as_ref().unwrap();
+    assert_eq!(event_loop.shared.quotas.count(Quota::Limit), 3);
+    let metrics = event_loop.shared.metrics.connections.as_ref().unwrap();
     assert_eq!((metrics.evicted.value(), metrics.refused.value()), (1, 0));
     new.write_all(&GET[..10]).unwrap();
     // The first has been answered, and is idle.
@@ -136,17 +137,17 @@ fn who_takes_no_answer_gives_way_in_reserve_but_after_those_that_do_not_ask() {
     let is_writing = |connection: &Connection| matches!(connection.state, State::Writing(_));
     let _begun = connect(&front, &GET[..10]);
     let _stuck = connect(&front, &get("/vital/long"));
-    wait_until(|| front.service.parking.count(is_writing) == 1);
+    wait_until(|| front.event_loop.shared.table.count(is_writing) == 1);
     let mut silent = connect(&front, b"");
-    wait_until(|| front.service.quotas.count(Quota::Reserve) == 2);
+    wait_until(|| front.event_loop.shared.quotas.count(Quota::Reserve) == 2);
     let _stuck_too = connect(&front, &get("/vital/long"));
     assert_eq!(begin_of_answer(&mut silent), "");
-    wait_until(|| front.service.parking.count(is_writing) == 2);
+    wait_until(|| front.event_loop.shared.table.count(is_writing) == 2);
     for _ in 0..3 {
         let mut new = connect(&front, &get("/vital"));
         assert_eq!(begin_of_answer(&mut new), "HTTP/1.1 200");
     }
-    assert!(front.service.parking.count(is_writing) < 2);
+    assert!(front.event_loop.shared.table.count(is_writing) < 2);
 }
 
 #[test]
@@ -155,9 +156,9 @@ fn who_is_in_reserve_is_out_of_it_when_there_is_room() {
     let front = front(1, 1, handler);
     let begun = connect(&front, &GET[..10]);
     let mut waiting = connect(&front, b"");
-    wait_until(|| front.service.quotas.count(Quota::Reserve) == 1);
+    wait_until(|| front.event_loop.shared.quotas.count(Quota::Reserve) == 1);
     drop(begun);
-    wait_until(|| front.service.quotas.count(Quota::Limit) == 0);
+    wait_until(|| front.event_loop.shared.quotas.count(Quota::Limit) == 0);
     for _ in 0..3 {
         waiting.write_all(GET).unwrap();
         let mut answer = vec![0; 1000];
@@ -168,8 +169,8 @@ fn who_is_in_reserve_is_out_of_it_when_there_is_room() {
             "{text}"
         );
     }
-    assert_eq!(front.service.quotas.count(Quota::Limit), 1);
-    assert_eq!(front.service.quotas.open(), 1);
+    assert_eq!(front.event_loop.shared.quotas.count(Quota::Limit), 1);
+    assert_eq!(front.event_loop.shared.quotas.open(), 1);
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! Sending an answer: now, to a client that must be waited for, and what follows when it is sent.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use crate::front::connection::{Connection, State};
+use crate::front::memory_budget::Class;
+use crate::front::outcome::Outcome;
+use crate::front::pending_write::{Then, Unsent};
+use crate::front::request_reader::Refusal;
+use crate::front::shared::Shared;
+use crate::front::socket::Socket;
+use crate::front::transfer_rate::Pace;
+use crate::front::write_queue::Pieces;
+use crate::http1::error::RequestError;
+use crate::http1::message::Version;
+use crate::http1::response_writer::{Incomplete, Reply};
+use crate::platform::slots::{Slot, Streaming, share};
+
+/// How far an answer got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Whole,
+    /// The client is slow; what is left is kept with the connection.
+    Later,
+}
+
+/// Sends an answer that is here whole. What the client does not take at once is kept for it.
+///
+/// # Errors
+/// The client is gone, or is slow and nothing can be kept for it.
+pub(super) fn send(
+    shared: &Shared,
+    connection: &mut Connection,
+    bytes: Vec<u8>,
+    then: Then,
+) -> Result<Sent, Incomplete> {
+    let sent = connection.socket.send_now(&bytes).map_err(Incomplete::Client)?;
+    if sent == bytes.len() {
+        return Ok(Sent::Whole);
+    }
+    let mut share = shared.budget.share(Class::Answer);
+    let mut pieces = Pieces::of(bytes);
+    // As if it were sent once more.
+    let _ = pieces.send(sent, |bytes| Ok(bytes.len()));
+    if share.resize(pieces.held()) {
+        connection.enter(State::Writing(Unsent::new(pieces, then, share, None)));
+        return Ok(Sent::Later);
+    }
+    wait_for_client(shared, &connection.socket, &mut pieces).map(|()| Sent::Whole)
+}
+
+/// What follows an answer.
+pub(super) fn after(
+    shared: &Shared,
+    mut connection: Box<Connection>,
+    sent: Result<Sent, Incomplete>,
+    then: Then,
+    version: Version,
+) -> Outcome {
+    match sent {
+        Ok(Sent::Whole) if then == Then::Keep => {
+            connection.enter(State::Idle);
+            Outcome::NextRequest(connection)
+        }
+        Ok(Sent::Whole) => Outcome::Linger(connection),
+        Ok(Sent::Later) => Outcome::Park(connection),
+        Err(incomplete) => cut(shared, connection, version, &incomplete),
+    }
+}
+
+/// Ends a connection whose answer is not whole, so that the client sees it.
+fn cut(shared: &Shared, connection: Box<Connection>, version: Version, incomplete: &Incomplete) -> Outcome {
+    shared.notices.cut(connection.peer, incomplete);
+    // For HTTP/1.0 an end of the connection may be the end of the content. Otherwise a plain end lets the client read
+    // what was sent.
+    if version == Version::Http10 || matches!(incomplete, Incomplete::Client(_)) {
+        connection.socket.reset();
+        return Outcome::Closed;
+    }
+    Outcome::Linger(connection)
+}
+
+/// Why an answer ends for which no worker may wait.
+pub(super) fn no_slot() -> Incomplete {
+    Incomplete::Client(io::Error::other(
+        "it is slow, and neither memory nor a worker is left for it",
+    ))
+}
+
+/// Sends what cannot be kept for a client, and waits for it.
+///
+/// # Errors
+/// No worker is left for that, or the client takes nothing.
+fn wait_for_client(shared: &Shared, socket: &Socket, pieces: &mut Pieces) -> Result<(), Incomplete> {
+    let Some(_slot) = StreamSlot::take(shared, None) else {
+        return Err(no_slot());
+    };
+    wait_for_client_in_slot(shared, socket, pieces)
+}
+
+/// As [`wait_for_client`], with leave to do so.
+///
+/// # Errors
+/// The client takes nothing, or too little while others need the worker.
+pub(super) fn wait_for_client_in_slot(shared: &Shared, socket: &Socket, pieces: &mut Pieces) -> Result<(), Incomplete> {
+    let timeout = shared.limits.write_timeout;
+    // Only waiting for the client is measured: it begins anew when the client has everything.
+    let mut pace = Pace::begin();
+    let mut is_too_slow = |taken| {
+        pace.note(taken);
+        pace.is_slow() && shared.streams.load(Ordering::Relaxed) > shared.most_streams.get() / 2
+    };
+    let sent = pieces.send(usize::MAX, |bytes| {
+        socket.send_all(bytes, timeout, &mut is_too_slow).map(|()| bytes.len())
+    });
+    sent.map_err(Incomplete::Client)?;
+    Ok(())
+}
+
+/// Leave to wait for a client, given back when it is dropped.
+pub(super) struct StreamSlot {
+    all: Arc<AtomicUsize>,
+    /// Of these, the answers of one destination.
+    _of_destination: Option<Streaming>,
+}
+
+impl StreamSlot {
+    /// `slot` is the one that the answer holds of its destination: no destination has all that there are.
+    pub(super) fn take(shared: &Shared, slot: Option<&mut Slot>) -> Option<StreamSlot> {
+        let of_destination = match slot {
+            Some(slot) => Some(slot.slots().begin_stream(share(shared.most_streams))?),
+            None => None,
+        };
+        let slot = StreamSlot {
+            all: Arc::clone(&shared.streams),
+            _of_destination: of_destination,
+        };
+        let before = slot.all.fetch_add(1, Ordering::SeqCst);
+        (before < shared.most_streams.get()).then_some(slot)
+    }
+}
+
+impl Drop for StreamSlot {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The bytes of a refusal, which end the connection.
+pub(super) fn refusal(shared: &Shared, refusal: Refusal) -> Vec<u8> {
+    if let RequestError::Overloaded(reason) = refusal.error {
+        shared.notices.overload(reason);
+    }
+    let response = shared.handler.refuse(refusal.error, &refusal.request);
+    let reply = Reply {
+        head_only: refusal.head_only,
+        version: Version::Http11,
+        close: true,
+        date: SystemTime::now(),
+    };
+    reply.answer(response).bytes
+}

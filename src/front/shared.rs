@@ -1,0 +1,128 @@
+//! What all threads of a listener share. Nothing here acts on a connection.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::front::connection::Connection;
+use crate::front::connection_log::Notices;
+use crate::front::connection_table::{Parking, Watch};
+use crate::front::handler::Handler;
+use crate::front::limits::Limits;
+use crate::front::lot::Occupant;
+use crate::front::memory_budget::Budget;
+use crate::front::quota::Quotas;
+use crate::front::worker_pool::Workers;
+use crate::platform::metrics::{ConnectionMetrics, FrontMetrics};
+
+/// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
+pub(super) const FEW_CONNECTIONS: usize = 64;
+
+/// What all threads of a listener share.
+pub(super) struct Shared {
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) limits: Limits,
+    pub(super) budget: Arc<Budget>,
+    pub(super) workers: Workers,
+    /// Connections that wait.
+    pub(super) table: Parking<Connection>,
+    /// Open connections.
+    pub(super) quotas: Arc<Quotas>,
+    /// So many are few: never more than workers, so that none waits while another connection wants it.
+    pub(super) few: usize,
+    /// What is told of connections and answers that fail.
+    pub(super) notices: Notices,
+    /// What is counted for the metrics page.
+    pub(super) metrics: Arc<FrontMetrics>,
+    /// Answers that are being streamed, and how many may be.
+    pub(super) streams: Arc<AtomicUsize>,
+    pub(super) most_streams: NonZeroUsize,
+    stopping: AtomicBool,
+    /// What has not been accepted yet is not waited for.
+    given_up: AtomicBool,
+    /// The last connection has been accepted.
+    accepted_all: AtomicBool,
+}
+
+impl Shared {
+    /// A listener without connections, and what its thread watches them with.
+    ///
+    /// # Errors
+    /// The system refuses what it needs.
+    pub(super) fn new(
+        name: &'static str,
+        most_workers: NonZeroUsize,
+        limits: Limits,
+        handler: Arc<dyn Handler>,
+    ) -> io::Result<(Shared, Watch)> {
+        let (table, watch) = Parking::new()?;
+        let metrics = Arc::new(FrontMetrics {
+            connections: Some(ConnectionMetrics::default()),
+            ..FrontMetrics::default()
+        });
+        let shared = Shared {
+            handler,
+            limits,
+            budget: Budget::of(limits.memory),
+            workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
+            table,
+            quotas: Arc::default(),
+            few: most_workers.get().min(FEW_CONNECTIONS),
+            notices: Notices::new(&metrics),
+            metrics,
+            streams: Arc::default(),
+            most_streams: NonZeroUsize::new(most_workers.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN),
+            stopping: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            accepted_all: AtomicBool::new(false),
+        };
+        Ok((shared, watch))
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// From now on every answer is the last on its connection.
+    pub(super) fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.table.wake();
+    }
+
+    /// Whether the time in which connections are still accepted is over.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::SeqCst)
+    }
+
+    /// From now on connections that cannot be accepted are not waited for.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+    }
+
+    /// No connection will come any more.
+    pub(super) fn end_accepting(&self) {
+        self.accepted_all.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the last connection has been accepted.
+    pub(super) fn has_accepted_all(&self) -> bool {
+        self.accepted_all.load(Ordering::SeqCst)
+    }
+
+    /// Open connections.
+    pub(super) fn open(&self) -> usize {
+        self.quotas.open()
+    }
+
+    /// Connections with a request that has no whole answer yet, or that may still send one.
+    pub(super) fn unfinished(&self) -> usize {
+        let lingering = self.table.count(Connection::is_lingering);
+        self.open().saturating_sub(lingering)
+    }
+
+    /// As [`Shared::unfinished`], but without connections on which nothing was asked.
+    pub(super) fn in_flight(&self) -> usize {
+        self.unfinished().saturating_sub(self.table.count(Occupant::is_idle))
+    }
+}
