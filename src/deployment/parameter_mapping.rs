@@ -11,6 +11,7 @@ use crate::notation::route_key::RouteKey;
 use crate::notation::uri;
 use crate::problem::{Problems, member};
 use crate::resource::integration::Integration as Resource;
+use crate::suggestion::did_you_mean;
 
 /// What `ResponseParameters` may be for, and what they may change it to (`R4.2`).
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
@@ -221,6 +222,22 @@ fn wrong_text(target: &Target, text: &str) -> Option<String> {
     }
 }
 
+/// The end of a sentence about a path variable that no route has: the text behind it counted as its name, or it is
+/// misspelt.
+fn meant(name: &str, known: &[&str]) -> String {
+    let goes_on = |known: &&&str| {
+        let rest = name.strip_prefix(**known);
+        rest.is_some_and(|rest| rest.starts_with(['.', '-', ':']))
+    };
+    match known.iter().filter(goes_on).max_by_key(|known| known.len()) {
+        Some(known) => {
+            let rest = name.strip_prefix(known).unwrap_or_default();
+            format!("; did you mean \"${{request.path.{known}}}{rest}\"?")
+        }
+        None => did_you_mean(name, known.iter().copied()),
+    }
+}
+
 struct Checker<'a> {
     file: &'a str,
     users: &'a [&'a RouteKey],
@@ -249,6 +266,10 @@ impl Checker<'_> {
             let value = if key.0 == Operation::Remove { "-" } else { value };
             match MappingValue::parse(value, side) {
                 Ok(value) => {
+                    if let Some(meant) = value.text().and_then(|text| MappingValue::meant(text, side)) {
+                        let text = format!("this is sent as it is written; did you mean {meant:?}?");
+                        self.problems.warning(self.file, pointer.as_str(), text);
+                    }
                     self.check_value(&pointer, &key.1, &value);
                     let rule = Rule {
                         key: text.clone(),
@@ -269,10 +290,18 @@ impl Checker<'_> {
         }
         for source in value.sources() {
             let Source::PathParameter(name) = source else { continue };
-            let is_known = |user: &&RouteKey| user.variables().any(|known| known == name);
-            if !self.users.is_empty() && !self.users.iter().any(is_known) {
-                let text = format!("no route that uses this integration has a path variable {{{name}}}");
-                self.problems.warning(self.file, pointer, text);
+            let known: Vec<&str> = self.users.iter().flat_map(|user| user.variables()).collect();
+            if self.users.is_empty() || known.contains(&name.as_str()) {
+                continue;
+            }
+            let text = format!(
+                "no route that uses this integration has a path variable {{{name}}}{}",
+                meant(name, &known)
+            );
+            // AWS knows no such name, so the text behind another one may be meant.
+            match name.contains('.') {
+                true => self.problems.error(self.file, pointer, text),
+                false => self.problems.warning(self.file, pointer, text),
             }
         }
     }

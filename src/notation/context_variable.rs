@@ -112,6 +112,14 @@ pub const NAMES: [&str; 37] = [
     "status",
 ];
 
+/// What the names of an authorizer's variables begin with.
+pub const AUTHORIZER: &str = "authorizer.";
+
+/// Whether a byte may stand in what an authorizer calls its values, but for the dots.
+pub fn is_authorizer_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_:-".contains(&byte)
+}
+
 impl ContextVariable {
     /// The variable of that name, which stands after `$context.`.
     pub fn parse(name: &str) -> Option<ContextVariable> {
@@ -152,12 +160,11 @@ impl ContextVariable {
             "identity.userAgent" => Variable::UserAgent,
             "identity.clientCert.validity.notBefore" | "identity.clientCert.validity.notAfter" => Variable::Absent,
             name if ABSENT.contains(&name) => Variable::Absent,
-            // What an authorizer tells has any name (`R4.8`: letters, digits, `.` and `_`).
+            // What an authorizer tells has any name. AWS's list (`R4.8`) has neither `:` nor `-`, but its own user pools
+            // have claims such as `cognito:groups`.
             name => {
-                let property = name.strip_prefix("authorizer.")?;
-                let is_name = |part: &str| {
-                    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-                };
+                let property = name.strip_prefix(AUTHORIZER)?;
+                let is_name = |part: &str| !part.is_empty() && part.bytes().all(is_authorizer_byte);
                 let is_claim = property.starts_with("claims.");
                 let claim = property.strip_prefix("claims.").unwrap_or(property);
                 if !property.split('.').all(is_name) {
@@ -194,7 +201,18 @@ mod tests {
                 Some(ContextVariable::AuthorizerProperty("tenant_id".into())),
             ),
             ("authorizer.", None),
-            ("authorizer.a-b", None),
+            (
+                "authorizer.claims.cognito:groups",
+                Some(ContextVariable::AuthorizerClaim("cognito:groups".into())),
+            ),
+            (
+                "authorizer.a-b",
+                Some(ContextVariable::AuthorizerProperty("a-b".into())),
+            ),
+            ("authorizer.a b", None),
+            ("authorizer.a..b", None),
+            ("authorizer.a/b", None),
+            ("request-id", None),
             ("authorizer", None),
             ("identity.clientCert.validity.notAfter", Some(ContextVariable::Absent)),
             ("identity", None),

@@ -24,12 +24,12 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1408);
+    run_theme("check", 1486);
 }
 
 #[test]
 fn parameter_mapping() {
-    run_theme("parameter_mapping", 724);
+    run_theme("parameter_mapping", 750);
 }
 
 #[test]
