@@ -112,6 +112,58 @@ pub const NAMES: [&str; 37] = [
     "status",
 ];
 
+/// Variables of REST and WebSocket APIs, which formats of access logs bring along: an HTTP API has no value for them.
+const OF_OTHER_APIS: [&str; 38] = [
+    "authenticate.error",
+    "authenticate.latency",
+    "authenticate.status",
+    "authorize.error",
+    "authorize.latency",
+    "authorize.status",
+    "cipherSuite",
+    "connectedAt",
+    "connectionId",
+    "customDomain.routingRuleIdMatched",
+    "deploymentId",
+    "disconnectReason",
+    "disconnectStatusCode",
+    "endpointType",
+    "error.validationErrorString",
+    "eventType",
+    "identity.apiKey",
+    "identity.apiKeyId",
+    "identity.vpcId",
+    "identity.vpceId",
+    "isCanaryRequest",
+    "messageDirection",
+    "messageId",
+    "requestOverride.path",
+    "requestOverride.querystring",
+    "requestOverride.header",
+    "resourceId",
+    "resourcePath",
+    "responseOverride.header",
+    "responseOverride.status",
+    "responseTransferMode",
+    "tlsVersion",
+    "waf.error",
+    "waf.latency",
+    "waf.status",
+    "wafResponseCode",
+    "webaclArn",
+    "xrayTraceId",
+];
+
+/// Whether AWS has a variable of that name in other APIs than HTTP APIs.
+pub fn is_of_other_apis(name: &str) -> bool {
+    // What is overridden has a name of its own behind that.
+    let is_override = |known: &&str| {
+        let rest = name.strip_prefix(*known).and_then(|rest| rest.strip_prefix('.'));
+        known.contains("Override.") && rest.is_some_and(|rest| !rest.is_empty())
+    };
+    OF_OTHER_APIS.contains(&name) || OF_OTHER_APIS.iter().any(|known| is_override(&known))
+}
+
 /// What the names of an authorizer's variables begin with.
 pub const AUTHORIZER: &str = "authorizer.";
 
@@ -218,8 +270,21 @@ mod tests {
             ("identity", None),
             ("", None),
             ("nope", None),
+            ("resourcePath", None),
         ] {
             assert_eq!(ContextVariable::parse(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn variables_of_other_apis_are_none_of_this_one() {
+        for name in OF_OTHER_APIS {
+            assert!(
+                is_of_other_apis(name) && ContextVariable::parse(name).is_none(),
+                "{name}"
+            );
+        }
+        assert!(is_of_other_apis("requestOverride.header.X-A"));
+        assert!(!is_of_other_apis("resourcePath.x") && !is_of_other_apis("requestOverride."));
     }
 }

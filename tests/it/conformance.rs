@@ -24,7 +24,7 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1486);
+    run_theme("check", 1495);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn throttling() {
 
 #[test]
 fn access_log() {
-    run_theme("access_log", 40);
+    run_theme("access_log", 44);
 }
 
 #[test]
