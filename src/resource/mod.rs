@@ -149,11 +149,8 @@ impl Resources {
             Ok(text) => text,
             Err(reason) => return self.problems.error(&file.path, "", reason),
         };
-        if text.starts_with('\u{feff}') {
-            return self
-                .problems
-                .error(&file.path, "", "not JSON: the file begins with a byte order mark");
-        }
+        // What editors and PowerShell put before UTF-8 (RFC 8259 §8.1).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut json = match Json::parse(text) {
             Ok(json) => json,
             Err(error) => {

@@ -750,6 +750,58 @@ fn files_that_cannot_be_read_are_errors_with_the_reason() {
     );
 }
 
+/// The bytes of a text in UTF-16 or UTF-32, with its byte order mark or without.
+fn encoded(text: &str, width: usize, is_little: bool) -> Vec<u8> {
+    let units: Vec<u32> = match width {
+        2 => text.encode_utf16().map(u32::from).collect(),
+        _ => text.chars().map(u32::from).collect(),
+    };
+    let bytes = |unit: u32| match is_little {
+        true => unit.to_le_bytes()[..width].to_vec(),
+        false => unit.to_be_bytes()[4 - width..].to_vec(),
+    };
+    units.into_iter().flat_map(bytes).collect()
+}
+
+#[test]
+fn files_in_other_encodings_are_told_by_their_name() {
+    let directory = small_api();
+    for width in [2, 4] {
+        for is_little in [true, false] {
+            for mark in ["", "\u{feff}"] {
+                let bytes = encoded(&format!("{mark}{{\"Name\": \"a\"}}"), width, is_little);
+                std::fs::write(directory.path().join("api.json"), bytes).unwrap();
+                let ended = check(&directory);
+                let line = format!(
+                    "api.json#: error: is UTF-{}, not UTF-8: PowerShell's > writes UTF-16",
+                    width * 8
+                );
+                assert!(
+                    ended.stdout[0].starts_with(&line),
+                    "{width} {is_little} {mark:?}: {ended:?}"
+                );
+                assert_eq!((ended.code(), ended.stdout.len()), (1, 2));
+            }
+        }
+    }
+}
+
+/// As PowerShell 5 writes all of them.
+#[test]
+fn files_with_a_byte_order_mark_are_served() {
+    let endpoint = Endpoint::ok();
+    let directory = Directory::of(&[]);
+    for (path, json) in pass_everything(endpoint.address) {
+        directory.write(path, &format!("\u{feff}{json}"));
+    }
+    directory.write("credentials.json", "\u{feff}{\"Credentials\": []}");
+    directory.write("ca.pem", &format!("\u{feff}{}", include_str!("cli_ca.pem")));
+    let ca = directory.path().join("ca.pem");
+    let served = serve(&directory, &["--upstream-ca", ca.to_str().unwrap()]);
+    assert_eq!(get(served.address, "/x").status, 200);
+    assert_eq!(check(&directory).stdout, ["0 errors, 0 warnings"]);
+}
+
 #[test]
 fn a_named_pipe_is_refused_and_not_waited_for() {
     let directory = small_api();

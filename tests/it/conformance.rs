@@ -24,7 +24,7 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1495);
+    run_theme("check", 1497);
 }
 
 #[test]
