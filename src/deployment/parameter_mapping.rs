@@ -10,6 +10,7 @@ use crate::notation::path::{has_dot_segment_encoded, percent_signs_are_whole};
 use crate::notation::route_key::RouteKey;
 use crate::notation::uri;
 use crate::problem::{Problems, member};
+use crate::resource::fields::mappings::Mapping;
 use crate::resource::integration::Integration as Resource;
 use crate::suggestion::did_you_mean;
 
@@ -83,10 +84,10 @@ pub(super) struct Draft {
 /// Keys that are all different, in the order in which they are carried out, with their values.
 type Rules = BTreeMap<(Operation, Target), Rule>;
 
-/// A value, and its key as it is written.
+/// A value, and where it is written.
 #[derive(Debug)]
 struct Rule {
-    key: String,
+    pointer: String,
     value: MappingValue,
 }
 
@@ -95,14 +96,14 @@ impl Draft {
     pub(super) fn check(resource: &Resource, users: &[&RouteKey], problems: &mut Problems) -> Draft {
         let file = resource.file.as_str();
         let mut checker = Checker { file, users, problems };
-        let request = checker.rules("/RequestParameters", &resource.request_parameters, Side::Request);
+        let request = checker.rules(&resource.request_parameters, Side::Request);
         let mut response = BTreeMap::new();
         for (status, parameters) in &resource.response_parameters {
-            let pointer = member("/ResponseParameters", status);
-            let rules = checker.rules(&pointer, parameters, Side::Response);
+            let rules = checker.rules(parameters, Side::Response);
             match status_code(status) {
                 Some(code) => drop(response.insert(code, rules)),
                 None => {
+                    let pointer = member("/ResponseParameters", status);
                     let text = format!("{status:?} is not a status code from 200 to 599");
                     checker.problems.error(file, pointer, text);
                 }
@@ -127,9 +128,8 @@ impl Draft {
         problems: &mut Problems,
     ) {
         let variable = |name: &str| variables.get(name).map(String::as_str);
-        let mut check = |pointer: &str, rules: &Rules| {
-            for ((_, target), Rule { key, value }) in rules {
-                let pointer = member(pointer, key);
+        for rules in std::iter::once(&self.request).chain(self.response.values()) {
+            for ((_, target), Rule { pointer, value }) in rules {
                 let mut names = value.sources().filter_map(Source::stage_variable).peekable();
                 if names.peek().is_none() {
                     continue;
@@ -147,10 +147,6 @@ impl Draft {
                     problems.error(file, pointer.as_str(), text);
                 }
             }
-        };
-        check("/RequestParameters", &self.request);
-        for (status, rules) in &self.response {
-            check(&member("/ResponseParameters", &status.to_string()), rules);
         }
     }
 
@@ -245,37 +241,37 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn rules(&mut self, pointer: &str, parameters: &BTreeMap<String, String>, side: Side) -> Rules {
+    fn rules(&mut self, mappings: &[Mapping], side: Side) -> Rules {
         let mut rules = Rules::new();
         let mut written: HashMap<(Operation, Target), &str> = HashMap::new();
-        for (text, value) in parameters {
-            let pointer = member(pointer, text);
+        for mapping in mappings {
+            let (text, key_pointer, pointer) = (&mapping.key, &mapping.key_pointer, &mapping.value_pointer);
             let key = match MappingKey::parse(text, side) {
                 Ok(MappingKey { operation, target }) => (operation, target),
                 Err(error) => {
-                    self.problems.error(self.file, pointer, error.to_string());
+                    self.problems.error(self.file, key_pointer, error.to_string());
                     continue;
                 }
             };
             if let Some(twin) = written.insert(key.clone(), text) {
                 let text = format!("{text:?} is the same as {twin:?}: the case of a header's name does not matter");
-                self.problems.error(self.file, pointer, text);
+                self.problems.error(self.file, key_pointer, text);
                 continue;
             }
             // R4.6: what stands beside a removal means nothing.
-            let value = if key.0 == Operation::Remove { "-" } else { value };
+            let value = match key.0 {
+                Operation::Remove => "-",
+                _ => &mapping.value,
+            };
             match MappingValue::parse(value, side) {
                 Ok(value) => {
                     if let Some(meant) = value.text().and_then(|text| MappingValue::meant(text, side)) {
                         let text = format!("this is sent as it is written; did you mean {meant:?}?");
-                        self.problems.warning(self.file, pointer.as_str(), text);
+                        self.problems.warning(self.file, pointer, text);
                     }
-                    self.check_value(&pointer, &key.1, &value);
-                    let rule = Rule {
-                        key: text.clone(),
-                        value,
-                    };
-                    rules.insert(key, rule);
+                    self.check_value(pointer, &key.1, &value);
+                    let pointer = pointer.clone();
+                    rules.insert(key, Rule { pointer, value });
                 }
                 Err(error) => self.problems.error(self.file, pointer, error.to_string()),
             }

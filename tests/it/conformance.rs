@@ -24,12 +24,12 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1497);
+    run_theme("check", 1550);
 }
 
 #[test]
 fn parameter_mapping() {
-    run_theme("parameter_mapping", 750);
+    run_theme("parameter_mapping", 751);
 }
 
 #[test]
