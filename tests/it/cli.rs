@@ -355,6 +355,36 @@ fn without_a_command_it_serves_the_directory_it_stands_in() {
     assert_eq!(get(address, "/x").status, 503);
 }
 
+/// Whoever gives a port alone gets it on loopback, and never on the network.
+#[test]
+fn a_port_alone_is_one_of_loopback() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    for port in ["0", ":0"] {
+        let mut by_flag = program();
+        by_flag.args(["serve", "--root", root, "--listen", port, "--admin", port]);
+        let mut by_variable = program();
+        by_variable
+            .env("APIGATEWAY_ROOT", root)
+            .env("APIGATEWAY_LISTEN", port)
+            .env("APIGATEWAY_ADMIN", port);
+        for command in [by_flag, by_variable] {
+            let served = served_by(command);
+            for address in [served.address, served.admin] {
+                assert_eq!(address.ip().to_string(), "127.0.0.1");
+            }
+            assert_eq!(get(served.address, "/x").status, 503);
+            assert_eq!(get(served.admin, "/healthz").text(), "ok");
+        }
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for listen in [port.clone(), format!(":{port}")] {
+        let ended = run(&["serve", "--root", root, "--listen", &listen, "--admin", "off"]);
+        assert!(ended.refusal().contains(&format!("127.0.0.1:{port}")), "{ended:?}");
+    }
+}
+
 #[test]
 fn options_without_a_command_are_those_of_serve() {
     let directory = small_api();
@@ -450,9 +480,22 @@ const BAD_VALUES: [(&str, &[&str]); 17] = [
     ("--log-format", &["", "JSON", "xml"]),
     (
         "--listen",
-        &["nonsense", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:http", ":", ""],
+        &[
+            "nonsense",
+            "127.0.0.1",
+            "127.0.0.1:65536",
+            "127.0.0.1:http",
+            "65536",
+            ":65536",
+            "::8000",
+            "+8000",
+            "-1",
+            ":http",
+            ":",
+            "",
+        ],
     ),
-    ("--admin", &["nonsense", "Off", "127.0.0.1:-1", ""]),
+    ("--admin", &["nonsense", "Off", "127.0.0.1:-1", "65536", ":99999", ""]),
     (
         "--lambda-endpoint",
         &["nonsense", "ftp://h", "http://h?a=b", "http://h/{a}", ""],
@@ -1173,6 +1216,28 @@ fn a_match_tells_who_would_be_asked() {
 }
 
 #[test]
+fn a_match_takes_a_whole_url() {
+    let directory = served_routes();
+    let expected = routes(&directory, &["--match", "GET /v0/pets/7?x=1"]).stdout;
+    assert_eq!(expected[1], "route        GET /pets/{id} (routes/one.json)");
+    for request in [
+        "GET http://127.0.0.1:8000/v0/pets/7?x=1",
+        "GET HTTPS://abc123.execute-api.us-east-1.amazonaws.com/v0/pets/7#top",
+        "GET http://[::1]/v0/pets/7",
+        "http://localhost:8000/v0/pets/7",
+    ] {
+        let ended = routes(&directory, &["--match", request]);
+        assert_eq!((ended.code(), &ended.stdout), (0, &expected), "{request}: {ended:?}");
+    }
+    // The path of such a URL is a slash, for which the default stage has no route.
+    for request in ["GET http://gw.test", "http://gw.test?x=/v0/pets/7"] {
+        let ended = routes(&directory, &["--match", request]);
+        assert_eq!(ended.code(), 1, "{request}: {ended:?}");
+        assert_eq!(ended.stdout[0], "stage        $default: no stage is named \"\"");
+    }
+}
+
+#[test]
 fn a_match_that_nothing_answers_is_a_failure() {
     let directory = served_routes();
     for (request, told) in [
@@ -1186,7 +1251,19 @@ fn a_match_that_nothing_answers_is_a_failure() {
         assert_eq!((ended.code(), ended.stderr.len()), (1, 0), "{ended:?}");
         assert!(ended.stdout.join("\n").contains(told), "{request}: {ended:?}");
     }
-    for request in ["GET", "GET pets", "GET  /pets", "nonsense"] {
+    for request in [
+        "GET",
+        "GET pets",
+        "GET  /pets",
+        "nonsense",
+        "GET ?x=1",
+        "/pets/7",
+        "GET http://",
+        "GET http:///pets/7",
+        "GET ftp://gw.test/pets/7",
+        "GET gw.test/pets/7",
+        "GET http://gw.test/pets 7",
+    ] {
         let ended = routes(&directory, &["--match", request]);
         assert!(ended.refusal().contains("--match"), "{ended:?}");
     }
