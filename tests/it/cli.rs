@@ -1063,9 +1063,10 @@ fn served_routes() -> Directory {
         ("stages/$default.json", json!({"Routes": ["routes/one"]})),
         ("routes/one.json", route("GET /pets/{id}", "pets")),
         ("routes/any.json", route("ANY /pets/{id}", "pets")),
-        ("routes/below.json", route("GET /pets/{all+}", "pets")),
+        ("routes/below.json", route("GET /pets/{all+}", "below")),
         ("routes/rest.json", route("$default", "pets")),
         ("integrations/pets.json", http_proxy("http://127.0.0.1:9/x")),
+        ("integrations/below.json", http_proxy("http://127.0.0.1:9/{all}")),
     ])
 }
 
@@ -1080,12 +1081,12 @@ fn routes_are_shown_in_the_order_of_precedence() {
     let ended = routes(&served_routes(), &[]);
     assert_eq!((ended.code(), &ended.stderr), (0, &Vec::new()));
     let expected = [
-        "STAGE     METHOD  PATH          AUTHORIZER  INTEGRATION        THROTTLE",
-        "$default  GET     /pets/{id}    -           integrations/pets  -",
-        "v0        GET     /pets/{id}    -           integrations/pets  0.25/s, burst 20",
-        "v0        ANY     /pets/{id}    -           integrations/pets  10/s, burst 20",
-        "v0        GET     /pets/{all+}  -           integrations/pets  10/s, burst 20",
-        "v0        ANY     $default      -           integrations/pets  closed",
+        "STAGE     METHOD  PATH          AUTHORIZER  INTEGRATION         THROTTLE",
+        "$default  GET     /pets/{id}    -           integrations/pets   -",
+        "v0        GET     /pets/{id}    -           integrations/pets   0.25/s, burst 20",
+        "v0        ANY     /pets/{id}    -           integrations/pets   10/s, burst 20",
+        "v0        GET     /pets/{all+}  -           integrations/below  10/s, burst 20",
+        "v0        ANY     $default      -           integrations/pets   closed",
     ];
     assert_eq!(ended.stdout, expected);
 }

@@ -24,7 +24,7 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1550);
+    run_theme("check", 1580);
 }
 
 #[test]
