@@ -8,14 +8,18 @@ use crate::problem::Problems;
 use crate::resource::Resources;
 use crate::resource::integration::Integration;
 
+/// What other routers write behind a variable's name to say what it takes.
+const CONVERTERS: [&str; 7] = ["float", "int", "path", "slug", "str", "string", "uuid"];
+
 /// Adds the warnings.
 pub(super) fn warn(resources: &Resources, problems: &mut Problems) {
     for route in resources.routes.values() {
         let Some(text) = &route.route_key else { continue };
         let Ok(key) = RouteKey::parse(text) else { continue };
-        for (segment, meant) in literals(&key).filter_map(|segment| Some((segment, meant_by(segment)?))) {
-            let text = format!("the segment {segment:?} takes nothing but itself; did you mean {meant:?}?");
-            problems.warning(&route.file, "/RouteKey", text);
+        for segment in segments(&key) {
+            if let Some(text) = misread(segment) {
+                problems.warning(&route.file, "/RouteKey", text);
+            }
         }
         let target = route
             .target
@@ -35,26 +39,34 @@ pub(super) fn warn(resources: &Resources, problems: &mut Problems) {
     }
 }
 
-/// The segments of a key that are no variables.
-fn literals(key: &RouteKey) -> impl Iterator<Item = &str> {
-    let path = match key {
-        RouteKey::Default => &[][..],
+fn segments(key: &RouteKey) -> &[Segment] {
+    match key {
+        RouteKey::Default => &[],
         RouteKey::Path { path, .. } => path,
-    };
-    path.iter().filter_map(|segment| match segment {
-        Segment::Literal(text) => Some(text.as_str()),
-        Segment::Variable(_) | Segment::Greedy(_) => None,
-    })
+    }
 }
 
-/// The variable that other routers write so.
-fn meant_by(segment: &str) -> Option<String> {
+/// What a segment does here, where other routers read it otherwise.
+fn misread(segment: &Segment) -> Option<String> {
     match segment {
-        "*" | "**" => Some("{proxy+}".to_owned()),
-        _ => segment
-            .strip_prefix(':')
-            .filter(|name| is_variable_name(name))
-            .map(|name| format!("{{{name}}}")),
+        Segment::Literal(text) => {
+            let meant = match text.strip_prefix(':').filter(|name| is_variable_name(name)) {
+                Some(name) => format!("{{{name}}}"),
+                None if matches!(text.as_str(), "*" | "**") => "{proxy+}".to_owned(),
+                None => return None,
+            };
+            Some(format!(
+                "the segment {text:?} takes nothing but itself; did you mean {meant:?}?"
+            ))
+        }
+        Segment::Variable(whole) => {
+            let (name, converter) = whole.split_once(':')?;
+            let greedy = if converter == "path" { "+" } else { "" };
+            let is_converter = CONVERTERS.contains(&converter) && !name.is_empty();
+            is_converter
+                .then(|| format!("the variable's whole name is {whole:?}; did you mean \"{{{name}{greedy}}}\"?"))
+        }
+        Segment::Greedy(_) => None,
     }
 }
 
@@ -108,10 +120,7 @@ impl User<'_> {
 
     /// The name of the greedy variable.
     fn greedy(&self) -> Option<&str> {
-        let RouteKey::Path { path, .. } = self.key else {
-            return None;
-        };
-        path.iter().find_map(|segment| match segment {
+        segments(self.key).iter().find_map(|segment| match segment {
             Segment::Greedy(name) => Some(name.as_str()),
             _ => None,
         })

@@ -102,6 +102,10 @@ fn log_format(resource: &Resource, problems: &mut Problems) -> LogFormat {
                 let text = format!("$context.{name} is a variable of REST or WebSocket APIs: it is always -");
                 problems.warning(&resource.file, pointer, text);
             }
+            for source in format.sources_as_text() {
+                let text = format!("{source:?} is written as it stands: only $context.<variable> is put in");
+                problems.warning(&resource.file, pointer, text);
+            }
             format
         }
         Err(errors) => {

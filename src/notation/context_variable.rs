@@ -113,7 +113,7 @@ pub const NAMES: [&str; 37] = [
 ];
 
 /// Variables of REST and WebSocket APIs, which formats of access logs bring along: an HTTP API has no value for them.
-const OF_OTHER_APIS: [&str; 38] = [
+const OF_OTHER_APIS: [&str; 34] = [
     "authenticate.error",
     "authenticate.latency",
     "authenticate.status",
@@ -137,12 +137,8 @@ const OF_OTHER_APIS: [&str; 38] = [
     "isCanaryRequest",
     "messageDirection",
     "messageId",
-    "requestOverride.path",
-    "requestOverride.querystring",
-    "requestOverride.header",
     "resourceId",
     "resourcePath",
-    "responseOverride.header",
     "responseOverride.status",
     "responseTransferMode",
     "tlsVersion",
@@ -154,14 +150,18 @@ const OF_OTHER_APIS: [&str; 38] = [
     "xrayTraceId",
 ];
 
+/// What the names of others begin with: of what a REST API's template overrides.
+const OVERRIDES: [&str; 4] = [
+    "requestOverride.header.",
+    "requestOverride.path.",
+    "requestOverride.querystring.",
+    "responseOverride.header.",
+];
+
 /// Whether AWS has a variable of that name in other APIs than HTTP APIs.
 pub fn is_of_other_apis(name: &str) -> bool {
-    // What is overridden has a name of its own behind that.
-    let is_override = |known: &&str| {
-        let rest = name.strip_prefix(*known).and_then(|rest| rest.strip_prefix('.'));
-        known.contains("Override.") && rest.is_some_and(|rest| !rest.is_empty())
-    };
-    OF_OTHER_APIS.contains(&name) || OF_OTHER_APIS.iter().any(|known| is_override(&known))
+    let is_override = |root: &str| name.strip_prefix(root).is_some_and(|rest| !rest.is_empty());
+    OF_OTHER_APIS.contains(&name) || OVERRIDES.into_iter().any(is_override)
 }
 
 /// What the names of an authorizer's variables begin with.
@@ -285,6 +285,6 @@ mod tests {
             );
         }
         assert!(is_of_other_apis("requestOverride.header.X-A"));
-        assert!(!is_of_other_apis("resourcePath.x") && !is_of_other_apis("requestOverride."));
+        assert!(!is_of_other_apis("resourcePath.x") && !is_of_other_apis("requestOverride.header."));
     }
 }

@@ -57,6 +57,9 @@ const DEFAULT: &str = "{\"requestId\":\"$context.requestId\",\"ip\":\"$context.i
 /// What a variable begins with.
 const PREFIX: &str = "$context.";
 
+/// What the sources of a mapping begin with, which mean nothing in a format.
+const ROOTS: [&str; 4] = ["context.", "request.", "response.", "stageVariables."];
+
 /// A format that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFormat {
@@ -152,6 +155,25 @@ impl LogFormat {
     /// Its parts, in order.
     pub fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    /// Texts in it that are variables elsewhere: in a mapping, or in braces.
+    pub fn sources_as_text(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for part in &self.parts {
+            let Part::Text(text) = part else { continue };
+            for after in text.split('$').skip(1) {
+                let is_name = |character: char| character.is_ascii_alphanumeric() || "._".contains(character);
+                let source = after.strip_prefix('{').unwrap_or(after);
+                let end = source.find(|character| !is_name(character)).unwrap_or(source.len());
+                let source = source.get(..end).unwrap_or_default();
+                let is_source = ROOTS.iter().any(|root| source.starts_with(root));
+                if is_source && !found.iter().any(|known| known == source) {
+                    found.push(source.to_owned());
+                }
+            }
+        }
+        found
     }
 
     /// What of a value is escaped.

@@ -24,7 +24,7 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1580);
+    run_theme("check", 1584);
 }
 
 #[test]

@@ -114,6 +114,9 @@ impl fmt::Display for InvalidValue {
                 write!(f, "whether {name:?} goes on at the bracket behind it cannot be told")
             }
             InvalidValue::Reserved(name) => write!(f, "the header {name:?} is reserved and cannot be read"),
+            InvalidValue::Context(name) if context_variable::is_of_other_apis(name) => {
+                write!(f, "the context variable {name:?} is one of REST or WebSocket APIs")
+            }
             InvalidValue::Context(name) => write!(
                 f,
                 "there is no context variable {name:?}{}",

@@ -126,6 +126,7 @@ fn what_is_no_value() {
         ("$response.path", Side::Response, "not a source"),
         ("$context.nope", Side::Request, "no context variable \"nope\""),
         ("$context.requestid", Side::Request, "did you mean \"requestId\"?"),
+        ("$context.resourcePath", Side::Request, "one of REST or WebSocket APIs"),
         ("$context", Side::Request, "not a source"),
         ("$stageVariables.a-b", Side::Request, "not a source"),
         ("${stageVariables}", Side::Request, "not a source"),
