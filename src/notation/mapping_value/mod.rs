@@ -81,6 +81,8 @@ pub enum InvalidValue {
     Side(Side),
     /// It begins like a source and is none.
     Source(String),
+    /// It looks like a source, and begins with nothing that this message's have.
+    Root(String, Side),
     /// A `${` without its `}`.
     Unclosed(String),
     /// What is wrong with a bare source that has text around it.
@@ -103,15 +105,23 @@ impl fmt::Display for InvalidValue {
             InvalidValue::Control(character) => write!(f, "the value has the control character {character:?}"),
             InvalidValue::Side(Side::Request) => f.write_str("$response is not there yet when a request is mapped"),
             InvalidValue::Side(Side::Response) => f.write_str("$request cannot be read when a response is mapped"),
-            InvalidValue::Source(text) => {
-                write!(f, "{text:?} is not a source that a mapping can read{}", meant(text))
+            InvalidValue::Source(text) => write!(f, "{text:?} is not a source that a mapping can read"),
+            InvalidValue::Root(text, side) => {
+                write!(
+                    f,
+                    "{text:?} is not a source that a mapping can read{}",
+                    meant(text, *side)
+                )
             }
             InvalidValue::Unclosed(text) => write!(f, "{text:?} has no closing brace"),
             InvalidValue::Bare(error) => {
                 write!(f, "{error}; within text, ${{…}} says where the name ends")
             }
             InvalidValue::Bracket(name) => {
-                write!(f, "whether {name:?} goes on at the bracket behind it cannot be told")
+                write!(
+                    f,
+                    "whether {name:?} goes on at the bracket behind it cannot be told; ${{…}} says so"
+                )
             }
             InvalidValue::Reserved(name) => write!(f, "the header {name:?} is reserved and cannot be read"),
             InvalidValue::Context(name) if context_variable::is_of_other_apis(name) => {
@@ -132,8 +142,8 @@ impl std::error::Error for InvalidValue {}
 /// What the names of sources begin with.
 const ROOTS: [&str; 4] = ["request", "response", "context", "stageVariables"];
 
-/// The end of a sentence about what is no source: which one was meant, or what sources begin with.
-fn meant(text: &str) -> String {
+/// The end of a sentence about an unknown root: which source was meant, or what sources begin with.
+fn meant(text: &str, side: Side) -> String {
     let (root, rest) = text.split_once('.').unwrap_or((text, ""));
     // As it is called in the mappings of REST APIs.
     if matches!(root, "method" | "integration") && begins_with_root(rest) {
@@ -142,13 +152,15 @@ fn meant(text: &str) -> String {
     if ContextVariable::parse(text).is_some() {
         return format!("; did you mean \"$context.{text}\"?");
     }
-    if matches!(root, "header" | "querystring" | "path" | "body") {
-        return format!("; did you mean \"$request.{text}\"?");
-    }
-    match closest(root, ROOTS) {
-        Some(known) if known != root => format!("; did you mean \"${known}.{rest}\"?"),
-        Some(_) => String::new(),
-        None => "; it begins with $request, $response, $context or $stageVariables".to_owned(),
+    match (side, root) {
+        (Side::Request, "header" | "querystring" | "path" | "body") => {
+            format!("; did you mean \"$request.{text}\"?")
+        }
+        (Side::Response, "header" | "body") => format!("; did you mean \"$response.{text}\"?"),
+        _ => match closest(root, ROOTS) {
+            Some(known) => format!("; did you mean \"${known}.{rest}\"?"),
+            None => "; it begins with $request, $response, $context or $stageVariables".to_owned(),
+        },
     }
 }
 
@@ -185,15 +197,21 @@ impl MappingValue {
         let Some(alone) = alone else {
             return pieces::parse(text, side).map(MappingValue::Pieces);
         };
-        match Source::parse(alone, side) {
+        let whole = Source::parse(alone, side);
+        match &whole {
             // Names of fields and parameters may hold nearly anything, but nobody means another source by it.
             Ok(Source::Header(_) | Source::Querystring(_)) if pieces::holds_source(alone) => {}
-            Ok(source) => return Ok(MappingValue::Source(source)),
-            Err(error) if pieces::is_one_name(alone) => return Err(error),
-            Err(InvalidValue::JsonPath(error)) if alone.contains('[') => return Err(InvalidValue::JsonPath(error)),
+            Ok(_) => return whole.map(MappingValue::Source),
+            Err(error) if pieces::is_one_name(alone) => return Err(error.clone()),
             Err(_) => {}
         }
-        pieces::parse(text, side).map(MappingValue::Pieces)
+        pieces::parse(text, side)
+            .map(MappingValue::Pieces)
+            .map_err(|error| match (error, whole) {
+                // What is in the brackets is wrong, then.
+                (InvalidValue::Bracket(_), Err(error @ InvalidValue::JsonPath(_))) => error,
+                (error, _) => error,
+            })
     }
 
     /// The text, where it reads no source.
@@ -286,7 +304,7 @@ impl Source {
                     .then(|| Source::StageVariable(rest.to_owned()))
                     .ok_or_else(invalid)
             }
-            _ => Err(invalid()),
+            _ => Err(InvalidValue::Root(text.to_owned(), side)),
         }
     }
 }

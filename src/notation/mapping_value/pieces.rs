@@ -16,9 +16,9 @@ pub(super) fn parse(text: &str, side: Side) -> Result<Vec<Piece>, InvalidValue> 
         let (source, after) = if let Some(reference) = after.strip_prefix('{') {
             braced(reference, side)?
         } else if begins_with_root(after) {
-            bare(after, side).map_err(|error| InvalidValue::Bare(Box::new(error)))?
+            bare(after, side)?
         } else {
-            refuse_unknown_root(after)?;
+            refuse_unknown_root(after, side)?;
             literal.push('$');
             rest = after;
             continue;
@@ -65,7 +65,7 @@ fn bare(text: &str, side: Side) -> Result<(Source, &str), InvalidValue> {
     let end = text.find(|character| !is_of_name(character)).unwrap_or(text.len());
     // A full stop or a dash behind a name belongs to the text.
     let name = text.get(..end).unwrap_or_default().trim_end_matches(['.', '-']);
-    let source = Source::parse(name, side)?;
+    let source = Source::parse(name, side).map_err(|error| InvalidValue::Bare(Box::new(error)))?;
     let after = text.get(name.len()..).unwrap_or_default();
     // Nobody can tell whether the path into the body goes on there.
     if matches!(source, Source::Body | Source::BodyValue(_)) && after.starts_with('[') {
@@ -79,12 +79,12 @@ fn is_of_name(character: char) -> bool {
 }
 
 /// Whoever writes `$word.word` means a source; `$5.00` and `$word` are text.
-fn refuse_unknown_root(text: &str) -> Result<(), InvalidValue> {
+fn refuse_unknown_root(text: &str, side: Side) -> Result<(), InvalidValue> {
     let end = text.find(|character| !is_of_name(character)).unwrap_or(text.len());
     let name = text.get(..end).unwrap_or_default().trim_end_matches(['.', '-']);
     let is_source = name.contains('.') && name.starts_with(|first: char| first.is_ascii_alphabetic());
     if is_source {
-        return Err(InvalidValue::Source(name.to_owned()));
+        return Err(InvalidValue::Root(name.to_owned(), side));
     }
     Ok(())
 }

@@ -84,6 +84,10 @@ fn a_bare_source_within_text_is_put_in() {
         ("$stageVariables.a:$request.path", "${stageVariables.a}:${request.path}"),
         ("<$request.body.a-b_c.d>", "<${request.body.a-b_c.d}>"),
         ("$$context.stage", "$${context.stage}"),
+        (
+            "$request.body.a [see $context.stage]",
+            "${request.body.a} [see ${context.stage}]",
+        ),
     ] {
         let value = parse(bare);
         assert!(
@@ -170,6 +174,8 @@ fn what_is_no_value() {
         ),
         ("$header.x", Side::Request, "did you mean \"$request.header.x\"?"),
         ("$foo.bar", Side::Request, "begins with $request, $response"),
+        ("$header.x", Side::Response, "did you mean \"$response.header.x\"?"),
+        ("x ${header.x}", Side::Response, "did you mean \"$response.header.x\"?"),
         ("$request.header.Authorization", Side::Request, "reserved"),
         ("${response.header.Apigw-Requestid}", Side::Response, "reserved"),
     ] {

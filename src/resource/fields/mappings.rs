@@ -65,6 +65,7 @@ impl Fields<'_> {
         self.texts(pointer, members).into_iter().map(mapping).collect()
     }
 
+    /// What stands in a list instead; each problem with an entry is told at its place in it.
     fn listed(
         &mut self,
         pointer: &str,
