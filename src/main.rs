@@ -24,7 +24,7 @@ use apigateway::trusted_proxies::TrustedProxies;
 use apigateway::upstream;
 
 use crate::arguments::{
-    AccountId, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
+    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
     ServeArguments, access_log, front, limits, option, parse, root, seconds,
 };
 
@@ -140,9 +140,17 @@ fn serve(mut arguments: ServeArguments) -> Result<ExitCode, String> {
 }
 
 fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
-    let address = "HOST:PORT".to_owned();
+    let address = |name, flag, default: &str| {
+        option(
+            name,
+            flag,
+            Address(default.to_owned()),
+            "HOST:PORT or a port up to 65535",
+        )
+        .map(|Address(address)| address)
+    };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
-    let admin = option("--admin", arguments.admin, "127.0.0.1:8001".to_owned(), &address)?;
+    let admin = address("--admin", arguments.admin, "127.0.0.1:8001")?;
     let default_account = AccountId("123456789012".to_owned());
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
@@ -178,7 +186,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     operational_log::begin().map_err(refused)?;
     let options = Options {
         root: root(arguments.root)?.into(),
-        listen: option("--listen", arguments.listen, "127.0.0.1:8000".to_owned(), &address)?,
+        listen: address("--listen", arguments.listen, "127.0.0.1:8000")?,
         admin: (admin != "off").then_some(admin),
         workers: option(
             "--workers",

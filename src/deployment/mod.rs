@@ -18,6 +18,7 @@ pub mod routes;
 pub mod stage;
 pub mod trust;
 mod review;
+mod slips;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -115,6 +116,7 @@ impl Deployment {
             named.insert(id.clone(), Arc::new(stage));
         }
         review::review(resources, &mut problems);
+        slips::warn(resources, &mut problems);
         if named.is_empty() && !problems.has_errors() {
             problems.warning("stages", "", "there is no stage: every request is answered 404");
         }

@@ -9,12 +9,11 @@ use crate::deployment::integration::IntegrationCompiler;
 use crate::deployment::routes::{Route, Routes};
 use crate::deployment::tally::Tally;
 use crate::deployment::{DEFAULT_STAGE, RouteDraft, RouteTarget, throttle};
-use crate::notation::context_variable;
-use crate::notation::log_format::{InvalidLogFormat, LogFormat};
+use crate::notation::log_format::LogFormat;
 use crate::problem::{Problems, member};
 use crate::resource::Resources;
 use crate::resource::stage::Stage as Resource;
-use crate::suggestion::{closest, did_you_mean};
+use crate::suggestion::closest;
 
 /// Most characters of a stage's name (`R2.1`).
 const MAX_NAME_LENGTH: usize = 128;
@@ -97,14 +96,26 @@ fn log_format(resource: &Resource, problems: &mut Problems) -> LogFormat {
     let Some(format) = format else {
         return LogFormat::default();
     };
-    LogFormat::parse(format).unwrap_or_else(|error| {
-        let hint = match &error {
-            InvalidLogFormat::UnknownVariable(name) => did_you_mean(name, context_variable::NAMES),
-            _ => String::new(),
-        };
-        problems.error(&resource.file, "/AccessLogSettings/Format", format!("{error}{hint}"));
-        LogFormat::default()
-    })
+    let pointer = "/AccessLogSettings/Format";
+    match LogFormat::parse(format) {
+        Ok(format) => {
+            for name in format.of_other_apis() {
+                let text = format!("$context.{name} is a variable of REST or WebSocket APIs: it is always -");
+                problems.warning(&resource.file, pointer, text);
+            }
+            for source in format.sources_as_text() {
+                let text = format!("{source:?} is written as it stands: only $context.<variable> is put in");
+                problems.warning(&resource.file, pointer, text);
+            }
+            format
+        }
+        Err(errors) => {
+            for error in errors {
+                problems.error(&resource.file, pointer, error.to_string());
+            }
+            LogFormat::default()
+        }
+    }
 }
 
 fn check_name(id: &str, resource: &Resource, problems: &mut Problems) {

@@ -47,11 +47,11 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "dir")]
     pub(crate) root: Option<String>,
 
-    /// HOST:PORT of the API, port 0 picks a free one; default: 127.0.0.1:8000
+    /// HOST:PORT of the API, or PORT on loopback, 0 picks a free one; default: 127.0.0.1:8000
     #[argh(option, arg_name = "address")]
     pub(crate) listen: Option<String>,
 
-    /// HOST:PORT of the management pages, or off; default: 127.0.0.1:8001
+    /// HOST:PORT of the management pages, or PORT on loopback, or off; default: 127.0.0.1:8001
     #[argh(option, arg_name = "address")]
     pub(crate) admin: Option<String>,
 
@@ -145,7 +145,7 @@ pub(crate) struct RoutesArguments {
     #[argh(option, arg_name = "dir")]
     pub(crate) root: Option<String>,
 
-    /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7"
+    /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7", or with a whole URL
     #[argh(option, long = "match", arg_name = "request")]
     pub(crate) request: Option<String>,
 }
@@ -201,6 +201,24 @@ impl FromStr for Endpoint {
         } else {
             Ok(Endpoint(Some(uri)))
         }
+    }
+}
+
+/// Where to listen: a host and a port.
+///
+/// A port alone, with or without a colon, is one of loopback: only a host that is named opens a port to the network.
+pub(crate) struct Address(pub(crate) String);
+
+impl FromStr for Address {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Address, ()> {
+        let port = text.strip_prefix(':').unwrap_or(text);
+        if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Address(text.to_owned()));
+        }
+        let port: u16 = port.parse().map_err(|_| ())?;
+        Ok(Address(format!("127.0.0.1:{port}")))
     }
 }
 

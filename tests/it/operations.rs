@@ -621,6 +621,32 @@ fn the_log_has_claims_and_the_reason_of_a_refusal_to_the_letter() {
     assert_eq!(lines, expected);
 }
 
+/// R4.8: the claims of AWS's own user pools have such names.
+#[test]
+fn claims_with_a_colon_or_a_dash_in_their_names_are_logged_and_mapped() {
+    let signer = Signer::new("k1", "RS256");
+    let issuer = Issuer::with(&[&signer]);
+    let up = Endpoint::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let mut files = jwt_api::files(&up, jwt_api::authorizer(&issuer.url));
+    files[0].1 = json!({"AccessLogSettings": {"Format": "$context.requestId [$context.authorizer.claims.cognito:groups] \
+        $context.authorizer.claims.custom:tenant-id:$context.status"}});
+    let mapped = files
+        .iter_mut()
+        .find(|(path, _)| *path == "integrations/mapped.json")
+        .unwrap();
+    mapped.1["RequestParameters"] = json!({
+        "overwrite:header.x-groups": "$context.authorizer.claims.cognito:groups",
+        "overwrite:header.x-tenant": "of ${context.authorizer.claims.custom:tenant-id}",
+    });
+    let (gateway, path) = logged(&files);
+    let token = signer.token(&issuer.claims_with(json!({"cognito:groups": ["a", "b"], "custom:tenant-id": "t-7"})));
+    assert_eq!(gateway.exchange(bearer("/mapped", &token)).status, 200);
+    let recorded = up.next();
+    assert_eq!(recorded.headers("x-groups"), ["[a b]"]);
+    assert_eq!(recorded.headers("x-tenant"), ["of t-7"]);
+    assert_eq!(lines_at_the_end(gateway, &path), ["AAECAwQFBgcICQo= [[a b]] t-7:200"]);
+}
+
 /// Hits and misses.
 fn authorizer_cache(samples: &Samples, cache: &str) -> [f64; 2] {
     let of =
