@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use rustix::fs::{OFlags, fcntl_setfl};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
