@@ -147,6 +147,19 @@ fn beginning(payload: &[u8]) -> String {
     text(payload.get(..SHOWN).unwrap_or(payload)).into_owned()
 }
 
+/// What runtime clients put into an error besides a text and a type: Python, Ruby and Java a `stackTrace`, Python a
+/// `requestId` too, Node.js a `trace`, Go `shouldExit`, Java and .NET a `cause` or `causes`.
+const OF_AN_ERROR: [&str; 8] = [
+    "errorMessage",
+    "errorType",
+    "stackTrace",
+    "trace",
+    "requestId",
+    "shouldExit",
+    "cause",
+    "causes",
+];
+
 /// Whether a payload is one that says that the function failed (`R5.44`, `R5.46`).
 fn tells_of_failure(payload: &[u8]) -> bool {
     let payload = payload.trim_ascii();
@@ -164,8 +177,17 @@ fn tells_of_failure(payload: &[u8]) -> bool {
         return false;
     };
     let has = |wanted: &str| members.iter().any(|(name, _)| name == wanted);
-    let is_usual = |name: &str| ["errorMessage", "errorType", "stackTrace", "cause"].contains(&name);
-    has("errorMessage") && has("errorType") && (members.len() == 3 || members.iter().all(|(name, _)| is_usual(name)))
+    if !has("errorMessage") {
+        return false;
+    }
+    if !has("errorType") {
+        // Lambda tells of a timeout so.
+        return match members.as_slice() {
+            [(_, Json::String(text))] => is_timeout(text),
+            _ => false,
+        };
+    }
+    members.len() == 3 || members.iter().all(|(name, _)| OF_AN_ERROR.contains(&name.as_str()))
 }
 
 const ERROR_MESSAGE: &[u8] = b"errorMessage";
