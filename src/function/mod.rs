@@ -9,6 +9,7 @@ mod http;
 mod job;
 pub mod launcher;
 mod lifecycle;
+pub mod obstacle;
 mod output;
 mod process;
 mod runtime;
@@ -47,6 +48,8 @@ const LOOKS_SHARE: u32 = 20;
 pub struct Definition {
     /// Its name, which is that of its file.
     pub name: String,
+    /// `AWS_REGION`, which is that of the ARN that names it.
+    pub region: String,
     /// Program and arguments; not empty. A program with a `/` is a path below the working directory.
     pub command: Vec<String>,
     /// Variables over those that Lambda sets, except `AWS_LAMBDA_RUNTIME_API`.
@@ -66,8 +69,6 @@ pub struct Definition {
 /// What functions are told of the gateway, and need of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `AWS_REGION`.
-    pub region: String,
     /// A program whose `main` calls [`launcher::launch`], see [`launcher::own_executable`]. Without one, functions
     /// inherit the signals that the gateway blocks, and outlive one that is killed.
     pub launcher: Option<PathBuf>,
@@ -110,10 +111,24 @@ pub enum Answer {
 pub enum FunctionError {
     /// The invocation's timeout was reached. The function goes on until its own.
     TimedOut,
+    /// The invocation's timeout was reached, and all processes were busy when the event came.
+    Busy {
+        /// How many that are: as many as there may be.
+        processes: NonZeroUsize,
+        /// After how long one took the event; none did where this is absent.
+        begun_after: Option<Duration>,
+    },
+    /// The invocation's timeout was reached before a process that was starting asked for an event.
+    NotReady,
     /// The event is larger than [`MAX_PAYLOAD_LENGTH`].
     TooLarge,
     /// All processes are busy, and too many invocations wait already.
-    Throttled,
+    Throttled {
+        /// How many processes there may be.
+        processes: NonZeroUsize,
+        /// How many invocations wait.
+        waiting: usize,
+    },
     /// So many workers wait for the function, and no more may.
     Overloaded(NonZeroUsize),
     /// No process came so far as to ask for an event; the text names the function and the cause.
@@ -128,8 +143,12 @@ impl fmt::Display for FunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FunctionError::TimedOut => f.write_str("the function has not answered in time"),
+            FunctionError::Busy { processes, .. } => write!(f, "the function was busy with {processes} events"),
+            FunctionError::NotReady => f.write_str("none of its processes has asked for the event"),
             FunctionError::TooLarge => write!(f, "the event is larger than {MAX_PAYLOAD_LENGTH} bytes"),
-            FunctionError::Throttled => f.write_str("too many invocations wait for the function"),
+            FunctionError::Throttled { waiting, .. } => {
+                write!(f, "{waiting} invocations wait for the function already")
+            }
             FunctionError::Overloaded(most) => {
                 write!(f, "the function holds {most} workers, as many as one may")
             }

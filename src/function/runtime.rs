@@ -73,6 +73,9 @@ impl Function {
             return Next::Gone;
         }
         let job = queue.pop_front();
+        if let Some(job) = &job {
+            job.begin(now);
+        }
         process.phase = match &job {
             Some(job) => Phase::Busy {
                 job: Arc::clone(job),

@@ -22,6 +22,7 @@ use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
 use crate::error::GatewayError;
 use crate::function::{self, Functions};
+use crate::lambda::concurrency::Endpoints;
 use crate::message::{MAX_BODY_LENGTH, Method, Request, Response};
 use crate::metrics::{CacheMetrics, GatewayMetrics, Raised};
 use crate::notation::path::RequestPath;
@@ -43,6 +44,8 @@ pub struct Gateway {
     settings: Settings,
     /// The functions that run here.
     functions: Arc<Functions>,
+    /// The events for functions that others run.
+    endpoints: Endpoints,
     /// The keys of issuers, and tokens that held.
     tokens: JwtAuthorizers,
     /// What Lambda authorizers answered.
@@ -79,7 +82,6 @@ impl Gateway {
         access_log: AccessLog,
     ) -> Gateway {
         let functions = Functions::new(function::Settings {
-            region: settings.region.clone(),
             launcher: settings.launcher.clone(),
             share: upstream.share(),
         });
@@ -91,6 +93,7 @@ impl Gateway {
             upstream,
             settings,
             functions,
+            endpoints: Endpoints::default(),
             tokens: JwtAuthorizers::new(),
             answers: Answers::default(),
             gate,
@@ -143,6 +146,11 @@ impl Gateway {
     /// Counters of each route, and the access log.
     pub fn books(&self) -> &Books {
         &self.books
+    }
+
+    /// What the gateway knows besides its files.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The way to the integrations.

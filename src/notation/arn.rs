@@ -27,6 +27,8 @@ const MAX_QUALIFIER_LENGTH: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionArn {
     text: String,
+    region: String,
+    account_id: String,
     name: String,
     qualifier: Option<String>,
 }
@@ -106,9 +108,21 @@ impl FunctionArn {
         }
         Ok(FunctionArn {
             text: text.to_owned(),
+            region: region.to_owned(),
+            account_id: account.to_owned(),
             name: name.to_owned(),
             qualifier: qualifier.map(str::to_owned),
         })
+    }
+
+    /// The region that the function is in.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The account that it belongs to: twelve digits.
+    pub fn account_id(&self) -> &str {
+        &self.account_id
     }
 
     /// The function's name.

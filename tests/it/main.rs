@@ -25,6 +25,7 @@ mod surplus_bytes;
 mod destinations;
 mod live_files;
 mod functions;
+mod function_files;
 mod event_consumers;
 mod authorizers_lambda;
 mod authorizers_jwt;
