@@ -14,8 +14,8 @@ use crate::message::{Body, Headers, Method, RequestParts};
 use crate::notation::arn::{self, FunctionArn};
 use crate::notation::uri::{IntegrationUri, Part, Scheme};
 use crate::problem::{Problems, member};
-use crate::resource::Resources;
 use crate::resource::function::Function as Resource;
+use crate::resource::{ROOT_NAMES, Resources};
 use crate::suggestion::did_you_mean;
 use crate::upstream::IntegrationRequest;
 
@@ -312,6 +312,8 @@ impl Checker<'_> {
             command: command.to_vec(),
             environment: environment.variables,
             working_directory: self.root.join(directory),
+            root: self.root.to_owned(),
+            root_names: &ROOT_NAMES,
             timeout: Duration::from_secs(u64::from(timeout)),
             concurrency,
             memory_size,

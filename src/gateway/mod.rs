@@ -162,7 +162,7 @@ impl Gateway {
     /// called a few times a second.
     pub fn look_after(&self) {
         self.upstream.close_idle();
-        self.functions.look_for_changes();
+        self.functions.look_for_changes(self.books.access_log.file());
     }
 
     /// Ends the functions that run here; requests that still want them fail.

@@ -29,7 +29,7 @@ fn api(function: Value) -> Vec<(&'static str, Value)> {
 }
 
 /// The scripted function, with more fields.
-fn scripted(fields: Value) -> Value {
+pub fn scripted(fields: Value) -> Value {
     let mut function = json!({"Command": runtime::command(), "Timeout": 60});
     for (name, value) in fields.as_object().unwrap() {
         function[name] = value.clone();
@@ -38,7 +38,7 @@ fn scripted(fields: Value) -> Value {
 }
 
 /// Asks a function to do something.
-fn ask(address: SocketAddr, target: &str, event: &Value) -> Answer {
+pub fn ask(address: SocketAddr, target: &str, event: &Value) -> Answer {
     let body = event.to_string();
     let length = body.len();
     client::exchange(
@@ -50,12 +50,12 @@ fn ask(address: SocketAddr, target: &str, event: &Value) -> Answer {
     )
 }
 
-fn told(answer: &Answer) -> Value {
+pub fn told(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{answer:?}");
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-fn wait_for(path: &Path) {
+pub fn wait_for(path: &Path) {
     let until = Instant::now() + PATIENCE;
     while !path.exists() {
         assert!(Instant::now() < until, "{} does not come", path.display());

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use apigateway::function::{Answer, Definition, FunctionError, Functions, Invocation, MAX_PAYLOAD_LENGTH, Settings};
 use apigateway::message::{Client, ClientConnection};
+use apigateway::resource::ROOT_NAMES;
 use apigateway::signals::StopSignals;
 use serde_json::{Value, json};
 
@@ -36,6 +37,8 @@ fn definition(directory: &Directory) -> Definition {
         command: runtime::command(),
         environment: BTreeMap::new(),
         working_directory: directory.path().to_owned(),
+        root: directory.path().to_owned(),
+        root_names: &ROOT_NAMES,
         timeout: Duration::from_secs(20),
         concurrency: NonZeroUsize::MIN,
         memory_size: 128,
@@ -525,7 +528,7 @@ fn a_change_of_a_source_file_restarts_and_what_works_is_let_finish() {
     }
     settle();
     let pid = local.pid();
-    local.functions.look_for_changes();
+    local.functions.look_for_changes(None);
     assert_eq!(local.pid(), pid);
     for left_out in [
         ".git/index",
@@ -536,7 +539,7 @@ fn a_change_of_a_source_file_restarts_and_what_works_is_let_finish() {
     ] {
         local.directory.write(left_out, "another");
     }
-    local.functions.look_for_changes();
+    local.functions.look_for_changes(None);
     assert_eq!(local.pid(), pid);
     thread::scope(|scope| {
         let slow = scope.spawn(|| local.payload(&json!({"do": "sleep", "number": 500})));
@@ -559,7 +562,7 @@ fn settle() {
 /// A look is left out soon after one that took long.
 fn next_look(functions: &Functions) {
     for _ in 0..10 {
-        functions.look_for_changes();
+        functions.look_for_changes(None);
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -575,11 +578,14 @@ fn watch_names_what_counts_instead() {
     local.directory.write("app.py", "another");
     next_look(&local.functions);
     assert_eq!(local.pid(), pid);
+    // What changes while it works may be its own doing.
+    settle();
     local.directory.write("lib/b.py", "new");
     settle();
     next_look(&local.functions);
     let second = local.pid();
     assert_ne!(second, pid);
+    settle();
     local.directory.remove("one.json");
     next_look(&local.functions);
     assert_ne!(local.pid(), second);
@@ -656,7 +662,7 @@ fn only_what_is_deployed_is_kept() {
     // A request of the deployment before.
     let late = other.pid();
     wait_for_end(late);
-    one.functions.look_for_changes();
+    one.functions.look_for_changes(None);
     // A deployment that has it again.
     one.functions.keep_only(&[kept, Arc::clone(&other.definition)]);
     assert_eq!(other.pid(), other.pid());

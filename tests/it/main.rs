@@ -26,6 +26,7 @@ mod destinations;
 mod live_files;
 mod functions;
 mod function_files;
+mod function_restarts;
 mod event_consumers;
 mod authorizers_lambda;
 mod authorizers_jwt;

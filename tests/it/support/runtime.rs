@@ -175,6 +175,7 @@ fn work(api: &mut Api, next: &Reply, verdicts: &mut Vec<String>) {
             let file = event["file"].as_str().unwrap();
             std::fs::write(file, event["text"].as_str().unwrap()).unwrap();
         }
+        "remove" => std::fs::remove_file(event["file"].as_str().unwrap()).unwrap(),
         "meet" => {
             // All of so many are there at the same time, or it never answers.
             let directory = event["file"].as_str().unwrap();
