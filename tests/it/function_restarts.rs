@@ -115,7 +115,7 @@ fn code_restarts_whenever_it_is_edited_and_whatever_its_name() {
     add(&directory, "f", json!({"Command": ["sh", "start"]}));
     let elsewhere = Directory::empty();
     let (begun, release) = (elsewhere.path().join("begun"), elsewhere.path().join("release"));
-    let served = serve(&directory, &[]);
+    let mut served = serve(&directory, &[]);
     let address = served.address;
     let before = pid(address, "/f");
     thread::scope(|scope| {
@@ -123,11 +123,14 @@ fn code_restarts_whenever_it_is_edited_and_whatever_its_name() {
         let at_work = scope.spawn(move || told(&ask(address, "/f", &event))["pid"].as_u64().unwrap());
         wait_for(&begun);
         directory.write("start", &script("another"));
-        looked_at(address, &directory);
+        served
+            .running
+            .complains("function f: start has changed, so it is started anew");
         // It is let finish, and takes nothing new.
         assert_ne!(pid(address, "/f"), before);
         std::fs::write(&release, "").unwrap();
         assert_eq!(at_work.join().unwrap(), before);
+        assert_ne!(pid(address, "/f"), before);
     });
 }
 
