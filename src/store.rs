@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 
 use crate::problem::Problems;
+use crate::process::FileId;
 use crate::resource::{CREDENTIALS_FILE, DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
 
 /// Most bytes of one file. The largest resource of AWS, an integration with all its mappings, is far below.
@@ -286,11 +287,11 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Opens a file to write at its end, and makes it where there is none.
+/// Opens a file to write at its end, and makes it where there is none; tells which file it is.
 ///
 /// # Errors
 /// A sentence without its subject: what the operating system says.
-pub fn open_log_file(path: &Path) -> Result<Box<dyn Write + Send>, String> {
+pub fn open_log_file(path: &Path) -> Result<(Box<dyn Write + Send>, FileId), String> {
     // A named pipe without a reader would be waited for; once it is open, it is written as any file.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = fs::OpenOptions::new()
@@ -302,7 +303,8 @@ pub fn open_log_file(path: &Path) -> Result<Box<dyn Write + Send>, String> {
     let blocking = rustix::fs::fcntl_getfl(&file)
         .and_then(|flags| rustix::fs::fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)));
     blocking.map_err(|error| format!("cannot be written: {error}"))?;
-    Ok(Box::new(file))
+    let metadata = file.metadata().map_err(|error| format!("cannot be written: {error}"))?;
+    Ok((Box::new(file), (metadata.dev(), metadata.ino())))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use crate::credentials::Credentials;
 use crate::deployment::cors::Cors;
-use crate::deployment::function::Functions;
+use crate::deployment::function::{Functions, NamedArn};
 use crate::deployment::integration::{Draft, IntegrationCompiler};
 use crate::deployment::stage::Stage;
 use crate::deployment::trust::Withdrawn;
@@ -59,6 +59,8 @@ pub struct Deployment {
     /// See [`Deployment::with_trust_of`].
     withdrawn: Arc<Withdrawn>,
     local_functions: Vec<Arc<Definition>>,
+    /// Where functions' ARNs stand in the files.
+    arns: Arc<[NamedArn]>,
     named: HashMap<String, Arc<Stage>>,
     default: Option<Arc<Stage>>,
 }
@@ -137,6 +139,7 @@ impl Deployment {
             issuers: authorizer::issuers(&authorizers),
             credentials: resources.credentials.clone().unwrap_or_default(),
             local_functions: functions.local(),
+            arns: functions.arns().into(),
             named,
             default,
         };
@@ -166,6 +169,14 @@ impl Deployment {
     /// Authorizers that let nobody pass, though routes ask for them.
     pub fn withdrawn(&self) -> &Withdrawn {
         &self.withdrawn
+    }
+
+    /// What the files say of region and account besides what the gateway is told: warnings where all functions' ARNs
+    /// agree on another one.
+    pub fn review_options(&self, region: &str, account_id: &str) -> Problems {
+        let mut problems = Problems::new();
+        review::options(&self.arns, region, account_id, &mut problems);
+        problems
     }
 
     /// The functions that the gateway runs.

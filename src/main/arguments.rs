@@ -135,6 +135,14 @@ pub(crate) struct CheckArguments {
     /// how problems are printed: text or json; default: text
     #[argh(option, arg_name = "format")]
     pub(crate) format: Option<String>,
+
+    /// AWS region of serve, with which those of the files are compared; default: us-east-1
+    #[argh(option, arg_name = "name")]
+    pub(crate) region: Option<String>,
+
+    /// AWS account of serve, with which those of the files are compared; default: 123456789012
+    #[argh(option, arg_name = "id")]
+    pub(crate) account_id: Option<String>,
 }
 
 /// Show what is served, or which route would answer a request.

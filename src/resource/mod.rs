@@ -42,6 +42,21 @@ pub const CREDENTIALS_FILE: &str = "credentials.json";
 /// The files at the root that belong to an API.
 pub const ROOT_FILES: [&str; 2] = ["api.json", CREDENTIALS_FILE];
 
+/// Everything at the root that holds resources, or may come to: it is no source of a function's.
+pub const ROOT_NAMES: [&str; 11] = [
+    "api.json",
+    CREDENTIALS_FILE,
+    "stages",
+    "routes",
+    "integrations",
+    "authorizers",
+    "functions",
+    "deployments",
+    "apis",
+    "domains",
+    "vpclinks",
+];
+
 /// A file as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {

@@ -212,6 +212,14 @@ impl Upstream {
         Arc::clone(self.clients.destination(scheme, authority).slots())
     }
 
+    /// Takes a slot of the destination of a URL with that scheme and authority, for a worker that waits before it sends.
+    ///
+    /// # Errors
+    /// As many workers wait for it as may.
+    pub fn take_slot(&self, scheme: Scheme, authority: &str) -> Result<Slot, UpstreamError> {
+        self.clients.destination(scheme, authority).take_slot()
+    }
+
     /// As [`Upstream::send`], for a worker that counts already: it holds that slot of the request's destination.
     ///
     /// # Errors

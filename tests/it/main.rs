@@ -25,6 +25,8 @@ mod surplus_bytes;
 mod destinations;
 mod live_files;
 mod functions;
+mod function_files;
+mod function_restarts;
 mod event_consumers;
 mod authorizers_lambda;
 mod authorizers_jwt;

@@ -115,6 +115,15 @@ impl<'a> Fields<'a> {
         Some(objects)
     }
 
+    /// Whether a field is an object that has such a member, and that is no text.
+    pub fn has_object_with(&self, name: &str, inner: &str) -> bool {
+        let is_it = |(member, value): &(String, Json)| member == inner && !matches!(value, Json::String(_));
+        self.members.iter().any(|(member, value)| match value {
+            Json::Object(members) => member == name && members.iter().any(is_it),
+            _ => false,
+        })
+    }
+
     fn members_of(&mut self, name: &'static str) -> Option<&'a [(String, Json)]> {
         self.typed(name, "an object", |json| match json {
             Json::Object(members) => Some(members.as_slice()),
