@@ -6,6 +6,8 @@
 mod body;
 mod headers;
 
+pub mod chunk_line;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Weak;

@@ -189,9 +189,9 @@ impl Exchange {
         self.state().connected
     }
 
-    /// The upstream has sent something; whether that is the first of it.
-    pub(super) fn note_answered(&self) -> bool {
-        !std::mem::replace(&mut self.state().answered, true)
+    /// The upstream has sent something.
+    pub(super) fn note_answered(&self) {
+        self.state().answered = true;
     }
 
     /// Keeps the fields of the answer.
