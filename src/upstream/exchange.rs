@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::message::{Client, Headers};
+use crate::message::{Client, Deadline, Headers};
 use crate::upstream::UpstreamError;
 use crate::upstream::resolver::Addresses;
 
@@ -246,5 +246,13 @@ impl Exchange {
     pub(super) fn reused_connection_in_vain(&self) -> bool {
         let state = self.state();
         !state.connected && !state.answered
+    }
+}
+
+impl Deadline for Exchange {
+    fn put_off(&self, time: Duration) {
+        if let Limit::Until(end) = &mut self.state().limit {
+            *end += time;
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::support::client::{Answer, Client, PATIENCE, get};
 use crate::support::directory::{Directory, pass_everything};
 use crate::support::endpoint::{Endpoint, Next};
 use crate::support::gateway::{Gateway, options};
-use crate::wire::content;
+use crate::wire::{chunked, content};
 
 pub const GET: &str = "GET /one HTTP/1.1\r\nHost: gw.test\r\n\r\n";
 
@@ -146,6 +146,77 @@ fn a_byte_now_and_then_does_not_put_a_deadline_off() {
         client.stream.shutdown(Shutdown::Both).unwrap();
         writing.join().unwrap();
     }
+}
+
+/// A body has all the time that it needs, as long as it comes.
+#[test]
+fn a_body_that_comes_slowly_and_steadily_is_no_timeout() {
+    const TIMEOUT: Duration = Duration::from_secs(3);
+    let endpoint = Endpoint::telling_the_target();
+    let gateway = serve_with(&endpoint, |options| options.limits.body_timeout = TIMEOUT);
+    let address = gateway.address;
+    let part = content(8_192);
+    let sending = ["length", "chunks"].map(|framing| {
+        let part = part.clone();
+        thread::spawn(move || {
+            let is_chunked = framing == "chunks";
+            let mut client = Client::connect(address);
+            client.send("POST /one HTTP/1.1\r\nHost: h\r\n");
+            client.send(match is_chunked {
+                true => "Transfer-Encoding: chunked\r\n\r\n",
+                false => "Content-Length: 204800\r\n\r\n",
+            });
+            let start = Instant::now();
+            for _ in 0..25 {
+                // The pace is the subject here: 40 KB/s, or less where the machine is busy.
+                thread::sleep(Duration::from_millis(200));
+                client.send(if is_chunked {
+                    chunked(&part, 8_192)[..8_200].to_vec()
+                } else {
+                    part.clone()
+                });
+            }
+            client.send(if is_chunked { "0\r\n\r\n" } else { "" });
+            let answer = client.answer_to("POST");
+            assert_eq!((answer.status, &answer.text()[..]), (200, "/one"), "{framing}");
+            assert!(start.elapsed() > TIMEOUT, "{framing}");
+        })
+    });
+    for sending in sending {
+        sending.join().unwrap();
+    }
+    let lengths = [endpoint.next(), endpoint.next()].map(|request| request.body.len());
+    assert_eq!(lengths, [204_800; 2]);
+}
+
+#[test]
+fn a_body_that_is_silent_or_slow_on_average_is_a_timeout() {
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    let endpoint = Endpoint::telling_the_target();
+    let gateway = serve_with(&endpoint, |options| options.limits.body_timeout = TIMEOUT);
+    let post = "POST /one HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n";
+    // What came at once is leave for minutes by the average, but none to be silent.
+    let mut silent = Client::connect(gateway.address);
+    silent.send(post).send(content(2_000_000));
+    let start = Instant::now();
+    assert_eq!(silent.answer_to("POST").status, 408);
+    assert!(start.elapsed() >= TIMEOUT / 2, "{:?}", start.elapsed());
+    // Of one that is never silent, the average counts once that time has passed.
+    let mut slow = Client::connect(gateway.address);
+    slow.send(post);
+    let start = Instant::now();
+    let mut writer = slow.stream.try_clone().unwrap();
+    let writing = thread::spawn(move || {
+        // The pace is the subject here: 1 KB/s at most.
+        while writer.write_all(&[b'x'; 100]).is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert_eq!(slow.answer_to("POST").status, 408);
+    assert!(start.elapsed() >= TIMEOUT, "{:?}", start.elapsed());
+    slow.stream.shutdown(Shutdown::Both).unwrap();
+    writing.join().unwrap();
+    assert_eq!(endpoint.rest().len(), 0);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,6 +13,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
+use crate::connections::wait_until;
+use crate::operations::metrics_at;
 use crate::support::client::{Answer, Client, PATIENCE};
 use crate::support::directory::{Directory, http_proxy, route};
 use crate::support::endpoint::{Endpoint, Next, nobody};
@@ -976,6 +979,87 @@ fn a_body_without_an_end_is_cut_by_the_timeout() {
         assert!(start.elapsed() < SOON, "{fields}: {:?}", start.elapsed());
         assert!(answer.body.len() >= 16_384, "{fields}: {}", answer.body.len());
         check_next(&gateway).unwrap();
+    }
+}
+
+/// `TimeoutInMillis` is the integration's time: what its client takes does not count.
+#[test]
+fn a_client_that_takes_its_time_takes_none_of_the_integration_s() {
+    const TIMEOUT: u64 = 3_000;
+    let large = content(12 * MEGABYTE);
+    let sent = [
+        ("sized", "HTTP/1.1", with("Content-Length: 12000000", &large)),
+        (
+            "chunked",
+            "HTTP/1.1",
+            with("Transfer-Encoding: chunked", &chunked(&large, 100_000)),
+        ),
+        ("until closed", "HTTP/1.0", with("X-A: b", &large)),
+    ];
+    let reading = sent.map(|(what, version, sends)| {
+        let large = large.clone();
+        thread::spawn(move || {
+            let endpoint = failing(sends, Then::Close);
+            let gateway = serve(&endpoint, TIMEOUT);
+            let mut client = Client::connect(gateway.address);
+            client.send(format!("GET /fault {version}\r\nHost: gw.test\r\n\r\n"));
+            endpoint.next();
+            // The pace is the subject here.
+            thread::sleep(Duration::from_millis(TIMEOUT * 3 / 2));
+            let answer = client.answer_to("GET");
+            check(&whole(200, large), &answer).unwrap_or_else(|error| panic!("{what}: {error}"));
+        })
+    });
+    for reading in reading {
+        reading.join().unwrap();
+    }
+}
+
+/// Nor does the time in which other answers have their turn.
+#[test]
+fn an_answer_that_waits_for_its_turn_takes_no_time_of_its_integration_s() {
+    const TIMEOUT: u64 = 2_000;
+    let (release, released) = channel::<()>();
+    let released = Mutex::new(released);
+    let body = content(300_000);
+    let endpoint = Endpoint::start({
+        let body = body.clone();
+        move |stream, recorded| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
+            let _ = stream.write_all(&body[..200_000]);
+            if recorded.line().contains("/ok") {
+                let _ = released.lock().unwrap().recv_timeout(PATIENCE);
+            }
+            let _ = stream.write_all(&body[200_000..]);
+            Next::KeepAlive
+        }
+    });
+    let uri = format!("http://{}/fault", endpoint.address);
+    let directory = Directory::of(&files(&uri, TIMEOUT, endpoint.address));
+    let mut options = options(&directory);
+    options.workers = NonZeroUsize::new(8).unwrap();
+    options.admin = Some("127.0.0.1:0".to_owned());
+    let gateway = Gateway::start(directory, options);
+    let admin = gateway.server.admin_addr().unwrap();
+    let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.send(request("GET", "/ok"));
+        endpoint.next();
+        wait_until("waiting without a worker", || {
+            metrics_at(admin)["apigateway_workers_busy"] <= 5.0
+        });
+    }
+    let mut waiting = Client::connect(gateway.address);
+    waiting.send(request("GET", "/fault"));
+    endpoint.next();
+    wait_until("waiting for its turn", || {
+        metrics_at(admin)["apigateway_workers_busy"] <= 5.0
+    });
+    // The time is the subject here.
+    thread::sleep(Duration::from_millis(TIMEOUT * 3 / 2));
+    drop(release);
+    for client in clients.iter_mut().chain([&mut waiting]) {
+        check(&whole(200, &body), &client.answer_to("GET")).unwrap();
     }
 }
 
