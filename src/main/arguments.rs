@@ -67,7 +67,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "file")]
     pub(crate) access_log: Option<String>,
 
-    /// PEM file of roots that are trusted for upstream TLS besides the built-in ones
+    /// PEM file of authorities, or servers' own certificates, that are trusted for upstream TLS besides the built-in roots
     #[argh(option, arg_name = "file")]
     pub(crate) upstream_ca: Option<String>,
 

@@ -15,6 +15,7 @@ mod outgoing;
 mod clients;
 mod incoming;
 
+mod certificate;
 pub mod tls;
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::support::endpoint::{Endpoint, Next, nobody};
 use crate::support::gateway::{Gateway, options};
 use crate::wire::{chunked, content};
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// Bytes after an answer that would be a fine answer to the next request.
 const EVIL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
 const MEGABYTE: usize = 1_000_000;
@@ -88,7 +88,7 @@ fn with(fields: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// `/fault` goes to one address, with a timeout, and `/ok` to another.
-fn files(fault: &str, timeout: u64, ok: SocketAddr) -> Vec<(&'static str, Value)> {
+pub fn files(fault: &str, timeout: u64, ok: SocketAddr) -> Vec<(&'static str, Value)> {
     let mut integration = http_proxy(fault);
     integration["TimeoutInMillis"] = json!(timeout);
     vec![
