@@ -203,7 +203,7 @@ mod tests {
             (IsCa::Ca(BasicConstraints::Unconstrained), true),
             (IsCa::Ca(BasicConstraints::Constrained(0)), true),
         ] {
-            let parsed = Certificate::parse(&der(|params| params.is_ca = constraints.clone())).unwrap();
+            let parsed = Certificate::parse(&der(|params| params.is_ca = constraints)).unwrap();
             assert_eq!(parsed.is_authority, is_authority, "{constraints:?}");
         }
         let named = Certificate::parse(&der(|params| {
