@@ -15,6 +15,7 @@ pub mod listener;
 pub mod pieces;
 pub mod pace;
 pub mod receiving;
+pub mod rest;
 pub mod reply;
 pub mod notices;
 mod queue;

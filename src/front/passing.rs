@@ -18,7 +18,8 @@ use crate::front::limits::{
 };
 use crate::front::pace::Pace;
 use crate::front::pieces::Pieces;
-use crate::front::reply::{Incomplete, Reply, Rest};
+use crate::front::reply::{Incomplete, Reply};
+use crate::front::rest::Rest;
 use crate::front::service::Service;
 use crate::front::socket::Socket;
 use crate::front::turns::{Task, Turn};
@@ -41,6 +42,8 @@ pub(super) struct Passing {
     read: usize,
     /// When it was last looked whether the client is there.
     looked_at: Instant,
+    /// When it asked for its turn.
+    asked_at: Instant,
 }
 
 /// Why an answer is not passed on any further for now.
@@ -62,6 +65,7 @@ impl Passing {
         then: Then,
         reply: Reply,
     ) -> Passing {
+        let now = Instant::now();
         Passing {
             connection,
             pieces: Pieces::of(head),
@@ -70,7 +74,8 @@ impl Passing {
             reply,
             share: service.budget.share(Class::Answer),
             read: 0,
-            looked_at: Instant::now(),
+            looked_at: now,
+            asked_at: now,
         }
     }
 }
@@ -94,6 +99,7 @@ pub(super) fn begin(service: &Arc<Service>, mut passing: Passing) -> Option<Box<
     }
     match passing.pass_on(service, None) {
         Ok(Pause::Long) => {
+            passing.asked_at = Instant::now();
             let (passing, turn) = service.has_turn(service.turns.ask(passing))?;
             passing.take_turn(service, turn)
         }
@@ -149,6 +155,7 @@ impl Passing {
     }
 
     fn take_turn(mut self, service: &Arc<Service>, turn: Turn) -> Option<Box<Connection>> {
+        self.rest.put_off_deadline(self.asked_at.elapsed());
         let paused = self.pass_on(service, Some(&turn));
         drop(turn);
         service.begin_turns();
@@ -231,6 +238,8 @@ impl Passing {
     }
 
     fn read_on(&mut self) -> Result<(), Incomplete> {
+        // The time of a client is none of its integration's.
+        self.rest.put_off_deadline(self.connection.socket.take_waited());
         // An integration that goes on sending is never waited for long enough that it is looked for the client.
         if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
             self.looked_at = Instant::now();

@@ -67,7 +67,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "file")]
     pub(crate) access_log: Option<String>,
 
-    /// PEM file of roots that are trusted for upstream TLS besides the built-in ones
+    /// PEM file of authorities, or servers' own certificates, that are trusted for upstream TLS besides the built-in roots
     #[argh(option, arg_name = "file")]
     pub(crate) upstream_ca: Option<String>,
 
@@ -94,7 +94,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "seconds")]
     pub(crate) head_timeout: Option<String>,
 
-    /// seconds from a request's head until its body is whole; else 408 and close; default: 30
+    /// seconds that a request's body may be silent, and after which it must have come at 8 KiB a second on average; else 408 and close; default: 30
     #[argh(option, arg_name = "seconds")]
     pub(crate) body_timeout: Option<String>,
 

@@ -6,11 +6,13 @@
 mod body;
 mod headers;
 
+pub mod chunk_line;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Weak;
 
-pub use crate::message::body::{Body, Receipt, Stream, Unheld};
+pub use crate::message::body::{Body, Deadline, Receipt, Stream, Unheld};
 pub use crate::message::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
 
 /// Most bytes of a request's body: AWS's 10 MB (`R13.1`).

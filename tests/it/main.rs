@@ -33,6 +33,7 @@ mod authorizers_jwt;
 mod issuers;
 mod authorizers_iam;
 mod operations;
+mod own_certificates;
 mod schemas;
 mod deployment_files;
 mod cli;
