@@ -230,3 +230,15 @@ fn several_resources(json: &Json) -> Option<(&'static str, &'static str)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_of_resources_is_known_at_the_root() {
+        for name in DIRECTORIES.iter().chain(&ROOT_FILES) {
+            assert!(ROOT_NAMES.contains(name), "{name}");
+        }
+    }
+}
