@@ -24,7 +24,7 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    AccountId, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
+    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
     ServeArguments, access_log, front, limits, option, parse, root, seconds,
 };
 
@@ -88,8 +88,14 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
         LogFormat(logging::Format::Text),
         "text or json",
     )?;
+    let region = region(arguments.region)?;
+    let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
-    let (_, problems) = Deployment::of(&store.load());
+    let (deployment, mut problems) = Deployment::of(&store.load());
+    if let Some(deployment) = deployment {
+        problems.extend(deployment.review_options(&region, &account_id));
+        problems = problems.sorted();
+    }
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
         logging::Format::Text => {
@@ -140,14 +146,21 @@ fn serve(mut arguments: ServeArguments) -> Result<ExitCode, String> {
 }
 
 fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
-    let address = "HOST:PORT".to_owned();
+    let address = |name, flag, default: &str| {
+        option(
+            name,
+            flag,
+            Address(default.to_owned()),
+            "HOST:PORT or a port up to 65535",
+        )
+        .map(|Address(address)| address)
+    };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
-    let admin = option("--admin", arguments.admin, "127.0.0.1:8001".to_owned(), &address)?;
-    let default_account = AccountId("123456789012".to_owned());
+    let admin = address("--admin", arguments.admin, "127.0.0.1:8001")?;
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
     let grace = Duration::from_secs(option("--grace", arguments.grace, 25_u32, "a whole number of seconds")?.into());
-    let AccountId(account_id) = option("--account-id", arguments.account_id, default_account, "12 digits")?;
+    let account_id = account_id(arguments.account_id)?;
     // Each flag is one block; the environment has them in one variable, with commas between them.
     let proxies = (!arguments.trusted_proxy.is_empty()).then(|| arguments.trusted_proxy.join(","));
     let blocks = "an address or a block of addresses such as 10.0.0.0/8";
@@ -157,11 +170,11 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         Endpoint(None),
         "an http:// or https:// URL",
     )?;
-    let region = option("--region", arguments.region, Region("us-east-1".to_owned()), "a region")?;
+    let region = region(arguments.region)?;
     let settings = Settings {
         clock: Clock::system(),
         launcher: launcher::own_executable(),
-        region: region.0,
+        region,
         account_id,
         lambda_endpoint: endpoint.0,
         trusted_proxies: option("--trusted-proxy", proxies, TrustedProxies::default(), blocks)?,
@@ -178,7 +191,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     logging::begin().map_err(refused)?;
     let options = Options {
         root: root(arguments.root)?.into(),
-        listen: option("--listen", arguments.listen, "127.0.0.1:8000".to_owned(), &address)?,
+        listen: address("--listen", arguments.listen, "127.0.0.1:8000")?,
         admin: (admin != "off").then_some(admin),
         workers: option(
             "--workers",
@@ -225,6 +238,17 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     }
     log::info!("stopped");
     Ok(())
+}
+
+fn region(given: Option<String>) -> Result<String, String> {
+    let Region(region) = option("--region", given, Region("us-east-1".to_owned()), "a region")?;
+    Ok(region)
+}
+
+fn account_id(given: Option<String>) -> Result<String, String> {
+    let default = AccountId("123456789012".to_owned());
+    let AccountId(account_id) = option("--account-id", given, default, "12 digits")?;
+    Ok(account_id)
 }
 
 fn refused(error: std::io::Error) -> String {

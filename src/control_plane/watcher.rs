@@ -194,6 +194,8 @@ fn deploy(seen: &Seen, changes: &Changes, gateway: &Gateway) {
     report(&problems);
     match deployment {
         Some(deployment) => {
+            let settings = gateway.settings();
+            report(&deployment.review_options(&settings.region, &settings.account_id));
             gateway.deploy(deployment);
             gateway.metrics().reloads.add_one();
             log::info!("reloaded {}: {changes}", seen.store.root().display());

@@ -11,9 +11,13 @@ use rustix::fs::OFlags;
 
 use crate::definition::problem::Problems;
 use crate::definition::resource::{CREDENTIALS_FILE, DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
+use crate::platform::process::FileId;
 
 /// Most bytes of one file. The largest resource of AWS, an integration with all its mappings, is far below.
 pub const MAX_FILE_LENGTH: u64 = 1024 * 1024;
+
+/// What some editors put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A time stamp younger than this may be given again to a later write, so it proves nothing yet.
 ///
@@ -91,7 +95,12 @@ impl Store {
     /// # Errors
     /// A sentence without its subject: the file cannot be read, is none, or is too large.
     pub fn read_option_file(path: &Path) -> Result<Vec<u8>, String> {
-        read_bytes(path)
+        let mut bytes = read_bytes(path)?;
+        refuse_other_encoding(&bytes)?;
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(bytes)
     }
 
     /// Reads every file.
@@ -230,7 +239,30 @@ fn is_open_to_others(path: &Path) -> bool {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    String::from_utf8(read_bytes(path)?).map_err(|error| format!("is not UTF-8: {error}"))
+    let bytes = read_bytes(path)?;
+    refuse_other_encoding(&bytes)?;
+    String::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}"))
+}
+
+fn refuse_other_encoding(bytes: &[u8]) -> Result<(), String> {
+    match other_encoding(bytes) {
+        None => Ok(()),
+        Some(encoding) => Err(format!(
+            "is {encoding}, not UTF-8: PowerShell's > writes UTF-16, its Out-File -Encoding utf8 UTF-8"
+        )),
+    }
+}
+
+/// The encoding that a file begins like, where it is not UTF-8: by its byte order mark, or by the zero bytes beside the
+/// first character, which JSON has in ASCII.
+fn other_encoding(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [first, 0, 0, 0, ..] | [0, 0, 0, first, ..] if *first != 0 => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        [first, 0, ..] | [0, first, ..] if *first != 0 => Some("UTF-16"),
+        _ => None,
+    }
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
@@ -255,11 +287,11 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Opens a file to write at its end, and makes it where there is none.
+/// Opens a file to write at its end, and makes it where there is none; tells which file it is.
 ///
 /// # Errors
 /// A sentence without its subject: what the operating system says.
-pub fn open_log_file(path: &Path) -> Result<Box<dyn Write + Send>, String> {
+pub fn open_log_file(path: &Path) -> Result<(Box<dyn Write + Send>, FileId), String> {
     // A named pipe without a reader would be waited for; once it is open, it is written as any file.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = fs::OpenOptions::new()
@@ -271,7 +303,8 @@ pub fn open_log_file(path: &Path) -> Result<Box<dyn Write + Send>, String> {
     let blocking = rustix::fs::fcntl_getfl(&file)
         .and_then(|flags| rustix::fs::fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)));
     blocking.map_err(|error| format!("cannot be written: {error}"))?;
-    Ok(Box::new(file))
+    let metadata = file.metadata().map_err(|error| format!("cannot be written: {error}"))?;
+    Ok((Box::new(file), (metadata.dev(), metadata.ino())))
 }
 
 #[cfg(test)]

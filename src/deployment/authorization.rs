@@ -156,12 +156,12 @@ impl RouteDraft<'_> {
                         return None;
                     }
                 };
-                functions.warn_of_endpoint(arn.name(), draft.file, "/AuthorizerUri", problems);
+                functions.note(&arn, draft.file, "/AuthorizerUri", problems);
                 Some(Authorization::Lambda(Arc::new(LambdaAuthorizer {
                     id: draft.id.to_owned(),
                     file: draft.file.to_owned(),
                     identity_sources: draft.identity_sources.clone(),
-                    function: functions.get(arn.name())?,
+                    function: functions.get(&arn)?,
                     arn,
                     payload_format: draft.payload_format,
                     simple_responses: draft.simple_responses,

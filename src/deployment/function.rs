@@ -1,5 +1,6 @@
 //! Lambda functions: where the gateway finds those that an integration names.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -7,20 +8,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::definition::notation::arn;
+use crate::definition::notation::arn::{self, FunctionArn};
 use crate::definition::problem::{Problems, member};
-use crate::definition::resource::Resources;
 use crate::definition::resource::function::Function as Resource;
+use crate::definition::resource::{ROOT_NAMES, Resources};
 use crate::definition::suggestion::did_you_mean;
 use crate::outbound::function::Definition;
+use crate::outbound::function::obstacle::Obstacle;
 use crate::outbound::upstream::url::Url;
 
 /// What `Timeout` may be, in seconds, and what it is for Lambda where nobody says.
 const TIMEOUT: RangeInclusive<u32> = 1..=900;
 const DEFAULT_TIMEOUT: u32 = 3;
 
-/// What `Concurrency` may be, in processes.
+/// What `Concurrency` may be, in events at once, and what it is for a function that runs here where nobody says: Lambda
+/// gives each event an environment of its own.
 const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
+const DEFAULT_CONCURRENCY: u32 = 10;
+
+/// How the path ends at which a Runtime Interface Emulator is invoked. It takes one event at a time (`R5.42`, `R5.45`).
+const EMULATOR: &str = "/functions/function/invocations";
 
 /// What `MemorySize` may be, in MB, and what it is for Lambda where nobody says.
 const MEMORY_SIZE: RangeInclusive<u32> = 128..=10_240;
@@ -29,18 +36,47 @@ const DEFAULT_MEMORY_SIZE: u32 = 128;
 /// Where events for a function go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Function {
-    /// To this URL.
-    At(Url),
+    /// To a URL.
+    At(Endpoint),
     /// To a process that the gateway runs.
     Local(Arc<Definition>),
     /// To `--lambda-endpoint`, since no file says anything else.
     AtEndpoint,
 }
 
+/// Where somebody else runs a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What events are posted to.
+    pub uri: Url,
+    /// Most events at once; none where there may be any number.
+    pub concurrency: Option<NonZeroUsize>,
+}
+
+/// Most events at once for a URL of which no file says it: one for a Runtime Interface Emulator, else any number.
+pub fn default_concurrency(url: &Url) -> Option<NonZeroUsize> {
+    url.path.ends_with(EMULATOR).then_some(NonZeroUsize::MIN)
+}
+
 /// The functions of all files, by name.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
     by_name: HashMap<String, Option<Function>>,
+    /// Those that the gateway runs, by name and region. A function is told its region, which is that of the ARN that names
+    /// it: two regions are two functions, as in AWS.
+    local: RefCell<BTreeMap<(String, String), Arc<Definition>>>,
+    /// Every ARN by which a function is named.
+    arns: RefCell<Vec<NamedArn>>,
+}
+
+/// An ARN of the files, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NamedArn {
+    pub(super) file: String,
+    /// Which of the file's fields it is.
+    pub(super) pointer: &'static str,
+    pub(super) region: String,
+    pub(super) account_id: String,
 }
 
 impl Functions {
@@ -62,29 +98,54 @@ impl Functions {
         let files: &BTreeMap<String, Resource> = &resources.functions;
         Functions {
             by_name: files.iter().map(check).collect(),
+            ..Functions::default()
         }
     }
 
-    /// The function of that name; none where its file is wrong, which has a problem of its own.
-    pub(super) fn get(&self, name: &str) -> Option<Function> {
-        match self.by_name.get(name) {
-            Some(function) => function.clone(),
-            None => Some(Function::AtEndpoint),
-        }
-    }
-
-    /// Those that the gateway runs.
-    pub(super) fn local(&self) -> Vec<Arc<Definition>> {
-        let local = |function: &Option<Function>| match function {
-            Some(Function::Local(definition)) => Some(Arc::clone(definition)),
-            _ => None,
+    /// The function that an ARN names; none where its file is wrong, which has a problem of its own.
+    pub(super) fn get(&self, arn: &FunctionArn) -> Option<Function> {
+        let function = match self.by_name.get(arn.name()) {
+            Some(function) => function.clone()?,
+            None => Function::AtEndpoint,
         };
-        self.by_name.values().filter_map(local).collect()
+        let Function::Local(definition) = function else {
+            return Some(function);
+        };
+        let key = (arn.name().to_owned(), arn.region().to_owned());
+        let mut local = self.local.borrow_mut();
+        let definition = local.entry(key).or_insert_with(|| {
+            let region = arn.region().to_owned();
+            Arc::new(Definition {
+                region,
+                ..(*definition).clone()
+            })
+        });
+        Some(Function::Local(Arc::clone(definition)))
     }
 
-    /// Warns of a function without a file, at the field that names it: whether it can be reached is for an option of
-    /// the command to say.
-    pub(super) fn warn_of_endpoint(&self, name: &str, file: &str, pointer: &str, problems: &mut Problems) {
+    /// Those that the gateway runs and an ARN names.
+    pub(super) fn local(&self) -> Vec<Arc<Definition>> {
+        self.local.borrow().values().cloned().collect()
+    }
+
+    /// All ARNs that were noted, in the order of their files.
+    pub(super) fn arns(self) -> Vec<NamedArn> {
+        let mut arns = self.arns.into_inner();
+        arns.sort();
+        arns.dedup();
+        arns
+    }
+
+    /// Notes where an ARN stands, and warns of a function without a file: whether it can be reached is for an option of the
+    /// command to say.
+    pub(super) fn note(&self, arn: &FunctionArn, file: &str, pointer: &'static str, problems: &mut Problems) {
+        self.arns.borrow_mut().push(NamedArn {
+            file: file.to_owned(),
+            pointer,
+            region: arn.region().to_owned(),
+            account_id: arn.account_id().to_owned(),
+        });
+        let name = arn.name();
         if self.by_name.contains_key(name) {
             return;
         }
@@ -114,8 +175,12 @@ impl Checker<'_> {
         match (&resource.invoke_uri, &resource.command) {
             (Some(uri), None) => {
                 self.refuse_what_is_for_commands();
-                let uri = Url::parse(uri);
-                uri.map_err(|text| self.error("/Url", text)).ok().map(Function::At)
+                let concurrency = resource.concurrency.map(|_| self.concurrency());
+                let uri = Url::parse(uri).map_err(|text| self.error("/InvokeUri", text));
+                uri.ok().map(|uri| {
+                    let concurrency = concurrency.or_else(|| default_concurrency(&uri));
+                    Function::At(Endpoint { uri, concurrency })
+                })
             }
             (None, Some(command)) => self.local(command),
             (Some(_), Some(_)) => {
@@ -139,7 +204,6 @@ impl Checker<'_> {
             ("/Environment", resource.environment.is_some()),
             ("/WorkingDirectory", resource.working_directory.is_some()),
             ("/Timeout", resource.timeout.is_some()),
-            ("/Concurrency", resource.concurrency.is_some()),
             ("/MemorySize", resource.memory_size.is_some()),
             ("/Watch", resource.watch.is_some()),
         ] {
@@ -163,10 +227,10 @@ impl Checker<'_> {
         }
         self.refuse_nul("/Command", command.iter());
         let environment = resource.environment.clone().unwrap_or_default();
-        for (name, value) in &environment {
+        for (name, value) in &environment.variables {
             if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
                 let text = format!("{name:?} cannot be a variable: it has a name without '=', and no NUL");
-                self.error(&member("/Environment", name), text);
+                self.error(&member(environment.pointer, name), text);
             }
         }
         let directory = resource.working_directory.as_deref().unwrap_or(".");
@@ -174,7 +238,7 @@ impl Checker<'_> {
         let watch = resource.watch.as_deref().unwrap_or_default();
         self.refuse_nul("/Watch", watch);
         let timeout = self.number("/Timeout", "s", resource.timeout, TIMEOUT, DEFAULT_TIMEOUT);
-        let concurrency = self.number("/Concurrency", "processes", resource.concurrency, CONCURRENCY, 1);
+        let concurrency = self.concurrency();
         let memory_size = self.number(
             "/MemorySize",
             "MB",
@@ -182,19 +246,42 @@ impl Checker<'_> {
             MEMORY_SIZE,
             DEFAULT_MEMORY_SIZE,
         );
-        Some(Function::Local(Arc::new(Definition {
+        let definition = Definition {
             name: self.name.to_owned(),
+            region: String::new(),
             command: command.to_vec(),
-            environment,
+            environment: environment.variables,
             working_directory: self.root.join(directory),
+            root: self.root.to_owned(),
+            root_names: &ROOT_NAMES,
             timeout: Duration::from_secs(u64::from(timeout)),
-            concurrency: usize::try_from(concurrency)
-                .ok()
-                .and_then(NonZeroUsize::new)
-                .unwrap_or(NonZeroUsize::MIN),
+            concurrency,
             memory_size,
             watch: watch.iter().map(|path| self.root.join(path)).collect(),
-        })))
+        };
+        // What is to be built or mounted yet is no error, and others than this function can be served without it.
+        if let Some(obstacle) = Obstacle::of(&definition) {
+            let pointer = match obstacle {
+                Obstacle::WorkingDirectory(_) => "/WorkingDirectory",
+                Obstacle::Program(_) => "/Command/0",
+            };
+            let text = format!("the function cannot start: {obstacle}");
+            self.problems.warning(&resource.file, pointer, text);
+        }
+        Some(Function::Local(Arc::new(definition)))
+    }
+
+    fn concurrency(&mut self) -> NonZeroUsize {
+        let given = self.resource.concurrency;
+        let number = self.number(
+            "/Concurrency",
+            "events at once",
+            given,
+            CONCURRENCY,
+            DEFAULT_CONCURRENCY,
+        );
+        let number = usize::try_from(number).ok().and_then(NonZeroUsize::new);
+        number.unwrap_or(NonZeroUsize::MIN)
     }
 
     fn refuse_nul(&mut self, pointer: &str, texts: impl IntoIterator<Item = impl AsRef<str>>) {

@@ -238,9 +238,7 @@ impl<'a> IntegrationCompiler<'a> {
             }
         };
         if let Kind::LambdaProxy(proxy) = &kind {
-            let name = proxy.arn.name();
-            self.functions
-                .warn_of_endpoint(name, draft.file, "/IntegrationUri", problems);
+            self.functions.note(&proxy.arn, draft.file, "/IntegrationUri", problems);
         }
         let integration = Arc::new(Integration {
             file: draft.file.to_owned(),

@@ -78,7 +78,7 @@ impl Draft {
     /// What is invoked; none where the function's file is wrong.
     pub(super) fn with_arn(&self, arn: FunctionArn, functions: &Functions) -> Option<LambdaProxy> {
         Some(LambdaProxy {
-            function: functions.get(arn.name())?,
+            function: functions.get(&arn)?,
             arn,
             payload_format: self.payload_format,
         })

@@ -20,6 +20,7 @@ mod route_draft;
 pub mod stage;
 pub mod trust;
 mod review;
+mod slips;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +33,7 @@ use crate::definition::problem::Problems;
 use crate::definition::resource::Resources;
 use crate::definition::store::Listing;
 use crate::deployment::cors::Cors;
-use crate::deployment::function::Functions;
+use crate::deployment::function::{Functions, NamedArn};
 use crate::deployment::integration::{Draft, IntegrationCompiler};
 use crate::deployment::route_draft::{RouteDraft, RouteTarget, draft_routes, refuse_equivalent_keys};
 use crate::deployment::stage::{DEFAULT_STAGE, Stage};
@@ -53,6 +54,8 @@ pub struct Deployment {
     cors: Option<Arc<Cors>>,
     trust: Trust,
     local_functions: Vec<Arc<Definition>>,
+    /// Where functions' ARNs stand in the files.
+    arns: Arc<[NamedArn]>,
     named: HashMap<String, Arc<Stage>>,
     default: Option<Arc<Stage>>,
 }
@@ -88,6 +91,7 @@ impl Deployment {
             named.insert(id.clone(), Arc::new(stage));
         }
         review::review(resources, &mut problems);
+        slips::warn(resources, &mut problems);
         if named.is_empty() && !problems.has_errors() {
             problems.warning("stages", "", "there is no stage: every request is answered 404");
         }
@@ -110,6 +114,7 @@ impl Deployment {
                 credentials: resources.credentials.clone().unwrap_or_default(),
             },
             local_functions: functions.local(),
+            arns: functions.arns().into(),
             named,
             default,
         };
@@ -152,6 +157,14 @@ impl Deployment {
     /// Authorizers that let nobody pass, though routes ask for them.
     pub fn withdrawn(&self) -> &Withdrawn {
         &self.trust.withdrawn
+    }
+
+    /// What the files say of region and account besides what the gateway is told: warnings where all functions' ARNs
+    /// agree on another one.
+    pub fn review_options(&self, region: &str, account_id: &str) -> Problems {
+        let mut problems = Problems::new();
+        review::options(&self.arns, region, account_id, &mut problems);
+        problems
     }
 
     /// The functions that the gateway runs.

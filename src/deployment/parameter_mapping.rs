@@ -8,7 +8,9 @@ use crate::definition::notation::mapping_key::{MappingKey, Operation, Side, Targ
 use crate::definition::notation::mapping_value::{MappingValue, Source};
 use crate::definition::notation::route_key::RouteKey;
 use crate::definition::problem::{Problems, member};
+use crate::definition::resource::fields::mappings::Mapping;
 use crate::definition::resource::integration::Integration as Resource;
+use crate::definition::suggestion::did_you_mean;
 use crate::http1::target::{has_dot_segment_encoded, is_authority, percent_signs_are_whole};
 
 /// What `ResponseParameters` may be for, and what they may change it to (`R4.2`).
@@ -81,10 +83,10 @@ pub(super) struct Draft {
 /// Keys that are all different, in the order in which they are carried out, with their values.
 type Rules = BTreeMap<(Operation, Target), Rule>;
 
-/// A value, and its key as it is written.
+/// A value, and where it is written.
 #[derive(Debug)]
 struct Rule {
-    key: String,
+    pointer: String,
     value: MappingValue,
 }
 
@@ -93,14 +95,14 @@ impl Draft {
     pub(super) fn check(resource: &Resource, users: &[&RouteKey], problems: &mut Problems) -> Draft {
         let file = resource.file.as_str();
         let mut checker = Checker { file, users, problems };
-        let request = checker.rules("/RequestParameters", &resource.request_parameters, Side::Request);
+        let request = checker.rules(&resource.request_parameters, Side::Request);
         let mut response = BTreeMap::new();
         for (status, parameters) in &resource.response_parameters {
-            let pointer = member("/ResponseParameters", status);
-            let rules = checker.rules(&pointer, parameters, Side::Response);
+            let rules = checker.rules(parameters, Side::Response);
             match status_code(status) {
                 Some(code) => drop(response.insert(code, rules)),
                 None => {
+                    let pointer = member("/ResponseParameters", status);
                     let text = format!("{status:?} is not a status code from 200 to 599");
                     checker.problems.error(file, pointer, text);
                 }
@@ -125,9 +127,8 @@ impl Draft {
         problems: &mut Problems,
     ) {
         let variable = |name: &str| variables.get(name).map(String::as_str);
-        let mut check = |pointer: &str, rules: &Rules| {
-            for ((_, target), Rule { key, value }) in rules {
-                let pointer = member(pointer, key);
+        for rules in std::iter::once(&self.request).chain(self.response.values()) {
+            for ((_, target), Rule { pointer, value }) in rules {
                 let mut names = value.sources().filter_map(Source::stage_variable).peekable();
                 if names.peek().is_none() {
                     continue;
@@ -145,10 +146,6 @@ impl Draft {
                     problems.error(file, pointer.as_str(), text);
                 }
             }
-        };
-        check("/RequestParameters", &self.request);
-        for (status, rules) in &self.response {
-            check(&member("/ResponseParameters", &status.to_string()), rules);
         }
     }
 
@@ -220,6 +217,22 @@ fn wrong_text(target: &Target, text: &str) -> Option<String> {
     }
 }
 
+/// The end of a sentence about a path variable that no route has: the text behind it counted as its name, or it is
+/// misspelt.
+fn meant(name: &str, known: &[&str]) -> String {
+    let goes_on = |known: &&&str| {
+        let rest = name.strip_prefix(**known);
+        rest.is_some_and(|rest| rest.starts_with(['.', '-', ':']))
+    };
+    match known.iter().filter(goes_on).max_by_key(|known| known.len()) {
+        Some(known) => {
+            let rest = name.strip_prefix(known).unwrap_or_default();
+            format!("; did you mean \"${{request.path.{known}}}{rest}\"?")
+        }
+        None => did_you_mean(name, known.iter().copied()),
+    }
+}
+
 struct Checker<'a> {
     file: &'a str,
     users: &'a [&'a RouteKey],
@@ -227,33 +240,37 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn rules(&mut self, pointer: &str, parameters: &BTreeMap<String, String>, side: Side) -> Rules {
+    fn rules(&mut self, mappings: &[Mapping], side: Side) -> Rules {
         let mut rules = Rules::new();
         let mut written: HashMap<(Operation, Target), &str> = HashMap::new();
-        for (text, value) in parameters {
-            let pointer = member(pointer, text);
+        for mapping in mappings {
+            let (text, key_pointer, pointer) = (&mapping.key, &mapping.key_pointer, &mapping.value_pointer);
             let key = match MappingKey::parse(text, side) {
                 Ok(MappingKey { operation, target }) => (operation, target),
                 Err(error) => {
-                    self.problems.error(self.file, pointer, error.to_string());
+                    self.problems.error(self.file, key_pointer, error.to_string());
                     continue;
                 }
             };
             if let Some(twin) = written.insert(key.clone(), text) {
                 let text = format!("{text:?} is the same as {twin:?}: the case of a header's name does not matter");
-                self.problems.error(self.file, pointer, text);
+                self.problems.error(self.file, key_pointer, text);
                 continue;
             }
             // R4.6: what stands beside a removal means nothing.
-            let value = if key.0 == Operation::Remove { "-" } else { value };
+            let value = match key.0 {
+                Operation::Remove => "-",
+                _ => &mapping.value,
+            };
             match MappingValue::parse(value, side) {
                 Ok(value) => {
-                    self.check_value(&pointer, &key.1, &value);
-                    let rule = Rule {
-                        key: text.clone(),
-                        value,
-                    };
-                    rules.insert(key, rule);
+                    if let Some(meant) = value.text().and_then(|text| MappingValue::meant(text, side)) {
+                        let text = format!("this is sent as it is written; did you mean {meant:?}?");
+                        self.problems.warning(self.file, pointer, text);
+                    }
+                    self.check_value(pointer, &key.1, &value);
+                    let pointer = pointer.clone();
+                    rules.insert(key, Rule { pointer, value });
                 }
                 Err(error) => self.problems.error(self.file, pointer, error.to_string()),
             }
@@ -268,10 +285,18 @@ impl Checker<'_> {
         }
         for source in value.sources() {
             let Source::PathParameter(name) = source else { continue };
-            let is_known = |user: &&RouteKey| user.variables().any(|known| known == name);
-            if !self.users.is_empty() && !self.users.iter().any(is_known) {
-                let text = format!("no route that uses this integration has a path variable {{{name}}}");
-                self.problems.warning(self.file, pointer, text);
+            let known: Vec<&str> = self.users.iter().flat_map(|user| user.variables()).collect();
+            if self.users.is_empty() || known.contains(&name.as_str()) {
+                continue;
+            }
+            let text = format!(
+                "no route that uses this integration has a path variable {{{name}}}{}",
+                meant(name, &known)
+            );
+            // AWS knows no such name, so the text behind another one may be meant.
+            match name.contains('.') {
+                true => self.problems.error(self.file, pointer, text),
+                false => self.problems.warning(self.file, pointer, text),
             }
         }
     }

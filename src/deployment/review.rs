@@ -7,6 +7,7 @@ use crate::definition::notation::stage_variable;
 use crate::definition::problem::{Problems, member};
 use crate::definition::resource::Resources;
 use crate::definition::resource::stage::Stage;
+use crate::deployment::function::NamedArn;
 
 /// What AWS allows an API by default; most of it can be raised there, and all of it is served here.
 const MOST: [(&str, usize); 4] = [
@@ -32,6 +33,27 @@ pub(super) fn review(resources: &Resources, problems: &mut Problems) {
     unused_authorizers(resources, problems);
     unused_functions(resources, problems);
     quotas(resources, problems);
+}
+
+/// Warns of a region or an account that all functions' ARNs have and the gateway has not: events and the ARNs that
+/// authorizers see have the gateway's.
+pub(super) fn options(arns: &[NamedArn], region: &str, account_id: &str, problems: &mut Problems) {
+    let Some(first) = arns.first() else { return };
+    let mut compare = |what: &str, option: &str, theirs: &str, ours: &str| {
+        if theirs != ours {
+            let text = format!(
+                "every function's ARN has the {what} {theirs:?}, but events and the ARNs of requests have {ours:?}: \
+                 {option} {theirs}"
+            );
+            problems.warning(&first.file, first.pointer, text);
+        }
+    };
+    if arns.iter().all(|arn| arn.region == first.region) {
+        compare("region", "--region", &first.region, region);
+    }
+    if arns.iter().all(|arn| arn.account_id == first.account_id) {
+        compare("account", "--account-id", &first.account_id, account_id);
+    }
 }
 
 fn unused_integrations(resources: &Resources, problems: &mut Problems) {

@@ -5,12 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::definition::notation::context_variable;
-use crate::definition::notation::log_format::{InvalidLogFormat, LogFormat};
+use crate::definition::notation::log_format::LogFormat;
 use crate::definition::problem::{Problems, member};
 use crate::definition::resource::Resources;
 use crate::definition::resource::stage::Stage as Resource;
-use crate::definition::suggestion::{closest, did_you_mean};
+use crate::definition::suggestion::closest;
 use crate::deployment::integration::IntegrationCompiler;
 use crate::deployment::route_draft::{RouteDraft, RouteTarget};
 use crate::deployment::route_state::RouteState;
@@ -101,14 +100,26 @@ fn log_format(resource: &Resource, problems: &mut Problems) -> LogFormat {
     let Some(format) = format else {
         return LogFormat::default();
     };
-    LogFormat::parse(format).unwrap_or_else(|error| {
-        let hint = match &error {
-            InvalidLogFormat::UnknownVariable(name) => did_you_mean(name, context_variable::NAMES),
-            _ => String::new(),
-        };
-        problems.error(&resource.file, "/AccessLogSettings/Format", format!("{error}{hint}"));
-        LogFormat::default()
-    })
+    let pointer = "/AccessLogSettings/Format";
+    match LogFormat::parse(format) {
+        Ok(format) => {
+            for name in format.of_other_apis() {
+                let text = format!("$context.{name} is a variable of REST or WebSocket APIs: it is always -");
+                problems.warning(&resource.file, pointer, text);
+            }
+            for source in format.sources_as_text() {
+                let text = format!("{source:?} is written as it stands: only $context.<variable> is put in");
+                problems.warning(&resource.file, pointer, text);
+            }
+            format
+        }
+        Err(errors) => {
+            for error in errors {
+                problems.error(&resource.file, pointer, error.to_string());
+            }
+            LogFormat::default()
+        }
+    }
 }
 
 fn check_name(id: &str, resource: &Resource, problems: &mut Problems) {

@@ -169,12 +169,12 @@ impl TrustFiles<'_> {
         }
         let name = authorizer.arn.name();
         let is_unreadable = self.resources.has_file("functions", name) && !self.resources.functions.contains_key(name);
-        let is_the_same = match (&authorizer.function, self.functions.get(name)) {
+        let is_the_same = match (&authorizer.function, self.functions.get(&authorizer.arn)) {
             (Function::At(_) | Function::Local(_), _) if self.is_gone("functions", name) => false,
             // The file has an error, or cannot even be read.
             (_, None) => true,
             _ if is_unreadable => true,
-            (Function::At(before), Some(Function::At(now))) => *before == now,
+            (Function::At(before), Some(Function::At(now))) => before.uri == now.uri,
             // Its program may be edited: it goes on to be the function of that name.
             (Function::Local(_), Some(Function::Local(_))) => true,
             (Function::AtEndpoint, Some(Function::AtEndpoint)) => true,

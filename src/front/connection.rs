@@ -137,14 +137,13 @@ impl Connection {
 
     /// When the wait has lasted too long, or is to be looked at.
     pub(super) fn deadline(&self, limits: &Limits) -> Instant {
-        let end = self.since
-            + match self.state {
-                State::Idle => limits.idle_timeout,
-                State::Head(_) => limits.head_timeout,
-                State::Body(_) => limits.body_timeout,
-                State::Writing(_) => limits.write_timeout,
-                State::Lingering(_) => LINGER_TIME,
-            };
+        let end = match &self.state {
+            State::Idle => self.since + limits.idle_timeout,
+            State::Head(_) => self.since + limits.head_timeout,
+            State::Body(receiving) => receiving.due(limits.body_timeout),
+            State::Writing(_) => self.since + limits.write_timeout,
+            State::Lingering(_) => self.since + LINGER_TIME,
+        };
         self.rated().map_or(end, |(pace, _)| end.min(pace.next_look()))
     }
 
@@ -162,14 +161,14 @@ impl Connection {
     /// Whether it must not wait any longer, once its deadline has passed.
     pub(super) fn is_late(&self, limits: &Limits, budget: &Budget) -> bool {
         let is_too_slow = |(pace, class): (&Pace, Class)| pace.is_slow() && budget.is_scarce(class);
-        let time = match self.state {
+        let end = match &self.state {
             // It may have begun only now that it was looked at.
-            State::Head(_) => limits.head_timeout,
-            State::Body(_) => limits.body_timeout,
-            State::Writing(_) => limits.write_timeout,
+            State::Head(_) => self.since + limits.head_timeout,
+            State::Body(receiving) => receiving.due(limits.body_timeout),
+            State::Writing(_) => self.since + limits.write_timeout,
             State::Idle | State::Lingering(_) => return true,
         };
-        self.since.elapsed() >= time || self.rated().is_some_and(is_too_slow)
+        Instant::now() >= end || self.rated().is_some_and(is_too_slow)
     }
 
     /// Whether it is for vital requests only. It gets one answer.

@@ -124,7 +124,7 @@ impl EventLoop {
 
     /// Passes on a long answer that has its turn.
     fn move_on(self: &Arc<EventLoop>, mut passing: Passing, turn: Turn) -> Outcome {
-        let paused = passing.pass_on(Some(&turn), self.has_waiting());
+        let paused = passing.take_turn(&turn, self.has_waiting());
         drop(turn);
         self.begin_turns();
         passing.unblock(&self.shared, paused)

@@ -22,6 +22,10 @@ pub const BODY_READ_LENGTH: usize = 64 * 1024;
 /// Bytes that one connection may have taken in or discarded before the others have their turn.
 pub const TURN_LENGTH: usize = 256 * 1024;
 
+/// Bytes of content a second that a body must have come at once [`Limits::body_timeout`] has passed since its head. The
+/// largest takes 21 minutes at most. A poor mobile connection is twice as fast.
+pub const LEAST_BODY_RATE: u32 = 8 * 1024;
+
 /// While memory or workers are scarce, a client sends a body, or takes an answer, at this pace at least: so many bytes in
 /// [`RATE_TIME`], 16 KiB/s. A poor mobile connection is as fast; who holds back on purpose gives way to others.
 pub const RATE_LENGTH: usize = 64 * 1024;
@@ -127,7 +131,8 @@ pub struct Limits {
     pub reserve: usize,
     /// A head is whole this long after its first byte, or the answer is 408. Defaults to 10 s.
     pub head_timeout: Duration,
-    /// A body is whole this long after its head, or the answer is 408. Defaults to 30 s.
+    /// How long a body may be silent, or the answer is 408. Once so much time has passed since its head, it must also have
+    /// come at [`LEAST_BODY_RATE`] on average. Defaults to 30 s.
     pub body_timeout: Duration,
     /// How long a connection stays open between requests. Defaults to 75 s.
     pub idle_timeout: Duration,

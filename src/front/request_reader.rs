@@ -1,7 +1,9 @@
 //! A request whose content is on its way, and what becomes of it: a whole request, or a refusal.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use crate::front::limits::LEAST_BODY_RATE;
 use crate::front::memory_budget::{Budget, Class, Share};
 use crate::front::transfer_rate::Pace;
 use crate::http1::body_decoder::{BodyError, Decoder};
@@ -20,6 +22,9 @@ pub struct Receiving {
     /// What the content takes of the budget.
     share: Share,
     pace: Pace,
+    begun: Instant,
+    /// When something came last.
+    last: Instant,
 }
 
 /// A request that is here whole.
@@ -55,12 +60,15 @@ impl Receiving {
         if !share.set_apart(head.memory()) {
             return Err(Refusal::of(no_memory(), &head));
         }
+        let now = Instant::now();
         Ok(Receiving {
             head,
             decoder,
             content: Vec::new(),
             share,
             pace: Pace::begin(),
+            begun: now,
+            last: now,
         })
     }
 
@@ -84,7 +92,11 @@ impl Receiving {
             .map_err(|error| Refusal::of(error_of(error), &self.head))?;
         input.drain(..taken);
         self.pace.note(taken);
-        Ok(self.decoder.is_done())
+        let is_done = self.decoder.is_done();
+        if taken > 0 && !is_done {
+            self.last = Instant::now();
+        }
+        Ok(is_done)
     }
 
     /// The request with its content.
@@ -109,10 +121,22 @@ impl Receiving {
         self.share.held()
     }
 
+    /// When the content is late unless more of it comes: after that time without any, and after that time when it has come
+    /// at less than [`LEAST_BODY_RATE`] on average.
+    pub fn due(&self, timeout: Duration) -> Instant {
+        due(self.begun, self.last, self.content.len(), timeout)
+    }
+
     /// How fast the client goes on.
     pub fn pace(&self) -> &Pace {
         &self.pace
     }
+}
+
+fn due(begun: Instant, last: Instant, content: usize, timeout: Duration) -> Instant {
+    let content = u32::try_from(content).unwrap_or(u32::MAX);
+    let at_least_rate = Duration::from_secs(1) * content / LEAST_BODY_RATE;
+    (last + timeout).min(begun + timeout.max(at_least_rate))
 }
 
 impl Refusal {
@@ -134,5 +158,35 @@ fn error_of(error: BodyError) -> RequestError {
     match error {
         BodyError::Malformed(reason) => RequestError::Malformed(reason.to_owned()),
         BodyError::TooLarge => RequestError::BodyTooLarge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_late_when_it_is_silent_or_slow_on_average() {
+        let begun = Instant::now();
+        for (last, content, due_after) in [
+            // It has the whole time at first, however little has come.
+            (0, 0, 30),
+            (10, 100, 30),
+            (29, 30 * 8192, 30),
+            // Then it has as long as it has come at the rate for.
+            (29, 40 * 8192, 40),
+            (39, 40 * 8192, 40),
+            // Much at once is no leave to be silent.
+            (5, 1000 * 8192, 35),
+            (100, 1000 * 8192, 130),
+        ] {
+            let got = due(
+                begun,
+                begun + Duration::from_secs(last),
+                content,
+                Duration::from_secs(30),
+            );
+            assert_eq!(got - begun, Duration::from_secs(due_after), "{content} until {last}");
+        }
     }
 }

@@ -19,7 +19,8 @@ use crate::front::shared::Shared;
 use crate::front::stream_scheduler::{Task, Turn};
 use crate::front::write_queue::Pieces;
 use crate::http1::error::RequestError;
-use crate::http1::response_writer::{Incomplete, Reply, Rest};
+use crate::http1::remaining_body::Rest;
+use crate::http1::response_writer::{Incomplete, Reply};
 use crate::outbound::upstream::UpstreamError;
 use crate::platform::slots::Slot;
 
@@ -39,6 +40,8 @@ pub(super) struct Passing {
     read: usize,
     /// When it was last looked whether the client is there.
     looked_at: Instant,
+    /// When it asked for its turn.
+    asked_at: Instant,
 }
 
 /// How far an answer got before somebody had to be waited for.
@@ -74,6 +77,7 @@ impl Passing {
         then: Then,
         reply: Reply,
     ) -> Passing {
+        let now = Instant::now();
         Passing {
             connection,
             pieces: Pieces::of(head),
@@ -82,7 +86,8 @@ impl Passing {
             reply,
             share: shared.budget.share(Class::Answer),
             read: 0,
-            looked_at: Instant::now(),
+            looked_at: now,
+            asked_at: now,
         }
     }
 }
@@ -105,7 +110,10 @@ pub(super) fn begin(shared: &Shared, mut passing: Passing, others_wait: bool) ->
         return Progress::Done(passing.end(shared, sent));
     }
     match passing.pass_on(None, others_wait) {
-        Ok(Pause::Long) => Progress::Long(passing),
+        Ok(Pause::Long) => {
+            passing.asked_at = Instant::now();
+            Progress::Long(passing)
+        }
         paused => Progress::Done(passing.unblock(shared, paused)),
     }
 }
@@ -142,6 +150,12 @@ impl Passing {
     /// Whether nobody reads the answer any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.connection.socket.is_abandoned()
+    }
+
+    /// Passes on what it can while it has its turn. The time for which it waited is not its integration's.
+    pub(super) fn take_turn(&mut self, turn: &Turn, others_wait: bool) -> Result<Pause, Incomplete> {
+        self.rest.put_off_deadline(self.asked_at.elapsed());
+        self.pass_on(Some(turn), others_wait)
     }
 
     /// Where the client is slow and nothing can be kept for it, waits for it.
@@ -185,7 +199,7 @@ impl Passing {
     ///
     /// # Errors
     /// The client is gone, or what came from the integration broke off.
-    pub(super) fn pass_on(&mut self, turn: Option<&Turn>, others_wait: bool) -> Result<Pause, Incomplete> {
+    fn pass_on(&mut self, turn: Option<&Turn>, others_wait: bool) -> Result<Pause, Incomplete> {
         let mut patience = match others_wait {
             true => TAKING_PATIENCE_WHILE_OTHERS_WAIT,
             false => TAKING_PATIENCE,
@@ -223,6 +237,8 @@ impl Passing {
     }
 
     fn read_on(&mut self) -> Result<(), Incomplete> {
+        // The time of a client is none of its integration's.
+        self.rest.put_off_deadline(self.connection.socket.take_waited());
         // An integration that goes on sending is never waited for long enough that it is looked for the client.
         if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
             self.looked_at = Instant::now();

@@ -1,6 +1,7 @@
 //! A client's socket. Every call says whether it may wait, so that one descriptor serves both the worker that answers
 //! and the thread that waits for everybody.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
@@ -34,6 +35,8 @@ pub(super) struct Socket {
     has_patience: bool,
     /// The last read took all that there was.
     is_drained: bool,
+    /// How long it was waited for the client to take its answer, since somebody asked.
+    waited: Cell<Duration>,
 }
 
 /// The descriptor, of which those who work for the client know too.
@@ -105,6 +108,7 @@ impl Socket {
             stream: Arc::new(stream),
             has_patience: false,
             is_drained: false,
+            waited: Cell::new(Duration::ZERO),
         }
     }
 
@@ -185,9 +189,8 @@ impl Socket {
             if sent == bytes.len() || patience.is_zero() {
                 return Ok(sent);
             }
-            let start = Instant::now();
-            self.wait_until_writable(*patience);
-            *patience = patience.saturating_sub(start.elapsed());
+            let waited = self.wait_until_writable(*patience);
+            *patience = patience.saturating_sub(waited);
         }
     }
 
@@ -224,9 +227,19 @@ impl Socket {
         }
     }
 
-    fn wait_until_writable(&self, at_most: Duration) {
+    /// Tells how long it has waited.
+    fn wait_until_writable(&self, at_most: Duration) -> Duration {
+        let start = Instant::now();
         let timeout = Timespec::try_from(at_most).unwrap_or_default();
         let _ = poll(&mut [PollFd::new(&self.stream.tcp, PollFlags::OUT)], Some(&timeout));
+        let waited = start.elapsed();
+        self.waited.set(self.waited.get() + waited);
+        waited
+    }
+
+    /// How long it was waited for the client to take its answer, since this was last asked.
+    pub(super) fn take_waited(&self) -> Duration {
+        self.waited.take()
     }
 
     /// What the client has done besides sending.
@@ -249,6 +262,7 @@ impl Socket {
 
     /// From now on a client that ends its side has gone, unless it has ended it before.
     pub(super) fn begin_answer(&self) {
+        self.waited.set(Duration::ZERO);
         let is_there = self.presence() == Presence::Here;
         self.stream.is_answered.store(is_there, Ordering::Relaxed);
     }

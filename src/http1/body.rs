@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::platform::slots::Slot;
 
@@ -26,6 +28,14 @@ pub struct Stream {
     pub receipt: Option<Box<dyn Receipt>>,
     /// What a worker that waits for it holds, if there is a bound for those. It is of no use once the end was read.
     pub slot: Option<Slot>,
+    /// What bounds the time that it may take, if anything does.
+    pub deadline: Option<Arc<dyn Deadline>>,
+}
+
+/// A bound of the time that content may take to come.
+pub trait Deadline: Send + Sync {
+    /// For so long, nobody waited for it.
+    fn put_off(&self, time: Duration);
 }
 
 /// Is told how much of an answer's content is sent. When it is dropped, it knows all.
@@ -132,6 +142,7 @@ impl Stream {
             reader: Box::new(reader),
             receipt: None,
             slot: None,
+            deadline: None,
         }
     }
 

@@ -6,7 +6,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::http1::message::{Headers, Version};
 
-/// Checks `Host`: one, unless the version is 1.0, and a host with an optional port, or empty (RFC 9112 §3.2).
+/// Checks `Host`: one, unless the version is 1.0, and a host with an optional port (RFC 9112 §3.2). An empty one is for
+/// targets without a host, which only other schemes have.
 ///
 /// # Errors
 /// A sentence for the log; the answer is 400.
@@ -27,8 +28,7 @@ pub fn check_host(headers: &Headers, version: Version) -> Result<(), &'static st
         Some((name, port)) if !port.ends_with(']') => (name, port),
         _ => (host, ""),
     };
-    let is_valid = host.is_empty() || (is_host(name) && port.bytes().all(|byte| byte.is_ascii_digit()));
-    if is_valid {
+    if is_host(name) && port.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(())
     } else {
         Err("Host is not a host with an optional port")
@@ -288,7 +288,9 @@ mod tests {
             (&["h:"], true),
             (&["[::1]"], true),
             (&["[::1]:80"], true),
-            (&[""], true),
+            (&[""], false),
+            (&[":80"], false),
+            (&["", "h"], false),
             (&[], false),
             (&["a", "a"], false),
             (&["a,b"], false),
@@ -307,6 +309,7 @@ mod tests {
             );
         }
         assert!(check_host(&Headers::of(&[]), Version::Http10).is_ok());
+        assert!(check_host(&Headers::of(&[("host", "")]), Version::Http10).is_err());
     }
 
     #[test]

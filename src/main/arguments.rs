@@ -47,11 +47,11 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "dir")]
     pub(crate) root: Option<String>,
 
-    /// HOST:PORT of the API, port 0 picks a free one; default: 127.0.0.1:8000
+    /// HOST:PORT of the API, or PORT on loopback, 0 picks a free one; default: 127.0.0.1:8000
     #[argh(option, arg_name = "address")]
     pub(crate) listen: Option<String>,
 
-    /// HOST:PORT of the management pages, or off; default: 127.0.0.1:8001
+    /// HOST:PORT of the management pages, or PORT on loopback, or off; default: 127.0.0.1:8001
     #[argh(option, arg_name = "address")]
     pub(crate) admin: Option<String>,
 
@@ -67,7 +67,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "file")]
     pub(crate) access_log: Option<String>,
 
-    /// PEM file of roots that are trusted for upstream TLS besides the built-in ones
+    /// PEM file of authorities, or servers' own certificates, that are trusted for upstream TLS besides the built-in roots
     #[argh(option, arg_name = "file")]
     pub(crate) upstream_ca: Option<String>,
 
@@ -94,7 +94,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "seconds")]
     pub(crate) head_timeout: Option<String>,
 
-    /// seconds from a request's head until its body is whole; else 408 and close; default: 30
+    /// seconds that a request's body may be silent, and after which it must have come at 8 KiB a second on average; else 408 and close; default: 30
     #[argh(option, arg_name = "seconds")]
     pub(crate) body_timeout: Option<String>,
 
@@ -135,6 +135,14 @@ pub(crate) struct CheckArguments {
     /// how problems are printed: text or json; default: text
     #[argh(option, arg_name = "format")]
     pub(crate) format: Option<String>,
+
+    /// AWS region of serve, with which those of the files are compared; default: us-east-1
+    #[argh(option, arg_name = "name")]
+    pub(crate) region: Option<String>,
+
+    /// AWS account of serve, with which those of the files are compared; default: 123456789012
+    #[argh(option, arg_name = "id")]
+    pub(crate) account_id: Option<String>,
 }
 
 /// Show what is served, or which route would answer a request.
@@ -145,7 +153,7 @@ pub(crate) struct RoutesArguments {
     #[argh(option, arg_name = "dir")]
     pub(crate) root: Option<String>,
 
-    /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7"
+    /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7", or with a whole URL
     #[argh(option, long = "match", arg_name = "request")]
     pub(crate) request: Option<String>,
 }
@@ -201,6 +209,24 @@ impl FromStr for Endpoint {
         } else {
             Ok(Endpoint(Some(uri)))
         }
+    }
+}
+
+/// Where to listen: a host and a port.
+///
+/// A port alone, with or without a colon, is one of loopback: only a host that is named opens a port to the network.
+pub(crate) struct Address(pub(crate) String);
+
+impl FromStr for Address {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Address, ()> {
+        let port = text.strip_prefix(':').unwrap_or(text);
+        if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Address(text.to_owned()));
+        }
+        let port: u16 = port.parse().map_err(|_| ())?;
+        Ok(Address(format!("127.0.0.1:{port}")))
     }
 }
 

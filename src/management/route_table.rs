@@ -12,6 +12,7 @@ use crate::deployment::integration::{Integration, Kind};
 use crate::deployment::routes::{Precedence, Route};
 use crate::deployment::stage::Stage;
 use crate::http1::message::Method;
+use crate::http1::target::is_authority;
 
 /// The heads of the table's columns.
 const COLUMNS: [&str; 6] = ["STAGE", "METHOD", "PATH", "AUTHORIZER", "INTEGRATION", "THROTTLE"];
@@ -123,14 +124,22 @@ pub struct Explanation {
     pub text: String,
 }
 
-/// Tells which route would answer `<METHOD> <path>`, why it and no other, and with which variables.
+/// Tells which route would answer `<METHOD> <path>`, why it and no other, and with which variables. A whole URL may stand
+/// for the path, and alone for a GET.
 ///
 /// # Errors
 /// The text is not of that form.
 pub fn explain(deployment: &Deployment, request: &str) -> Result<Explanation, String> {
-    let form = || format!("{request:?} is not of the form \"GET /path\"");
-    let (method, target) = request.split_once(' ').ok_or_else(form)?;
-    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let form = || format!("{request:?} is not of the form \"GET /path\" or \"GET http://host/path\"");
+    let (method, target) = match request.split_once(' ') {
+        Some(parts) => parts,
+        None if below_authority(request).is_some() => ("GET", request),
+        None => return Err(form()),
+    };
+    let below = below_authority(target);
+    let path = below.unwrap_or(target).split(['?', '#']).next().unwrap_or_default();
+    // A URL need not have a path.
+    let path = if below.is_some() && path.is_empty() { "/" } else { path };
     if !path.starts_with('/') || path.contains(' ') {
         return Err(form());
     }
@@ -151,6 +160,17 @@ pub fn explain(deployment: &Deployment, request: &str) -> Result<Explanation, St
         return refused("404: there is no stage of that name, and no default stage\n".to_owned());
     };
     Ok(explain_in(deployment, stage, method, &path, &below))
+}
+
+/// What follows the host of an `http(s)://` URL.
+fn below_authority(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, below) = rest.split_at_checked(end)?;
+    is_authority(authority).then_some(below)
 }
 
 fn explain_in(

@@ -127,6 +127,16 @@ pub fn common_log_time(time: SystemTime) -> String {
     })
 }
 
+/// Days from 1970-01-01 to a date of the Gregorian calendar. A year is taken to begin in March, so that its leap day
+/// is its last.
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 /// Two digits for each byte. A request makes them in its trace id, and formatting them one by one is slow.
 fn push_hex(text: &mut String, bytes: &[u8]) {
     for byte in bytes {

@@ -190,6 +190,8 @@ impl Server {
             return Err(StartError::Problems(problems));
         };
         watcher::report(&problems);
+        let (region, account_id) = (&options.settings.region, &options.settings.account_id);
+        watcher::report(&deployment.review_options(region, account_id));
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
         let most_exchanges = options.workers.min(limits.max_connections).get();
         let upstream = upstream(&options, most_exchanges)?;

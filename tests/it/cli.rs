@@ -357,6 +357,36 @@ fn without_a_command_it_serves_the_directory_it_stands_in() {
     assert_eq!(get(address, "/x").status, 503);
 }
 
+/// Whoever gives a port alone gets it on loopback, and never on the network.
+#[test]
+fn a_port_alone_is_one_of_loopback() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    for port in ["0", ":0"] {
+        let mut by_flag = program();
+        by_flag.args(["serve", "--root", root, "--listen", port, "--admin", port]);
+        let mut by_variable = program();
+        by_variable
+            .env("APIGATEWAY_ROOT", root)
+            .env("APIGATEWAY_LISTEN", port)
+            .env("APIGATEWAY_ADMIN", port);
+        for command in [by_flag, by_variable] {
+            let served = served_by(command);
+            for address in [served.address, served.admin] {
+                assert_eq!(address.ip().to_string(), "127.0.0.1");
+            }
+            assert_eq!(get(served.address, "/x").status, 503);
+            assert_eq!(get(served.admin, "/healthz").text(), "ok");
+        }
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for listen in [port.clone(), format!(":{port}")] {
+        let ended = run(&["serve", "--root", root, "--listen", &listen, "--admin", "off"]);
+        assert!(ended.refusal().contains(&format!("127.0.0.1:{port}")), "{ended:?}");
+    }
+}
+
 #[test]
 fn options_without_a_command_are_those_of_serve() {
     let directory = small_api();
@@ -452,9 +482,22 @@ const BAD_VALUES: [(&str, &[&str]); 17] = [
     ("--log-format", &["", "JSON", "xml"]),
     (
         "--listen",
-        &["nonsense", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:http", ":", ""],
+        &[
+            "nonsense",
+            "127.0.0.1",
+            "127.0.0.1:65536",
+            "127.0.0.1:http",
+            "65536",
+            ":65536",
+            "::8000",
+            "+8000",
+            "-1",
+            ":http",
+            ":",
+            "",
+        ],
     ),
-    ("--admin", &["nonsense", "Off", "127.0.0.1:-1", ""]),
+    ("--admin", &["nonsense", "Off", "127.0.0.1:-1", "65536", ":99999", ""]),
     (
         "--lambda-endpoint",
         &["nonsense", "ftp://h", "http://h?a=b", "http://h/{a}", ""],
@@ -752,6 +795,58 @@ fn files_that_cannot_be_read_are_errors_with_the_reason() {
     );
 }
 
+/// The bytes of a text in UTF-16 or UTF-32, with its byte order mark or without.
+fn encoded(text: &str, width: usize, is_little: bool) -> Vec<u8> {
+    let units: Vec<u32> = match width {
+        2 => text.encode_utf16().map(u32::from).collect(),
+        _ => text.chars().map(u32::from).collect(),
+    };
+    let bytes = |unit: u32| match is_little {
+        true => unit.to_le_bytes()[..width].to_vec(),
+        false => unit.to_be_bytes()[4 - width..].to_vec(),
+    };
+    units.into_iter().flat_map(bytes).collect()
+}
+
+#[test]
+fn files_in_other_encodings_are_told_by_their_name() {
+    let directory = small_api();
+    for width in [2, 4] {
+        for is_little in [true, false] {
+            for mark in ["", "\u{feff}"] {
+                let bytes = encoded(&format!("{mark}{{\"Name\": \"a\"}}"), width, is_little);
+                std::fs::write(directory.path().join("api.json"), bytes).unwrap();
+                let ended = check(&directory);
+                let line = format!(
+                    "api.json#: error: is UTF-{}, not UTF-8: PowerShell's > writes UTF-16",
+                    width * 8
+                );
+                assert!(
+                    ended.stdout[0].starts_with(&line),
+                    "{width} {is_little} {mark:?}: {ended:?}"
+                );
+                assert_eq!((ended.code(), ended.stdout.len()), (1, 2));
+            }
+        }
+    }
+}
+
+/// As PowerShell 5 writes all of them.
+#[test]
+fn files_with_a_byte_order_mark_are_served() {
+    let endpoint = Endpoint::ok();
+    let directory = Directory::of(&[]);
+    for (path, json) in pass_everything(endpoint.address) {
+        directory.write(path, &format!("\u{feff}{json}"));
+    }
+    directory.write("credentials.json", "\u{feff}{\"Credentials\": []}");
+    directory.write("ca.pem", &format!("\u{feff}{}", include_str!("cli_ca.pem")));
+    let ca = directory.path().join("ca.pem");
+    let served = serve(&directory, &["--upstream-ca", ca.to_str().unwrap()]);
+    assert_eq!(get(served.address, "/x").status, 200);
+    assert_eq!(check(&directory).stdout, ["0 errors, 0 warnings"]);
+}
+
 #[test]
 fn a_named_pipe_is_refused_and_not_waited_for() {
     let directory = small_api();
@@ -970,9 +1065,10 @@ fn served_routes() -> Directory {
         ("stages/$default.json", json!({"Routes": ["routes/one"]})),
         ("routes/one.json", route("GET /pets/{id}", "pets")),
         ("routes/any.json", route("ANY /pets/{id}", "pets")),
-        ("routes/below.json", route("GET /pets/{all+}", "pets")),
+        ("routes/below.json", route("GET /pets/{all+}", "below")),
         ("routes/rest.json", route("$default", "pets")),
         ("integrations/pets.json", http_proxy("http://127.0.0.1:9/x")),
+        ("integrations/below.json", http_proxy("http://127.0.0.1:9/{all}")),
     ])
 }
 
@@ -987,12 +1083,12 @@ fn routes_are_shown_in_the_order_of_precedence() {
     let ended = routes(&served_routes(), &[]);
     assert_eq!((ended.code(), &ended.stderr), (0, &Vec::new()));
     let expected = [
-        "STAGE     METHOD  PATH          AUTHORIZER  INTEGRATION        THROTTLE",
-        "$default  GET     /pets/{id}    -           integrations/pets  -",
-        "v0        GET     /pets/{id}    -           integrations/pets  0.25/s, burst 20",
-        "v0        ANY     /pets/{id}    -           integrations/pets  10/s, burst 20",
-        "v0        GET     /pets/{all+}  -           integrations/pets  10/s, burst 20",
-        "v0        ANY     $default      -           integrations/pets  closed",
+        "STAGE     METHOD  PATH          AUTHORIZER  INTEGRATION         THROTTLE",
+        "$default  GET     /pets/{id}    -           integrations/pets   -",
+        "v0        GET     /pets/{id}    -           integrations/pets   0.25/s, burst 20",
+        "v0        ANY     /pets/{id}    -           integrations/pets   10/s, burst 20",
+        "v0        GET     /pets/{all+}  -           integrations/below  10/s, burst 20",
+        "v0        ANY     $default      -           integrations/pets   closed",
     ];
     assert_eq!(ended.stdout, expected);
 }
@@ -1123,6 +1219,28 @@ fn a_match_tells_who_would_be_asked() {
 }
 
 #[test]
+fn a_match_takes_a_whole_url() {
+    let directory = served_routes();
+    let expected = routes(&directory, &["--match", "GET /v0/pets/7?x=1"]).stdout;
+    assert_eq!(expected[1], "route        GET /pets/{id} (routes/one.json)");
+    for request in [
+        "GET http://127.0.0.1:8000/v0/pets/7?x=1",
+        "GET HTTPS://abc123.execute-api.us-east-1.amazonaws.com/v0/pets/7#top",
+        "GET http://[::1]/v0/pets/7",
+        "http://localhost:8000/v0/pets/7",
+    ] {
+        let ended = routes(&directory, &["--match", request]);
+        assert_eq!((ended.code(), &ended.stdout), (0, &expected), "{request}: {ended:?}");
+    }
+    // The path of such a URL is a slash, for which the default stage has no route.
+    for request in ["GET http://gw.test", "http://gw.test?x=/v0/pets/7"] {
+        let ended = routes(&directory, &["--match", request]);
+        assert_eq!(ended.code(), 1, "{request}: {ended:?}");
+        assert_eq!(ended.stdout[0], "stage        $default: no stage is named \"\"");
+    }
+}
+
+#[test]
 fn a_match_that_nothing_answers_is_a_failure() {
     let directory = served_routes();
     for (request, told) in [
@@ -1136,7 +1254,19 @@ fn a_match_that_nothing_answers_is_a_failure() {
         assert_eq!((ended.code(), ended.stderr.len()), (1, 0), "{ended:?}");
         assert!(ended.stdout.join("\n").contains(told), "{request}: {ended:?}");
     }
-    for request in ["GET", "GET pets", "GET  /pets", "nonsense"] {
+    for request in [
+        "GET",
+        "GET pets",
+        "GET  /pets",
+        "nonsense",
+        "GET ?x=1",
+        "/pets/7",
+        "GET http://",
+        "GET http:///pets/7",
+        "GET ftp://gw.test/pets/7",
+        "GET gw.test/pets/7",
+        "GET http://gw.test/pets 7",
+    ] {
         let ended = routes(&directory, &["--match", request]);
         assert!(ended.refusal().contains("--match"), "{ended:?}");
     }

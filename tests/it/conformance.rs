@@ -24,12 +24,12 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1408);
+    run_theme("check", 1584);
 }
 
 #[test]
 fn parameter_mapping() {
-    run_theme("parameter_mapping", 724);
+    run_theme("parameter_mapping", 751);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn throttling() {
 
 #[test]
 fn access_log() {
-    run_theme("access_log", 40);
+    run_theme("access_log", 44);
 }
 
 #[test]

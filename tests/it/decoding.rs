@@ -22,11 +22,16 @@ fn mirror(key: &str, id: &str, endpoint: &Endpoint, chance: &mut Chance) -> Valu
     let address = endpoint.address;
     let path = key.split_once(' ').map_or("", |(_, path)| path);
     let uri_path = path.replace("+}", "}");
-    let (uri, overwrite) = match chance.below(4) {
+    let (uri, overwrite) = match chance.below(5) {
         // Without an `overwrite:path`, `$default` appends the request's path.
         _ if key == "$default" => (String::new(), None),
         0 => ("/else".to_owned(), Some("$request.path".to_owned())),
         1 => ("/else".to_owned(), Some(uri_path.replace('{', "${request.path."))),
+        // R4.5: names end at the slash.
+        2 => {
+            let bare = uri_path.replace('{', "$request.path.").replace('}', "");
+            ("/else".to_owned(), Some(bare))
+        }
         _ => (uri_path, None),
     };
     let mut parameters = json!({"overwrite:header.x-route": id});

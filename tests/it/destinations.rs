@@ -200,6 +200,11 @@ struct Case {
     files: Vec<(&'static str, Value)>,
 }
 
+/// A function that takes any number of events at once.
+fn endpoint(address: SocketAddr) -> Value {
+    json!({"InvokeUri": format!("http://{address}/held")})
+}
+
 /// Where the files lead to `held`.
 fn cases(held: SocketAddr) -> Vec<Case> {
     let case = |what, beginning: &[u8], end: &[u8], files| Case {
@@ -215,7 +220,7 @@ fn cases(held: SocketAddr) -> Vec<Case> {
     let authorized = vec![
         ("routes/held.json", who),
         ("authorizers/who.json", authorizer("held", &[], 0)),
-        ("functions/held.json", invoke_uri(held)),
+        ("functions/held.json", endpoint(held)),
     ];
     // A function's answer, and an authorizer's.
     let yes = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"isAuthorized\":true}";
@@ -223,7 +228,7 @@ fn cases(held: SocketAddr) -> Vec<Case> {
     let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     vec![
         case("an integration", b"", OTHER.as_bytes(), proxied(held)),
-        case("InvokeUri", b"", yes.as_bytes(), invoked(Some(invoke_uri(held)))),
+        case("InvokeUri", b"", yes.as_bytes(), invoked(Some(endpoint(held)))),
         case("--lambda-endpoint", b"", yes.as_bytes(), invoked(None)),
         case("an authorizer", b"", yes.as_bytes(), authorized),
         case(
@@ -312,6 +317,23 @@ fn a_server_that_hangs_holds_seven_eighths_of_the_workers() {
             assert_eq!(overloads(&gateway), 4.0 * (ASKING - SHARE) as f64, "{}", case.what);
         }
     }
+}
+
+/// R5.45: it works on one event, and those that wait for it hold workers too.
+#[test]
+fn events_that_wait_for_an_emulator_hold_its_share_of_the_workers() {
+    let other = Endpoint::answering(OTHER);
+    let hanging = Hanging::new();
+    let files = invoked(Some(invoke_uri(hanging.endpoint.address)));
+    let gateway = serve(&files, other.address, |_| {});
+    let answers = overload(&gateway, &get("/held", ""), SHARE);
+    for _ in 0..SHARE {
+        hanging.assert_held(1);
+        hanging.go_on(OTHER.as_bytes(), Next::KeepAlive);
+        let answer = answers.recv_timeout(PATIENCE).unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (200, "other"));
+    }
+    assert_eq!(overloads(&gateway), (ASKING - SHARE) as f64);
 }
 
 /// A function that never asks for an event, and an integration without an answer: what they hold is free after the

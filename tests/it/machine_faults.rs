@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use rustix::fs::{OFlags, fcntl_setfl};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -82,7 +81,7 @@ fn a_stop_and_a_failed_start_do_not_wait_for_a_reader_of_stderr() {
 }
 
 #[test]
-fn clients_that_go_away_do_not_flood_the_log() {
+fn clients_that_go_away_are_no_warnings() {
     let endpoint = Endpoint::start(|stream, _| {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let part = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
@@ -94,7 +93,6 @@ fn clients_that_go_away_do_not_flood_the_log() {
     });
     let directory = Directory::of(&pass_everything(endpoint.address));
     let served = serve(&directory, &["--log-format", "text"]);
-    let began = Instant::now();
     for _ in 0..50 {
         let mut client = Client::connect(served.address);
         client.send("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -103,10 +101,9 @@ fn clients_that_go_away_do_not_flood_the_log() {
     }
     served.running.signal(Signal::TERM);
     let ended = served.running.end();
-    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
     assert_eq!(ended.code(), 0, "{ended:?}");
-    let cuts = ended.stderr.iter().filter(|line| line.contains("is cut")).count();
-    assert!((1..=seconds + 2).contains(&cuts), "{ended:?}");
+    // It is no fault of the gateway's or the integration's; each is counted, and 499 in the access log.
+    assert!(!ended.stderr.iter().any(|line| line.contains("is cut")), "{ended:?}");
 }
 
 // ---- Descriptors ----

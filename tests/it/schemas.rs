@@ -189,6 +189,9 @@ fn violations(schema: &Value, value: &Value, at: &str) -> Vec<String> {
 /// The patterns that the schemas have.
 fn follows(pattern: &str, text: &str) -> bool {
     match pattern {
+        "^(true|false)$" => ["true", "false"].contains(&text),
+        "^-?[0-9]+$" => text.parse::<i64>().is_ok_and(|number| number.to_string() == text),
+        "^-?[0-9]+(\\.[0-9]+)?$" => text.parse::<f64>().is_ok() && !text.contains(['e', 'E']),
         "^routes/" => text.starts_with("routes/"),
         "^[12]\\.0$" => ["1.0", "2.0"].contains(&text),
         "^integrations/" => text.starts_with("integrations/"),

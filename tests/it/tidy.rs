@@ -180,6 +180,7 @@ fn a_package_is_used_in_its_place_only() {
                 "src/definition/store.rs",
                 "src/platform/process.rs",
                 "src/outbound/function/source_files.rs",
+                "src/outbound/function/obstacle.rs",
             ]
             .contains(&path)
         }),

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,13 +13,15 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::support::client::{Answer, Client, PATIENCE};
+use crate::connections::wait_until;
+use crate::operations::metrics_at;
+use crate::support::client::{Answer, Client, PATIENCE, parse};
 use crate::support::directory::{Directory, http_proxy, route};
 use crate::support::endpoint::{Endpoint, Next, nobody};
 use crate::support::gateway::{Gateway, options};
 use crate::wire::{chunked, content};
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// Bytes after an answer that would be a fine answer to the next request.
 const EVIL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
 const MEGABYTE: usize = 1_000_000;
@@ -85,7 +88,7 @@ fn with(fields: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// `/fault` goes to one address, with a timeout, and `/ok` to another.
-fn files(fault: &str, timeout: u64, ok: SocketAddr) -> Vec<(&'static str, Value)> {
+pub fn files(fault: &str, timeout: u64, ok: SocketAddr) -> Vec<(&'static str, Value)> {
     let mut integration = http_proxy(fault);
     integration["TimeoutInMillis"] = json!(timeout);
     vec![
@@ -304,8 +307,8 @@ fn heads_that_are_none() {
             refused(),
         ),
         fault(
-            "129 fields",
-            head(&format!("{}Content-Length: 0", fields(128))),
+            "257 fields",
+            head(&format!("{}Content-Length: 0", fields(256))),
             Then::Keep,
             refused(),
         ),
@@ -320,6 +323,24 @@ fn heads_that_are_none() {
             "101 that nobody asked for",
             "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
             Then::Stall,
+            refused(),
+        ),
+        fault(
+            "an interim answer with content",
+            format!("HTTP/1.1 103 Early Hints\r\nContent-Length: 1\r\n\r\n{OK}"),
+            Then::Keep,
+            refused(),
+        ),
+        fault(
+            "an interim answer in chunks",
+            format!("HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n{OK}"),
+            Then::Keep,
+            refused(),
+        ),
+        fault(
+            "70 KB of interim answers",
+            format!("HTTP/1.1 103 Early Hints\r\nLink: </{}>\r\n\r\n", "a".repeat(1_000)).repeat(70) + OK,
+            Then::Keep,
             refused(),
         ),
         fault(
@@ -388,9 +409,31 @@ fn heads_that_are_none() {
 #[test]
 fn answers_that_are_fine() {
     let long = format!("X-Long: {}\r\nContent-Length: 2", "a".repeat(60_000));
-    let fields: String = (0..99).map(|number| format!("X-F{number}: a\r\n")).collect();
+    let fields: String = (0..255).map(|number| format!("X-F{number}: a\r\n")).collect();
     let ok = || whole(200, "ok");
     run(vec![
+        fault(
+            "100 with fields",
+            format!("HTTP/1.1 100 Continue\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: a\r\n\r\n{OK}"),
+            Then::Keep,
+            ok(),
+        ),
+        fault(
+            "100 with a length of nothing",
+            format!("HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n{OK}"),
+            Then::Keep,
+            ok(),
+        ),
+        fault(
+            "hints, leave and hints",
+            format!(
+                "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nLink: </b>\r\n\r\n\
+                 HTTP/1.1 100 Continue\r\nX-A: b\r\n\r\n\
+                 HTTP/1.1 199 Own\r\nX-A: c\r\n\r\n{OK}"
+            ),
+            Then::Keep,
+            ok(),
+        ),
         fault(
             "100 first",
             format!("HTTP/1.1 100 Continue\r\n\r\n{OK}"),
@@ -485,8 +528,14 @@ fn answers_that_are_fine() {
         ),
         fault("60 KB of head", with(&long, b"ok"), Then::Keep, ok()),
         fault(
-            "100 fields",
+            "256 fields",
             with(&format!("{fields}Content-Length: 2"), b"ok"),
+            Then::Keep,
+            ok(),
+        ),
+        fault(
+            "150 fields of the connection's",
+            with(&format!("{}Content-Length: 2", "Connection: x\r\n".repeat(150)), b"ok"),
             Then::Keep,
             ok(),
         ),
@@ -497,6 +546,123 @@ fn answers_that_are_fine() {
             ok(),
         ),
     ]);
+}
+
+/// RFC 9112 §7.1: a recipient reads over extensions that it does not know, and over zeros before a size.
+#[test]
+fn chunks_may_have_extensions_of_any_kind() {
+    let answer = |line: &str| {
+        let chunks = format!("{line}\r\nok\r\n0\r\n\r\n");
+        with("Transfer-Encoding: chunked", chunks.as_bytes())
+    };
+    let signature = format!("chunk-signature={}", "0".repeat(64));
+    let signed = format!("a;{signature}\r\n0123456789\r\n").repeat(200);
+    let signed = format!("{signed}0;{signature}\r\n\r\n");
+    let kept = |name, sends: Vec<u8>| fault(name, sends, Then::Keep, whole(200, "ok"));
+    run(vec![
+        fault(
+            "each chunk signed",
+            with("Transfer-Encoding: chunked", signed.as_bytes()),
+            Then::Keep,
+            whole(200, "0123456789".repeat(200)),
+        ),
+        kept("4 KiB", answer(&format!("2;{}", "x".repeat(4095)))),
+        kept("quoted", answer("2;a=\"b;c\\\"\";d")),
+        kept("no value", answer("2;")),
+        kept("beyond ASCII", answer("2;a=caf\u{e9}")),
+        kept("blanks", answer("2 \t; a = b \t")),
+        kept("blanks alone", answer("2 \t ")),
+        kept("zeros", answer(&format!("{}2", "0".repeat(40)))),
+        kept(
+            "zeros at the end",
+            with(
+                "Transfer-Encoding: chunked",
+                b"2\r\nok\r\n000000000000000000000000\r\n\r\n",
+            ),
+        ),
+        kept(
+            "fields at the end",
+            with(
+                "Transfer-Encoding: chunked",
+                b"2;a\r\nok\r\n0;b\r\nX-T: a\r\nX-U:\r\n\r\n",
+            ),
+        ),
+    ]);
+}
+
+/// What readers differ on, or take for another number.
+#[test]
+fn chunks_that_two_readers_could_read_in_two_ways_are_refused() {
+    let lines = [
+        "+2",
+        "-2",
+        "0x2",
+        "2_0",
+        "\u{b}2",
+        "2\u{c}",
+        "2\u{a0}",
+        "\u{2003}2",
+        "2\u{85}",
+        "2 2",
+        "2\r",
+        "2;a\nb",
+        "2;a\rb",
+        "2;a=\"b",
+        "2;\0",
+        "2;\u{7f}",
+        "",
+        ";a",
+    ];
+    let long = format!("2;{}", "x".repeat(4096));
+    let faults = lines.iter().copied().chain([&long[..]]).map(|line| {
+        let chunks = format!("{line}\r\nok\r\n0\r\n\r\n");
+        let name = lines.iter().find(|name| **name == line).unwrap_or(&"more than 4 KiB");
+        fault(
+            name,
+            with("Transfer-Encoding: chunked", chunks.as_bytes()),
+            Then::Keep,
+            Refused(&[500]),
+        )
+    });
+    run(faults.collect());
+    for (name, chunks) in [
+        ("a line end of LF", &b"2\nok\r\n0\r\n\r\n"[..]),
+        ("a chunk that ends with LF", b"2\r\nok\n0\r\n\r\n"),
+        ("LF in the trailer section", b"2\r\nok\r\n0\r\nA: b\n\r\n"),
+        ("CR in the trailer section", b"2\r\nok\r\n0\r\nA: b\rc\r\n\r\n"),
+    ] {
+        run(vec![fault(
+            name,
+            with("Transfer-Encoding: chunked", chunks),
+            Then::Keep,
+            Refused(&[500]),
+        )]);
+    }
+}
+
+/// However the bytes of an answer come, they are the same answer.
+#[test]
+fn an_answer_may_come_byte_by_byte() {
+    const ANSWER: &str = "HTTP/1.1 100 Continue\r\nX-A: b\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                          0002;a=\"b\"\r\nok\r\n00;c\r\nX-T: d\r\n\r\n";
+    let endpoint = Endpoint::start(|stream, recorded| {
+        if !recorded.line().contains("/fault") {
+            let _ = stream.write_all(OK.as_bytes());
+            return Next::KeepAlive;
+        }
+        for byte in ANSWER.as_bytes() {
+            let _ = stream.write_all(&[*byte]);
+            // So that what follows is likely to be another read.
+            thread::yield_now();
+        }
+        Next::KeepAlive
+    });
+    let gateway = serve(&endpoint, 15_000);
+    for _ in 0..3 {
+        check(&whole(200, "ok"), &gateway.get("/fault")).unwrap();
+    }
+    check_next(&gateway).unwrap();
+    assert_eq!(endpoint.connections(), 1);
 }
 
 #[test]
@@ -692,6 +858,14 @@ fn a_body_that_breaks_off_in_the_size_of_a_chunk() {
             Refused(&[503]),
         ),
         fault("a size", with(in_chunks, b"5\r\n"), Then::Close, Refused(&[503])),
+        fault("an extension", with(in_chunks, b"5;a"), Then::Close, Refused(&[503])),
+        fault("zeros", with(in_chunks, b"000"), Then::Close, Refused(&[503])),
+        fault(
+            "a trailer field",
+            with(in_chunks, b"2\r\nok\r\n0\r\nX-T: a"),
+            Then::Close,
+            RefusedOrCut(&[503]),
+        ),
     ]);
 }
 
@@ -805,6 +979,93 @@ fn a_body_without_an_end_is_cut_by_the_timeout() {
         assert!(start.elapsed() < SOON, "{fields}: {:?}", start.elapsed());
         assert!(answer.body.len() >= 16_384, "{fields}: {}", answer.body.len());
         check_next(&gateway).unwrap();
+    }
+}
+
+/// `TimeoutInMillis` is the integration's time: what its client takes does not count.
+#[test]
+fn a_client_that_takes_its_time_takes_none_of_the_integration_s() {
+    // The integration may be slow to be heard on a busy machine, which is its own time.
+    const TIMEOUT: u64 = 10_000;
+    // More than is kept for a client, and than sockets hold.
+    let large = content(20 * MEGABYTE);
+    let sent = [
+        ("sized", "HTTP/1.1", with("Content-Length: 20000000", &large)),
+        (
+            "chunked",
+            "HTTP/1.1",
+            with("Transfer-Encoding: chunked", &chunked(&large, 100_000)),
+        ),
+        ("until closed", "HTTP/1.0", with("X-A: b", &large)),
+    ];
+    let reading = sent.map(|(what, version, sends)| {
+        let large = large.clone();
+        thread::spawn(move || {
+            let endpoint = failing(sends, Then::Close);
+            let gateway = serve(&endpoint, TIMEOUT);
+            let mut client = Client::connect(gateway.address);
+            client.send(format!(
+                "GET /fault {version}\r\nHost: gw.test\r\nConnection: close\r\n\r\n"
+            ));
+            endpoint.next();
+            // The pace is the subject here.
+            thread::sleep(Duration::from_millis(TIMEOUT + 2_000));
+            let mut bytes = Vec::new();
+            client.stream.read_to_end(&mut bytes).unwrap();
+            let (answer, _) = parse(&bytes, "GET", true).unwrap();
+            check(&whole(200, large), &answer).unwrap_or_else(|error| panic!("{what}: {error}"));
+        })
+    });
+    for reading in reading {
+        reading.join().unwrap();
+    }
+}
+
+/// Nor does the time in which other answers have their turn.
+#[test]
+fn an_answer_that_waits_for_its_turn_takes_no_time_of_its_integration_s() {
+    const TIMEOUT: u64 = 2_000;
+    let (release, released) = channel::<()>();
+    let released = Mutex::new(released);
+    let body = content(300_000);
+    let endpoint = Endpoint::start({
+        let body = body.clone();
+        move |stream, recorded| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
+            let _ = stream.write_all(&body[..200_000]);
+            if recorded.line().contains("/ok") {
+                let _ = released.lock().unwrap().recv_timeout(PATIENCE);
+            }
+            let _ = stream.write_all(&body[200_000..]);
+            Next::KeepAlive
+        }
+    });
+    let uri = format!("http://{}/fault", endpoint.address);
+    let directory = Directory::of(&files(&uri, TIMEOUT, endpoint.address));
+    let mut options = options(&directory);
+    options.workers = NonZeroUsize::new(8).unwrap();
+    options.admin = Some("127.0.0.1:0".to_owned());
+    let gateway = Gateway::start(directory, options);
+    let admin = gateway.server.admin_addr().unwrap();
+    let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.send(request("GET", "/ok"));
+        endpoint.next();
+        wait_until("waiting without a worker", || {
+            metrics_at(admin)["apigateway_workers_busy"] <= 5.0
+        });
+    }
+    let mut waiting = Client::connect(gateway.address);
+    waiting.send(request("GET", "/fault"));
+    endpoint.next();
+    wait_until("waiting for its turn", || {
+        metrics_at(admin)["apigateway_workers_busy"] <= 5.0
+    });
+    // The time is the subject here.
+    thread::sleep(Duration::from_millis(TIMEOUT * 3 / 2));
+    drop(release);
+    for client in clients.iter_mut().chain([&mut waiting]) {
+        check(&whole(200, &body), &client.answer_to("GET")).unwrap();
     }
 }
 

@@ -445,6 +445,27 @@ fn http_1_0_needs_no_host() {
     assert_eq!(exchange(gateway.address, "GET /old HTTP/1.0\r\n\r\n").text(), "/old");
 }
 
+/// A URL of http has a host (RFC 9110 §4.2.1), so there is none for which an empty one could stand.
+#[test]
+fn an_empty_host_is_refused() {
+    let endpoint = Endpoint::telling_the_target();
+    let gateway = serve(&endpoint);
+    for head in [
+        "GET /x HTTP/1.1\r\nHost:",
+        "GET /x HTTP/1.1\r\nHost: \t ",
+        "GET /x HTTP/1.1\r\nhost: :80",
+        "GET /x HTTP/1.0\r\nHost:",
+        "GET http://gw.test/x HTTP/1.1\r\nHost:",
+        "OPTIONS * HTTP/1.1\r\nHost:",
+    ] {
+        let mut client = Client::connect(gateway.address);
+        let answer = client.send(format!("{head}\r\n\r\n")).answer_to("GET");
+        assert_refused(&answer, 400, "Bad Request", head);
+        assert!(ended(&mut client), "{head:?}");
+    }
+    assert_eq!(endpoint.rest(), []);
+}
+
 #[test]
 fn answers_without_content_keep_the_connection_in_step() {
     let endpoint = Endpoint::start(|stream, recorded| {

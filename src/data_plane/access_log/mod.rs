@@ -8,7 +8,7 @@ pub mod line;
 use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::definition::store;
 use crate::platform::metrics::Counter;
+use crate::platform::process::FileId;
 
 /// Most lines that wait to be written.
 const MAX_QUEUED_LINES: usize = 16 * 1024;
@@ -66,6 +67,7 @@ struct State {
     lost: Counter,
     reopening: AtomicBool,
     closing: AtomicBool,
+    file: Mutex<Option<FileId>>,
 }
 
 #[derive(Default)]
@@ -86,12 +88,24 @@ impl AccessLog {
     /// # Errors
     /// The file cannot be opened, or the system refuses a thread.
     pub fn start(destination: Destination) -> Result<AccessLog, String> {
-        let sink = match &destination {
+        let (sink, file): (Box<dyn Write + Send>, _) = match &destination {
             Destination::Off => return Ok(AccessLog(None)),
-            Destination::Stdout => Box::new(io::stdout()),
-            Destination::File(path) => open(path)?,
+            Destination::Stdout => (Box::new(io::stdout()), None),
+            Destination::File(path) => {
+                let (sink, file) = store::open_log_file(path)?;
+                (sink, Some(file))
+            }
         };
-        AccessLog::with(sink, destination)
+        let log = AccessLog::with(sink, destination)?;
+        if let Some(shared) = &log.0 {
+            *lock(&shared.state.file) = file;
+        }
+        Ok(log)
+    }
+
+    /// Which file is written now, where it is one.
+    pub fn file(&self) -> Option<FileId> {
+        self.0.as_ref().and_then(|shared| *lock(&shared.state.file))
     }
 
     fn with(sink: Box<dyn Write + Send>, destination: Destination) -> Result<AccessLog, String> {
@@ -198,10 +212,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn open(path: &Path) -> Result<Box<dyn Write + Send>, String> {
-    store::open_log_file(path)
-}
-
 /// The thread that writes.
 struct Writer {
     sink: Box<dyn Write + Send>,
@@ -278,9 +288,10 @@ impl Writer {
         let Destination::File(path) = &self.destination else {
             return;
         };
-        match open(path) {
-            Ok(sink) => {
+        match store::open_log_file(path) {
+            Ok((sink, file)) => {
                 self.sink = sink;
+                *lock(&self.state.file) = Some(file);
                 self.failing = false;
                 log::info!("access log: {} opened anew", path.display());
             }

@@ -129,7 +129,7 @@ impl Gateway {
         let invoked = invoked.map_err(|error| {
             let cause = failure(&error.to_string());
             match error {
-                InvocationError::TimedOut(_) | InvocationError::Throttled => {
+                InvocationError::TimedOut(_) | InvocationError::Throttled(_) => {
                     Unanswered::after(latency, None, GatewayError::ServiceUnavailable(cause))
                 }
                 InvocationError::Overloaded(_) => {

@@ -1,13 +1,15 @@
 //! How a function is reached, whoever wants it invoked.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::data_plane::gateway::Gateway;
+use crate::data_plane::lambda::concurrency::Refusal;
 use crate::data_plane::lambda::invocation::{self, InvocationError, Invoked};
 use crate::definition::notation::arn::FunctionArn;
-use crate::deployment::function::Function;
+use crate::deployment::function::{Function, default_concurrency};
 use crate::http1::message::{Client, Headers};
 use crate::outbound::function::{self, Answer, Definition, FunctionError};
 use crate::outbound::upstream::UpstreamError;
@@ -23,20 +25,47 @@ impl Gateway {
         timeout: Duration,
         client: Option<Client>,
     ) -> Result<Invoked, InvocationError> {
-        let uri = match (function, &self.settings.lambda_endpoint) {
+        let (uri, most) = match (function, &self.settings.lambda_endpoint) {
             (Function::Local(definition), _) => {
                 return self.run(definition, arn, &event, trace_id, timeout, client);
             }
-            (Function::At(uri), _) => Cow::Borrowed(uri),
-            (Function::AtEndpoint, Some(endpoint)) => Cow::Owned(invocation::at_endpoint(endpoint, arn)),
+            (Function::At(endpoint), _) => (Cow::Borrowed(&endpoint.uri), endpoint.concurrency),
+            (Function::AtEndpoint, Some(endpoint)) => {
+                let uri = invocation::at_endpoint(endpoint, arn);
+                let most = default_concurrency(&uri);
+                (Cow::Owned(uri), most)
+            }
             (Function::AtEndpoint, None) => {
                 let name = arn.name();
                 let reason = format!("there is neither a file functions/{name}.json nor a --lambda-endpoint");
                 return Err(InvocationError::Failed(reason));
             }
         };
-        let request = invocation::request(&uri, event, trace_id, timeout, client);
-        invocation::read(self.upstream.send(request)?)
+        let Some(most) = most else {
+            let request = invocation::request(&uri, event, trace_id, timeout, client);
+            return invocation::read(self.upstream.send(request)?);
+        };
+        // Whoever waits holds a worker, so it counts among those that wait for the destination.
+        let slot = self.upstream.take_slot(uri.scheme, &uri.authority)?;
+        let until = Instant::now() + timeout;
+        let turn = self.endpoints.wait_for_turn(&uri, most, until, client.as_ref());
+        let turn = turn.map_err(|refusal| match refusal {
+            Refusal::TooMany(waiting) => {
+                InvocationError::Throttled(format!("{}, and {waiting} more wait for it", it_works_on(most)))
+            }
+            Refusal::TimedOut => InvocationError::TimedOut(it_works_on(most)),
+            Refusal::ClientGone => InvocationError::ClientGone,
+        })?;
+        let left = until.saturating_duration_since(Instant::now());
+        let request = invocation::request(&uri, event, trace_id, left, client);
+        let answer = self.upstream.send_within(&slot, request);
+        let outcome = answer.map_err(InvocationError::from).and_then(invocation::read);
+        outcome.map_err(|error| match (error, turn.waited) {
+            (InvocationError::TimedOut(_), Some(waited)) => {
+                InvocationError::TimedOut(after_a_wait(timeout, waited, &it_works_on(most)))
+            }
+            (error, _) => error,
+        })
     }
 
     /// Gives an event to a function that runs here.
@@ -64,10 +93,46 @@ impl Gateway {
             }),
             Ok(Answer::Failed { message, report }) => Err(InvocationError::Function(report, message)),
             Err(FunctionError::TimedOut) => Err(UpstreamError::TimedOut(timeout).into()),
-            Err(FunctionError::Throttled) => Err(InvocationError::Throttled),
+            Err(error @ FunctionError::NotReady) => Err(InvocationError::TimedOut(format!(
+                "{error} within {} ms",
+                timeout.as_millis()
+            ))),
+            Err(FunctionError::Busy { processes, begun_after }) => {
+                let busy = all_were_busy(processes);
+                Err(InvocationError::TimedOut(match begun_after {
+                    Some(waited) => after_a_wait(timeout, waited, &busy),
+                    None => busy,
+                }))
+            }
+            Err(FunctionError::Throttled { processes, waiting }) => Err(InvocationError::Throttled(format!(
+                "{}, and {waiting} more events wait already",
+                all_were_busy(processes)
+            ))),
             Err(FunctionError::ClientGone) => Err(InvocationError::ClientGone),
             Err(error @ FunctionError::Overloaded(_)) => Err(InvocationError::Overloaded(error.to_string())),
             Err(error) => Err(InvocationError::Failed(error.to_string())),
         }
     }
+}
+
+/// Why an event for a function that runs here was not taken.
+fn all_were_busy(processes: NonZeroUsize) -> String {
+    match processes.get() {
+        1 => "the only process was busy: Concurrency".to_owned(),
+        processes => format!("all {processes} processes were busy: Concurrency"),
+    }
+}
+
+/// Why an event for a function that runs elsewhere was not sent.
+fn it_works_on(most: NonZeroUsize) -> String {
+    match most.get() {
+        1 => "it was busy with one event, and gets one at once: Concurrency".to_owned(),
+        most => format!("it was busy with {most} events, and gets {most} at once: Concurrency"),
+    }
+}
+
+/// Why an event that was begun late has no answer.
+fn after_a_wait(timeout: Duration, waited: Duration, why: &str) -> String {
+    let (timeout, waited) = (timeout.as_millis(), waited.as_millis());
+    format!("no whole answer within {timeout} ms, {waited} ms of which it waited, since {why}")
 }

@@ -14,6 +14,7 @@ use crate::data_plane::authorizer::cache::Answers;
 use crate::data_plane::context::RequestContext;
 use crate::data_plane::cors;
 use crate::data_plane::error::GatewayError;
+use crate::data_plane::lambda::concurrency::Endpoints;
 use crate::data_plane::request_record::{Books, Found, Over};
 use crate::data_plane::trusted_proxies::TrustedProxies;
 use crate::definition::notation::path::RequestPath;
@@ -44,6 +45,8 @@ pub struct Gateway {
     settings: Settings,
     /// The functions that run here.
     functions: Arc<Functions>,
+    /// The events for functions that others run.
+    endpoints: Endpoints,
     /// The keys of issuers, and tokens that held.
     tokens: JwtAuthorizers,
     /// What Lambda authorizers answered.
@@ -80,7 +83,6 @@ impl Gateway {
         access_log: AccessLog,
     ) -> Gateway {
         let functions = Functions::new(function::Settings {
-            region: settings.region.clone(),
             launcher: settings.launcher.clone(),
             share: upstream.share(),
         });
@@ -92,6 +94,7 @@ impl Gateway {
             upstream,
             settings,
             functions,
+            endpoints: Endpoints::default(),
             tokens: JwtAuthorizers::new(),
             answers: Answers::default(),
             gate,
@@ -146,6 +149,11 @@ impl Gateway {
         &self.books
     }
 
+    /// What the gateway knows besides its files.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The way to the integrations.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
@@ -155,7 +163,7 @@ impl Gateway {
     /// called a few times a second.
     pub fn look_after(&self) {
         self.upstream.close_idle();
-        self.functions.look_for_changes();
+        self.functions.look_for_changes(self.books.access_log.file());
     }
 
     /// Ends the functions that run here; requests that still want them fail.

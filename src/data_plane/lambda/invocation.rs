@@ -44,16 +44,16 @@ pub fn request(
 /// Why an invocation has no payload, in words for an operator.
 #[derive(Debug)]
 pub enum InvocationError {
-    /// There are too many at once.
-    Throttled,
+    /// There are too many at once, by the words of who refuses it.
+    Throttled(String),
     /// As many workers wait for what invokes it as may.
     Overloaded(String),
     /// The function failed, and this is what it said.
     Function(Vec<u8>, String),
     /// What invokes the function failed.
     Failed(String),
-    /// It took longer than the integration allows.
-    TimedOut(UpstreamError),
+    /// It took longer than the integration allows, and why.
+    TimedOut(String),
     /// Nobody waits for the answer any more.
     ClientGone,
 }
@@ -61,7 +61,7 @@ pub enum InvocationError {
 impl From<UpstreamError> for InvocationError {
     fn from(error: UpstreamError) -> InvocationError {
         match error {
-            UpstreamError::TimedOut(_) => InvocationError::TimedOut(error),
+            UpstreamError::TimedOut(_) => InvocationError::TimedOut(error.to_string()),
             UpstreamError::ClientGone => InvocationError::ClientGone,
             UpstreamError::Overloaded { .. } => InvocationError::Overloaded(error.to_string()),
             other => InvocationError::Failed(format!("it cannot be invoked: {other}")),
@@ -72,11 +72,11 @@ impl From<UpstreamError> for InvocationError {
 impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InvocationError::Throttled => f.write_str("it was throttled"),
-            InvocationError::Function(_, reason)
+            InvocationError::Throttled(reason)
+            | InvocationError::Function(_, reason)
             | InvocationError::Failed(reason)
+            | InvocationError::TimedOut(reason)
             | InvocationError::Overloaded(reason) => f.write_str(reason),
-            InvocationError::TimedOut(error) => error.fmt(f),
             InvocationError::ClientGone => UpstreamError::ClientGone.fmt(f),
         }
     }
@@ -102,7 +102,7 @@ pub struct Invoked {
 /// of a failure.
 pub fn read(response: IntegrationResponse) -> Result<Invoked, InvocationError> {
     if response.status == 429 {
-        return Err(InvocationError::Throttled);
+        return Err(InvocationError::Throttled("it was throttled".to_owned()));
     }
     let failed = |reason: String| Err(InvocationError::Failed(reason));
     let kind = response
@@ -147,6 +147,19 @@ fn beginning(payload: &[u8]) -> String {
     text(payload.get(..SHOWN).unwrap_or(payload)).into_owned()
 }
 
+/// What runtime clients put into an error besides a text and a type: Python, Ruby and Java a `stackTrace`, Python a
+/// `requestId` too, Node.js a `trace`, Go `shouldExit`, Java and .NET a `cause` or `causes`.
+const OF_AN_ERROR: [&str; 8] = [
+    "errorMessage",
+    "errorType",
+    "stackTrace",
+    "trace",
+    "requestId",
+    "shouldExit",
+    "cause",
+    "causes",
+];
+
 /// Whether a payload is one that says that the function failed (`R5.44`, `R5.46`).
 fn tells_of_failure(payload: &[u8]) -> bool {
     let payload = payload.trim_ascii();
@@ -164,8 +177,17 @@ fn tells_of_failure(payload: &[u8]) -> bool {
         return false;
     };
     let has = |wanted: &str| members.iter().any(|(name, _)| name == wanted);
-    let is_usual = |name: &str| ["errorMessage", "errorType", "stackTrace", "cause"].contains(&name);
-    has("errorMessage") && has("errorType") && (members.len() == 3 || members.iter().all(|(name, _)| is_usual(name)))
+    if !has("errorMessage") {
+        return false;
+    }
+    if !has("errorType") {
+        // Lambda tells of a timeout so.
+        return match members.as_slice() {
+            [(_, Json::String(text))] => is_timeout(text),
+            _ => false,
+        };
+    }
+    members.len() == 3 || members.iter().all(|(name, _)| OF_AN_ERROR.contains(&name.as_str()))
 }
 
 const ERROR_MESSAGE: &[u8] = b"errorMessage";

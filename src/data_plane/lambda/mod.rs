@@ -3,6 +3,7 @@
 
 pub mod event;
 pub mod invocation;
+pub mod concurrency;
 pub mod answer;
 pub mod payload_v1;
 pub mod payload_v2;

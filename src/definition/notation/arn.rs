@@ -27,6 +27,8 @@ const MAX_QUALIFIER_LENGTH: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionArn {
     text: String,
+    region: String,
+    account_id: String,
     name: String,
     qualifier: Option<String>,
 }
@@ -106,9 +108,21 @@ impl FunctionArn {
         }
         Ok(FunctionArn {
             text: text.to_owned(),
+            region: region.to_owned(),
+            account_id: account.to_owned(),
             name: name.to_owned(),
             qualifier: qualifier.map(str::to_owned),
         })
+    }
+
+    /// The region that the function is in.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The account that it belongs to: twelve digits.
+    pub fn account_id(&self) -> &str {
+        &self.account_id
     }
 
     /// The function's name.
@@ -187,7 +201,11 @@ impl fmt::Display for RouteArn<'_> {
             method,
             path,
         } = self;
-        write!(f, "arn:aws:execute-api:{region}:{account_id}:{api_id}/{stage}/{method}")?;
+        let partition = partition(region);
+        write!(
+            f,
+            "arn:{partition}:execute-api:{region}:{account_id}:{api_id}/{stage}/{method}"
+        )?;
         let mut rest = *path;
         while let Some(at) = rest.find(['*', '?', '%']) {
             let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
@@ -203,6 +221,31 @@ impl fmt::Display for RouteArn<'_> {
         }
         f.write_str(rest)
     }
+}
+
+/// What the ARNs of a region begin with.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+///
+/// # Example
+/// ```
+/// use apigateway::definition::notation::arn::partition;
+///
+/// assert_eq!(["eu-west-1", "cn-north-1"].map(partition), ["aws", "aws-cn"]);
+/// ```
+pub fn partition(region: &str) -> &'static str {
+    /// With a hyphen behind the name, so that `us-iso` is not taken for the beginning of `us-isob`.
+    const PARTITIONS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let found = PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix));
+    found.map_or("aws", |(_, partition)| partition)
 }
 
 /// Whether a text can be a region's name.
@@ -250,6 +293,24 @@ mod tests {
         ] {
             let arn = FunctionArn::parse(text).unwrap();
             assert_eq!((arn.name(), arn.qualifier()), (name, qualifier), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_partition_is_that_of_the_region() {
+        for (region, expected) in [
+            ("us-east-1", "aws"),
+            ("eu-central-1", "aws"),
+            ("cn-northwest-1", "aws-cn"),
+            ("us-gov-east-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("cn", "aws"),
+        ] {
+            assert_eq!(partition(region), expected, "{region}");
         }
     }
 

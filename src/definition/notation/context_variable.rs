@@ -112,6 +112,66 @@ pub const NAMES: [&str; 37] = [
     "status",
 ];
 
+/// Variables of REST and WebSocket APIs, which formats of access logs bring along: an HTTP API has no value for them.
+const OF_OTHER_APIS: [&str; 34] = [
+    "authenticate.error",
+    "authenticate.latency",
+    "authenticate.status",
+    "authorize.error",
+    "authorize.latency",
+    "authorize.status",
+    "cipherSuite",
+    "connectedAt",
+    "connectionId",
+    "customDomain.routingRuleIdMatched",
+    "deploymentId",
+    "disconnectReason",
+    "disconnectStatusCode",
+    "endpointType",
+    "error.validationErrorString",
+    "eventType",
+    "identity.apiKey",
+    "identity.apiKeyId",
+    "identity.vpcId",
+    "identity.vpceId",
+    "isCanaryRequest",
+    "messageDirection",
+    "messageId",
+    "resourceId",
+    "resourcePath",
+    "responseOverride.status",
+    "responseTransferMode",
+    "tlsVersion",
+    "waf.error",
+    "waf.latency",
+    "waf.status",
+    "wafResponseCode",
+    "webaclArn",
+    "xrayTraceId",
+];
+
+/// What the names of others begin with: of what a REST API's template overrides.
+const OVERRIDES: [&str; 4] = [
+    "requestOverride.header.",
+    "requestOverride.path.",
+    "requestOverride.querystring.",
+    "responseOverride.header.",
+];
+
+/// Whether AWS has a variable of that name in other APIs than HTTP APIs.
+pub fn is_of_other_apis(name: &str) -> bool {
+    let is_override = |root: &str| name.strip_prefix(root).is_some_and(|rest| !rest.is_empty());
+    OF_OTHER_APIS.contains(&name) || OVERRIDES.into_iter().any(is_override)
+}
+
+/// What the names of an authorizer's variables begin with.
+pub const AUTHORIZER: &str = "authorizer.";
+
+/// Whether a byte may stand in what an authorizer calls its values, but for the dots.
+pub fn is_authorizer_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_:-".contains(&byte)
+}
+
 impl ContextVariable {
     /// The variable of that name, which stands after `$context.`.
     pub fn parse(name: &str) -> Option<ContextVariable> {
@@ -152,12 +212,11 @@ impl ContextVariable {
             "identity.userAgent" => Variable::UserAgent,
             "identity.clientCert.validity.notBefore" | "identity.clientCert.validity.notAfter" => Variable::Absent,
             name if ABSENT.contains(&name) => Variable::Absent,
-            // What an authorizer tells has any name (`R4.8`: letters, digits, `.` and `_`).
+            // What an authorizer tells has any name. AWS's list (`R4.8`) has neither `:` nor `-`, but its own user pools
+            // have claims such as `cognito:groups`.
             name => {
-                let property = name.strip_prefix("authorizer.")?;
-                let is_name = |part: &str| {
-                    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-                };
+                let property = name.strip_prefix(AUTHORIZER)?;
+                let is_name = |part: &str| !part.is_empty() && part.bytes().all(is_authorizer_byte);
                 let is_claim = property.starts_with("claims.");
                 let claim = property.strip_prefix("claims.").unwrap_or(property);
                 if !property.split('.').all(is_name) {
@@ -194,14 +253,38 @@ mod tests {
                 Some(ContextVariable::AuthorizerProperty("tenant_id".into())),
             ),
             ("authorizer.", None),
-            ("authorizer.a-b", None),
+            (
+                "authorizer.claims.cognito:groups",
+                Some(ContextVariable::AuthorizerClaim("cognito:groups".into())),
+            ),
+            (
+                "authorizer.a-b",
+                Some(ContextVariable::AuthorizerProperty("a-b".into())),
+            ),
+            ("authorizer.a b", None),
+            ("authorizer.a..b", None),
+            ("authorizer.a/b", None),
+            ("request-id", None),
             ("authorizer", None),
             ("identity.clientCert.validity.notAfter", Some(ContextVariable::Absent)),
             ("identity", None),
             ("", None),
             ("nope", None),
+            ("resourcePath", None),
         ] {
             assert_eq!(ContextVariable::parse(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn variables_of_other_apis_are_none_of_this_one() {
+        for name in OF_OTHER_APIS {
+            assert!(
+                is_of_other_apis(name) && ContextVariable::parse(name).is_none(),
+                "{name}"
+            );
+        }
+        assert!(is_of_other_apis("requestOverride.header.X-A"));
+        assert!(!is_of_other_apis("resourcePath.x") && !is_of_other_apis("requestOverride.header."));
     }
 }

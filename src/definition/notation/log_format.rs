@@ -8,12 +8,13 @@
 //!
 //! assert!(LogFormat::parse("$context.requestId $context.status").is_ok());
 //! assert!(LogFormat::parse("json").is_ok());
-//! assert_eq!(LogFormat::parse("$context.status"), Err(InvalidLogFormat::NoRequestId));
+//! assert_eq!(LogFormat::parse("$context.status"), Err(vec![InvalidLogFormat::NoRequestId]));
 //! ```
 
 use std::fmt;
 
-use crate::definition::notation::context_variable::ContextVariable;
+use crate::definition::notation::context_variable::{self, AUTHORIZER, ContextVariable};
+use crate::definition::suggestion::did_you_mean;
 
 /// Most bytes of a format: AWS's 3 KB.
 pub const MAX_LENGTH: usize = 3 * 1024;
@@ -57,11 +58,15 @@ const DEFAULT: &str = "{\"requestId\":\"$context.requestId\",\"ip\":\"$context.i
 /// What a variable begins with.
 const PREFIX: &str = "$context.";
 
+/// What the sources of a mapping begin with, which mean nothing in a format.
+const ROOTS: [&str; 4] = ["context.", "request.", "response.", "stageVariables."];
+
 /// A format that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFormat {
     parts: Vec<Part>,
     escaping: Escaping,
+    of_other_apis: Vec<String>,
 }
 
 /// What a format is made of.
@@ -98,34 +103,78 @@ pub enum InvalidLogFormat {
 }
 
 impl LogFormat {
-    /// Reads a format, or the name of a preset.
+    /// Reads a format, or the name of a preset. One line end at the end is left out, since files end with one.
     ///
     /// # Errors
-    /// See [`InvalidLogFormat`].
-    pub fn parse(text: &str) -> Result<LogFormat, InvalidLogFormat> {
+    /// All that is wrong with it, see [`InvalidLogFormat`].
+    pub fn parse(text: &str) -> Result<LogFormat, Vec<InvalidLogFormat>> {
+        let text = text
+            .strip_suffix('\n')
+            .map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
         let preset = PRESETS.iter().find(|(name, _)| *name == text);
         let text = preset.map_or(text, |(_, format)| format);
+        // What is so long can have any number of further mistakes.
         if text.len() > MAX_LENGTH {
-            return Err(InvalidLogFormat::TooLong(text.len()));
+            return Err(vec![InvalidLogFormat::TooLong(text.len())]);
         }
+        let mut errors = Vec::new();
         if let Some(character) = text.chars().find(|character| character.is_control()) {
-            return Err(InvalidLogFormat::ControlCharacter(character));
+            errors.push(InvalidLogFormat::ControlCharacter(character));
         }
-        let parts = parts(text)?;
+        let mut of_other_apis = Vec::new();
+        let parts = parts(text, |name| {
+            let (is_other, name) = (context_variable::is_of_other_apis(name), name.to_owned());
+            match is_other {
+                true if of_other_apis.contains(&name) => {}
+                true => of_other_apis.push(name),
+                false => errors.push(InvalidLogFormat::UnknownVariable(name)),
+            }
+        });
         if !parts.contains(&Part::Variable(ContextVariable::RequestId)) {
-            return Err(InvalidLogFormat::NoRequestId);
+            errors.push(InvalidLogFormat::NoRequestId);
+        }
+        if !errors.is_empty() {
+            return Err(errors);
         }
         let escaping = match text.trim_start().chars().next() {
             Some('{' | '[') => Escaping::Json,
             Some('<') => Escaping::Xml,
             _ => Escaping::Text,
         };
-        Ok(LogFormat { parts, escaping })
+        Ok(LogFormat {
+            parts,
+            escaping,
+            of_other_apis,
+        })
+    }
+
+    /// The variables of REST and WebSocket APIs in it, each once: they never have a value.
+    pub fn of_other_apis(&self) -> &[String] {
+        &self.of_other_apis
     }
 
     /// Its parts, in order.
     pub fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    /// Texts in it that are variables elsewhere: in a mapping, or in braces.
+    pub fn sources_as_text(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for part in &self.parts {
+            let Part::Text(text) = part else { continue };
+            for after in text.split('$').skip(1) {
+                let is_name = |character: char| character.is_ascii_alphanumeric() || "._".contains(character);
+                let source = after.strip_prefix('{').unwrap_or(after);
+                let end = source.find(|character| !is_name(character)).unwrap_or(source.len());
+                let source = source.get(..end).unwrap_or_default();
+                let is_source = ROOTS.iter().any(|root| source.starts_with(root));
+                if is_source && !found.iter().any(|known| known == source) {
+                    found.push(source.to_owned());
+                }
+            }
+        }
+        found
     }
 
     /// What of a value is escaped.
@@ -138,13 +187,15 @@ impl LogFormat {
 impl Default for LogFormat {
     fn default() -> LogFormat {
         LogFormat {
-            parts: parts(DEFAULT).unwrap_or_default(),
+            parts: parts(DEFAULT, |_| {}),
             escaping: Escaping::Json,
+            of_other_apis: Vec::new(),
         }
     }
 }
 
-fn parts(text: &str) -> Result<Vec<Part>, InvalidLogFormat> {
+/// Takes a format apart; what is no variable of an HTTP API is told, and never has a value.
+fn parts(text: &str, mut unknown: impl FnMut(&str)) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut pieces = text.split(PREFIX);
     let push_text = |parts: &mut Vec<Part>, text: &str| {
@@ -154,16 +205,35 @@ fn parts(text: &str) -> Result<Vec<Part>, InvalidLogFormat> {
     };
     push_text(&mut parts, pieces.next().unwrap_or_default());
     for piece in pieces {
-        let is_name = |character: char| character.is_ascii_alphanumeric() || "._".contains(character);
-        let end = piece.find(|character| !is_name(character)).unwrap_or(piece.len());
-        // A full stop after a name is a full stop.
-        let name = piece.get(..end).unwrap_or_default().trim_end_matches('.');
-        let variable =
-            ContextVariable::parse(name).ok_or_else(|| InvalidLogFormat::UnknownVariable(name.to_owned()))?;
+        let name = name(piece);
+        let variable = ContextVariable::parse(name).unwrap_or_else(|| {
+            unknown(name);
+            ContextVariable::Absent
+        });
         parts.push(Part::Variable(variable));
         push_text(&mut parts, piece.get(name.len()..).unwrap_or_default());
     }
-    Ok(parts)
+    parts
+}
+
+/// The name at the beginning of a text.
+fn name(text: &str) -> &str {
+    let up_to = |is_name: fn(char) -> bool| {
+        let end = text.find(|character| !is_name(character)).unwrap_or(text.len());
+        // A full stop after a name is a full stop.
+        text.get(..end).unwrap_or_default().trim_end_matches(['.', ':', '-'])
+    };
+    let plain = up_to(|character| character.is_ascii_alphanumeric() || "._".contains(character));
+    // Only what an authorizer tells has a `:` or a `-` in its name. What stands behind a name of AWS's is text.
+    let is_told = plain.starts_with(AUTHORIZER)
+        && !matches!(
+            ContextVariable::parse(plain),
+            Some(ContextVariable::PrincipalId | ContextVariable::AuthorizerError)
+        );
+    match is_told {
+        true => up_to(|character| character.is_ascii_alphanumeric() || "._:-".contains(character)),
+        false => plain,
+    }
 }
 
 impl fmt::Display for InvalidLogFormat {
@@ -178,7 +248,11 @@ impl fmt::Display for InvalidLogFormat {
                     "the format has {character:?}: it must be one line without control characters"
                 )
             }
-            InvalidLogFormat::UnknownVariable(name) => write!(f, "there is no variable $context.{name}"),
+            InvalidLogFormat::UnknownVariable(name) => write!(
+                f,
+                "there is no variable $context.{name}{}",
+                did_you_mean(name, context_variable::NAMES)
+            ),
             InvalidLogFormat::NoRequestId => {
                 f.write_str("the format must have $context.requestId or $context.extendedRequestId")
             }
@@ -218,23 +292,73 @@ mod tests {
     }
 
     #[test]
+    fn what_an_authorizer_tells_has_its_own_names() {
+        let claim = |name: &str| Part::Variable(ContextVariable::AuthorizerClaim(name.into()));
+        let property = |name: &str| Part::Variable(ContextVariable::AuthorizerProperty(name.into()));
+        for (text, expected) in [
+            ("authorizer.claims.cognito:groups", vec![claim("cognito:groups")]),
+            (
+                "authorizer.tenant-id.",
+                vec![property("tenant-id"), Part::Text(".".into())],
+            ),
+            ("authorizer.claims.sub:", vec![claim("sub"), Part::Text(":".into())]),
+            (
+                "authorizer.principalId-x",
+                vec![Part::Variable(ContextVariable::PrincipalId), Part::Text("-x".into())],
+            ),
+            (
+                "authorizer.claims:",
+                vec![Part::Variable(ContextVariable::Absent), Part::Text(":".into())],
+            ),
+            (
+                "status:x",
+                vec![Part::Variable(ContextVariable::Status), Part::Text(":x".into())],
+            ),
+        ] {
+            let format = LogFormat::parse(&format!("$context.requestId$context.{text}")).expect(text);
+            assert_eq!(format.parts()[1..], expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_end_at_the_end_is_none_of_the_format() {
+        let format = LogFormat::parse("$context.requestId x");
+        for end in ["\n", "\r\n"] {
+            assert_eq!(LogFormat::parse(&format!("$context.requestId x{end}")), format);
+            assert_eq!(LogFormat::parse(&format!("clf{end}")), LogFormat::parse("clf"));
+        }
+    }
+
+    #[test]
     fn what_is_no_format_is_refused() {
         let long = format!("$context.requestId{}", "x".repeat(MAX_LENGTH));
         for (text, expected) in [
             ("", InvalidLogFormat::NoRequestId),
             ("$context", InvalidLogFormat::NoRequestId),
             ("JSON", InvalidLogFormat::NoRequestId),
-            ("$context.", InvalidLogFormat::UnknownVariable(String::new())),
             (
-                "$context.requestID",
-                InvalidLogFormat::UnknownVariable("requestID".into()),
+                "$context.requestId $context.",
+                InvalidLogFormat::UnknownVariable(String::new()),
             ),
-            ("$context.requestId\n", InvalidLogFormat::ControlCharacter('\n')),
+            (
+                "$context.requestId $context.authorizer.-",
+                InvalidLogFormat::UnknownVariable("authorizer".into()),
+            ),
+            ("$context.requestId\n\n", InvalidLogFormat::ControlCharacter('\n')),
+            ("$context.requestId\r", InvalidLogFormat::ControlCharacter('\r')),
             ("$context.requestId\t", InvalidLogFormat::ControlCharacter('\t')),
             (&long, InvalidLogFormat::TooLong(long.len())),
         ] {
-            assert_eq!(LogFormat::parse(text), Err(expected), "{text}");
+            assert_eq!(LogFormat::parse(text), Err(vec![expected]), "{text}");
         }
+        let all = LogFormat::parse("$context.requestID\t$context.nope").unwrap_err();
+        let expected = [
+            InvalidLogFormat::ControlCharacter('\t'),
+            InvalidLogFormat::UnknownVariable("requestID".into()),
+            InvalidLogFormat::UnknownVariable("nope".into()),
+            InvalidLogFormat::NoRequestId,
+        ];
+        assert_eq!(all, expected);
         let longest = format!("$context.requestId{}", " ".repeat(MAX_LENGTH - 18));
         assert!(LogFormat::parse(&longest).is_ok());
     }

@@ -53,6 +53,7 @@ impl Authorizer {
         for name in ["AuthorizerId", "Name", "AuthorizerCredentialsArn"] {
             fields.string(name);
         }
+        fields.without_effect(&["ApiId"]);
         fields.not_supported_yet(
             "IdentityValidationExpression",
             "which AWS has for REST and WebSocket APIs only",

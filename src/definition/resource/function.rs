@@ -14,17 +14,47 @@ pub struct Function {
     /// `Command`: the program that asks for events, and its arguments.
     pub command: Option<Vec<String>>,
     /// `Environment`.
-    pub environment: Option<BTreeMap<String, String>>,
+    pub environment: Option<Environment>,
     /// `WorkingDirectory`: relative to the root.
     pub working_directory: Option<String>,
     /// `Timeout`, in seconds.
     pub timeout: Option<i64>,
-    /// `Concurrency`: processes.
+    /// `Concurrency`: events at once.
     pub concurrency: Option<i64>,
     /// `MemorySize`, in MB.
     pub memory_size: Option<i64>,
     /// `Watch`: paths relative to the root.
     pub watch: Option<Vec<String>>,
+}
+
+/// `Environment`: names and values, or what AWS prints, which has them as `Variables`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Where they stand, as a JSON pointer.
+    pub pointer: &'static str,
+    /// The variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    fn read(fields: &mut Fields<'_>) -> Option<Environment> {
+        if !fields.has_object_with("Environment", "Variables") {
+            let variables = fields.string_map("Environment")?;
+            return Some(Environment {
+                pointer: "/Environment",
+                variables,
+            });
+        }
+        let variables = fields.object("Environment", |fields| {
+            // Why Lambda could not read them.
+            fields.without_effect(&["Error"]);
+            fields.string_map("Variables")
+        })?;
+        Some(Environment {
+            pointer: "/Environment/Variables",
+            variables: variables.unwrap_or_default(),
+        })
+    }
 }
 
 impl Function {
@@ -34,7 +64,7 @@ impl Function {
             file,
             invoke_uri: fields.string("InvokeUri"),
             command: fields.strings("Command"),
-            environment: fields.string_map("Environment"),
+            environment: Environment::read(&mut fields),
             working_directory: fields.string("WorkingDirectory"),
             timeout: fields.integer("Timeout"),
             concurrency: fields.integer("Concurrency"),

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::definition::resource::fields::Fields;
+use crate::definition::resource::fields::mappings::Mapping;
 
 /// What `IntegrationMethod` may be.
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
@@ -32,10 +33,10 @@ pub struct Integration {
     pub timeout_in_millis: Option<i64>,
     /// `TlsConfig`.
     pub tls_config: Option<TlsConfig>,
-    /// `RequestParameters`: key to value.
-    pub request_parameters: BTreeMap<String, String>,
-    /// `ResponseParameters`: status of the integration to key to value.
-    pub response_parameters: BTreeMap<String, BTreeMap<String, String>>,
+    /// `RequestParameters`.
+    pub request_parameters: Vec<Mapping>,
+    /// `ResponseParameters`, by the status of the integration.
+    pub response_parameters: BTreeMap<String, Vec<Mapping>>,
 }
 
 /// The TlsConfig object.
@@ -61,13 +62,13 @@ impl Integration {
             tls_config: fields.object("TlsConfig", |fields| TlsConfig {
                 server_name_to_verify: fields.string("ServerNameToVerify"),
             }),
-            request_parameters: fields.string_map("RequestParameters").unwrap_or_default(),
-            response_parameters: fields.string_maps("ResponseParameters").unwrap_or_default(),
+            request_parameters: fields.mappings("RequestParameters"),
+            response_parameters: fields.mapping_lists("ResponseParameters", ["Source", "Destination"]),
         };
         fields.not_supported_yet("IntegrationSubtype", "AWS service integrations");
         fields.string("IntegrationId");
         fields.string("Description");
-        fields.without_effect(&["ApiGatewayManaged"]);
+        fields.without_effect(&["ApiGatewayManaged", "ApiId"]);
         fields.finish();
         integration
     }

@@ -41,6 +41,21 @@ pub const CREDENTIALS_FILE: &str = "credentials.json";
 /// The files at the root that belong to an API.
 pub const ROOT_FILES: [&str; 2] = ["api.json", CREDENTIALS_FILE];
 
+/// Everything at the root that holds resources, or may come to: it is no source of a function's.
+pub const ROOT_NAMES: [&str; 11] = [
+    "api.json",
+    CREDENTIALS_FILE,
+    "stages",
+    "routes",
+    "integrations",
+    "authorizers",
+    "functions",
+    "deployments",
+    "apis",
+    "domains",
+    "vpclinks",
+];
+
 /// A file as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
@@ -148,17 +163,19 @@ impl Resources {
             Ok(text) => text,
             Err(reason) => return self.problems.error(&file.path, "", reason),
         };
-        if text.starts_with('\u{feff}') {
-            return self
-                .problems
-                .error(&file.path, "", "not JSON: the file begins with a byte order mark");
-        }
+        // What editors and PowerShell put before UTF-8 (RFC 8259 §8.1).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut json = match Json::parse(text) {
             Ok(json) => json,
             Err(error) => {
                 return self.problems.error(&file.path, "", format!("not JSON: {error}"));
             }
         };
+        if let Some((pointer, text)) = several_resources(&json)
+            && file.path != CREDENTIALS_FILE
+        {
+            return self.problems.error(&file.path, pointer, text);
+        }
         let id = file.id().to_owned();
         let Some(fields) = Fields::of(&file.path, &json, &mut self.problems) else {
             return;
@@ -176,6 +193,51 @@ impl Resources {
             "functions" => drop(self.functions.insert(id, Function::read(path, fields))),
             "integrations" => drop(self.integrations.insert(id, Integration::read(path, fields))),
             _ => self.api = Some(Api::read(fields)),
+        }
+    }
+}
+
+/// Where a file shows that it is no resource, but what people take resources from, and what is to be done about it.
+fn several_resources(json: &Json) -> Option<(&'static str, &'static str)> {
+    let Json::Object(members) = json else {
+        let is_list = matches!(json, Json::Array(items) if !items.is_empty());
+        return is_list.then_some(("", "must be a JSON object, not a list: one file each"));
+    };
+    let value = |name: &str| {
+        let found = members.iter().find(|(member, _)| member == name);
+        found.map(|(_, value)| value)
+    };
+    let is_of_aws = |json: &Json| matches!(json, Json::String(kind) if kind.starts_with("AWS::"));
+    let has_type_of_aws = |json: &Json| match json {
+        Json::Object(members) => members.iter().any(|(name, value)| name == "Type" && is_of_aws(value)),
+        _ => false,
+    };
+    for (name, pointer) in [("Items", "/Items"), ("Functions", "/Functions")] {
+        if matches!(value(name), Some(Json::Array(_))) {
+            return Some((pointer, "this is a list as the CLI prints it: one file each"));
+        }
+    }
+    if has_type_of_aws(json) && value("Properties").is_some() {
+        let text = "this is a resource of a CloudFormation template: the file has what stands in Properties";
+        return Some(("/Properties", text));
+    }
+    match value("Resources") {
+        Some(Json::Object(resources)) if resources.iter().any(|(_, resource)| has_type_of_aws(resource)) => {
+            let text = "this is a CloudFormation template: one file for what stands in the Properties of each";
+            Some(("/Resources", text))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_of_resources_is_known_at_the_root() {
+        for name in DIRECTORIES.iter().chain(&ROOT_FILES) {
+            assert!(ROOT_NAMES.contains(name), "{name}");
         }
     }
 }

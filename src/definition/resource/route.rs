@@ -33,9 +33,12 @@ impl Route {
             authorization_scopes: fields.strings("AuthorizationScopes"),
         };
         fields.not_supported_yet("ApiKeyRequired", "API keys, which AWS has for REST APIs only");
+        let web_socket = "which AWS has for WebSocket APIs only";
+        fields.not_supported_yet("RequestParameters", web_socket);
+        fields.not_supported_yet("RequestModels", web_socket);
         fields.string("RouteId");
         fields.string("OperationName");
-        fields.without_effect(&["ApiGatewayManaged"]);
+        fields.without_effect(&["ApiGatewayManaged", "ApiId"]);
         fields.finish();
         route
     }

@@ -67,6 +67,7 @@ impl Stage {
         fields.string_map("Tags");
         fields.without_effect(&[
             "ApiGatewayManaged",
+            "ApiId",
             "CreatedDate",
             "LastDeploymentStatusMessage",
             "LastUpdatedDate",

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::platform::clock::days_from_civil;
+
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// A moment to the second, with its text: `20150830T123600Z`.
@@ -77,17 +79,7 @@ fn seconds_of(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar. A year is taken to begin in March, so that its leap day
-/// is its last.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// The way back: year, month and day.
+/// Year, month and day of so many days since 1970-01-01: [`days_from_civil`] the way back.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

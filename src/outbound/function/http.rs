@@ -5,14 +5,13 @@ use std::net::TcpStream;
 
 use httparse::{EMPTY_HEADER, Header, Status};
 
+use crate::http1::chunk_line::{ChunkLine, Taken};
+
 /// Most bytes of a request line and its fields, and of the trailer fields.
 const MAX_HEAD_LENGTH: usize = 16 * 1024;
 
 /// Most fields of a head.
 const MAX_FIELDS: usize = 64;
-
-/// Most bytes of the line that begins a chunk.
-const MAX_CHUNK_LINE_LENGTH: usize = 1024;
 
 /// Most bytes of a body that are read after it has turned out to be too large, so that the client sees the answer.
 const MAX_SWALLOWED: u64 = 64 * 1024 * 1024;
@@ -170,18 +169,15 @@ impl<'a> Reader<'a> {
     }
 
     fn chunk_size(&mut self) -> Result<u64, HttpError> {
+        let mut line = ChunkLine::begin();
         loop {
-            match httparse::parse_chunk_size(self.buffered()) {
-                Ok(Status::Complete((length, size))) => {
-                    self.consume(length);
-                    return Ok(size);
-                }
-                Ok(Status::Partial) if self.buffered().len() <= MAX_CHUNK_LINE_LENGTH => {
-                    if self.fill()? == 0 {
-                        return Err(HttpError::Broken);
-                    }
-                }
-                _ => return Err(HttpError::Malformed("the size of a chunk is none")),
+            if self.buffered().is_empty() && self.fill()? == 0 {
+                return Err(HttpError::Broken);
+            }
+            let byte = self.buffered().first().copied().unwrap_or_default();
+            self.consume(1);
+            if let Taken::End(size) = line.take(byte).map_err(HttpError::Malformed)? {
+                return Ok(size);
             }
         }
     }
@@ -347,7 +343,7 @@ mod tests {
     fn one_request_after_another_is_read() {
         let requests = read(
             b"POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc\
-              POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nA;x=y\r\n0123456789\r\n0\r\nA: b\r\n\r\n\
+              POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n00000000000000002\r\nab\r\nA ;x=y\r\n0123456789\r\n0\r\nA: b\r\n\r\n\
               POST /c HTTP/1.1\r\nContent-Length: 12\r\n\r\n0123456789abGET /d HTTP/1.1\r\n\r\n",
         );
         let expected = [
@@ -375,6 +371,9 @@ mod tests {
             "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;\n\r\na\r\n0\r\n\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n",
             &long,

@@ -1,7 +1,7 @@
 //! One invocation on its way: who waits for the answer, and who gives it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http1::message::Client;
@@ -23,6 +23,8 @@ pub(super) struct Job {
     pub(super) function_arn: String,
     /// Whether it was taken from a process that did not read it.
     was_returned: AtomicBool,
+    /// When a process took it after it had waited for one.
+    begun: OnceLock<Instant>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -43,6 +45,7 @@ impl Job {
             trace_id,
             function_arn,
             was_returned: AtomicBool::new(false),
+            begun: OnceLock::new(),
             state: Mutex::new(State::Waiting),
             changed: Condvar::new(),
         }
@@ -55,6 +58,16 @@ impl Job {
     /// Whether it may be given to another process; once.
     pub(super) fn may_return(&self) -> bool {
         !self.was_returned.swap(true, Ordering::Relaxed)
+    }
+
+    /// A process takes it out of the queue.
+    pub(super) fn begin(&self, now: Instant) {
+        let _ = self.begun.set(now);
+    }
+
+    /// When a process took it out of the queue.
+    pub(super) fn begun(&self) -> Option<Instant> {
+        self.begun.get().copied()
     }
 
     /// Waits for the outcome, until a moment, and as long as the client does.

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 
 use crate::outbound::function::pool::Function;
-use crate::outbound::function::source_files::Looks;
-use crate::outbound::function::state::{End, Phase, State, kill_with_group};
+use crate::outbound::function::state::{End, Freshness, Phase, State, kill_with_group};
 use crate::outbound::function::{FunctionError, process};
 
 /// How long a process may take until it asks for its first event, as in Lambda.
@@ -88,7 +87,7 @@ impl Function {
         let phase = state.kill(number);
         let process = state.processes.remove(&number);
         match phase {
-            Some(Phase::Starting { .. }) if process.is_some_and(|process| process.is_stale) => {}
+            Some(Phase::Starting { .. }) if process.is_some_and(|process| process.freshness != Freshness::Fresh) => {}
             Some(Phase::Starting { .. }) => {
                 self.start_failed(&mut state, &format!("has not asked for an event: {how}"), now);
             }
@@ -116,13 +115,13 @@ impl Function {
             else {
                 continue;
             };
-            let is_stale = process.is_stale;
+            let is_fresh = process.freshness == Freshness::Fresh;
             match state.kill(number) {
                 Some(Phase::Busy { job, .. }) => {
                     let seconds = self.timeout().as_secs_f64();
                     job.end(self.failed(&format!("Task timed out after {seconds:.2} seconds")));
                 }
-                Some(Phase::Starting { .. }) if !is_stale => {
+                Some(Phase::Starting { .. }) if is_fresh => {
                     let seconds = START_TIMEOUT.as_secs();
                     self.start_failed(
                         &mut state,
@@ -144,52 +143,6 @@ impl Function {
         if let Some(next) = deadlines.min() {
             self.shared.alarm.set(next);
         }
-    }
-
-    /// Ends processes whose source files have changed; those that are busy, when they have answered.
-    pub(super) fn look_for_changes(self: &Arc<Self>, looks: &mut Looks) {
-        {
-            let mut state = self.state();
-            if state.processes.is_empty() && !state.failures.any() {
-                state.sources = None;
-                return;
-            }
-        }
-        let seen = self.sources.look(looks);
-        let mut state = self.state();
-        let Some(before) = state.sources.replace(seen) else {
-            return;
-        };
-        if !before.may_differ(&seen) {
-            return;
-        }
-        log::info!(
-            "function {}: its source files have changed, so it is started anew",
-            self.name()
-        );
-        state.failures = Default::default();
-        for process in state.processes.values_mut() {
-            process.is_stale = true;
-        }
-        for number in std::mem::take(&mut state.idle) {
-            state.kill(number);
-        }
-        self.start_what_is_needed(&mut state, Instant::now());
-    }
-
-    /// Remembers the source files as they are, unless younger ones are remembered.
-    pub(super) fn look_at_sources(&self) {
-        if self.state().sources.is_some() {
-            return;
-        }
-        let seen = self.sources.look(&mut Looks::default());
-        if seen.is_cut() {
-            log::warn!(
-                "function {}: there are too many source files to look at all of them; Watch may name those that matter",
-                self.name()
-            );
-        }
-        self.state().sources.get_or_insert(seen);
     }
 
     /// Ends processes that nobody has needed for long, but one.

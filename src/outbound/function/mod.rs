@@ -3,17 +3,21 @@
 //! A process is started when an invocation finds none that is free, works on one invocation at a time, and is kept for
 //! the next. Functions outlive deployments: what a new one still has goes on as it was.
 
+mod activity;
 mod alarm;
+mod edits;
 mod http;
 mod invocation;
 pub mod launcher;
 mod lifecycle;
+pub mod obstacle;
 mod output;
 mod pool;
 mod process;
 mod runtime;
 mod runtime_api;
 mod source_files;
+mod source_names;
 mod state;
 mod variables;
 
@@ -22,13 +26,15 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::http1::message::Client;
 use crate::outbound::function::alarm::Alarm;
+use crate::outbound::function::edits::Circumstances;
 use crate::outbound::function::pool::Function;
 use crate::outbound::function::source_files::Looks;
 use crate::platform::clock::Clock;
+use crate::platform::process::FileId;
 use crate::platform::slots::Slots;
 
 /// Most bytes of an event: Lambda's limit for a synchronous invocation.
@@ -47,12 +53,18 @@ const LOOKS_SHARE: u32 = 20;
 pub struct Definition {
     /// Its name, which is that of its file.
     pub name: String,
+    /// `AWS_REGION`, which is that of the ARN that names it.
+    pub region: String,
     /// Program and arguments; not empty. A program with a `/` is a path below the working directory.
     pub command: Vec<String>,
     /// Variables over those that Lambda sets, except `AWS_LAMBDA_RUNTIME_API`.
     pub environment: BTreeMap<String, String>,
     /// Where it runs; absolute, or relative to where the gateway does.
     pub working_directory: PathBuf,
+    /// The directory that holds the API, and what in it are resources, which are no sources.
+    pub root: PathBuf,
+    /// See [`Definition::root`].
+    pub root_names: &'static [&'static str],
     /// How long an invocation may take. Defaults to Lambda's 3 s.
     pub timeout: Duration,
     /// Most processes; each works on one invocation at a time.
@@ -66,8 +78,6 @@ pub struct Definition {
 /// What functions are told of the gateway, and need of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `AWS_REGION`.
-    pub region: String,
     /// A program whose `main` calls [`launcher::launch`], see [`launcher::own_executable`]. Without one, functions
     /// inherit the signals that the gateway blocks, and outlive one that is killed.
     pub launcher: Option<PathBuf>,
@@ -110,10 +120,24 @@ pub enum Answer {
 pub enum FunctionError {
     /// The invocation's timeout was reached. The function goes on until its own.
     TimedOut,
+    /// The invocation's timeout was reached, and all processes were busy when the event came.
+    Busy {
+        /// How many that are: as many as there may be.
+        processes: NonZeroUsize,
+        /// After how long one took the event; none did where this is absent.
+        begun_after: Option<Duration>,
+    },
+    /// The invocation's timeout was reached before a process that was starting asked for an event.
+    NotReady,
     /// The event is larger than [`MAX_PAYLOAD_LENGTH`].
     TooLarge,
     /// All processes are busy, and too many invocations wait already.
-    Throttled,
+    Throttled {
+        /// How many processes there may be.
+        processes: NonZeroUsize,
+        /// How many invocations wait.
+        waiting: usize,
+    },
     /// So many workers wait for the function, and no more may.
     Overloaded(NonZeroUsize),
     /// No process came so far as to ask for an event; the text names the function and the cause.
@@ -128,8 +152,12 @@ impl fmt::Display for FunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FunctionError::TimedOut => f.write_str("the function has not answered in time"),
+            FunctionError::Busy { processes, .. } => write!(f, "the function was busy with {processes} events"),
+            FunctionError::NotReady => f.write_str("none of its processes has asked for the event"),
             FunctionError::TooLarge => write!(f, "the event is larger than {MAX_PAYLOAD_LENGTH} bytes"),
-            FunctionError::Throttled => f.write_str("too many invocations wait for the function"),
+            FunctionError::Throttled { waiting, .. } => {
+                write!(f, "{waiting} invocations wait for the function already")
+            }
             FunctionError::Overloaded(most) => {
                 write!(f, "the function holds {most} workers, as many as one may")
             }
@@ -163,6 +191,9 @@ struct List {
     kept: Option<Vec<Arc<Definition>>>,
     is_stopped: bool,
     next_look: Option<Instant>,
+    /// When the files were looked at last, and what the gateway wrote to then.
+    last_look: Option<SystemTime>,
+    outputs: Vec<FileId>,
 }
 
 impl Functions {
@@ -231,26 +262,51 @@ impl Functions {
     }
 
     /// Restarts the functions whose source files have changed, and ends processes that nobody has needed for long.
+    /// `access_log` is a file that the gateway writes itself.
     ///
     /// To be called now and then, a few times a second: the files are looked at in here.
-    pub fn look_for_changes(&self) {
-        let functions = {
+    pub fn look_for_changes(&self, access_log: Option<FileId>) {
+        let (functions, last_look, mut outputs) = {
             let mut list = self.shared.list();
-            // Who invokes a function has it from this list, and so has the thread of each of its processes.
-            list.functions
-                .retain(|function| Arc::strong_count(function) > 1 || !function.is_retired());
             if list.next_look.is_some_and(|next| Instant::now() < next) {
                 return;
             }
-            list.functions.clone()
+            (
+                list.functions.clone(),
+                list.last_look,
+                std::mem::take(&mut list.outputs),
+            )
         };
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), SystemTime::now());
+        let mut own_outputs = source_files::own_outputs();
+        own_outputs.extend(access_log);
+        // What was written to before a log was opened anew has been moved away.
+        outputs.extend(&own_outputs);
         let mut looks = Looks::default();
-        for function in functions {
-            function.look_for_changes(&mut looks);
+        let seen: Vec<_> = functions.iter().map(|function| function.look(&mut looks)).collect();
+        // After the look, so that it covers all that was seen.
+        let work: Vec<_> = functions
+            .iter()
+            .map(|function| function.work_since(last_look))
+            .collect();
+        let circumstances = Circumstances {
+            outputs: &outputs,
+            work: &work,
+        };
+        for (function, seen) in functions.iter().zip(seen) {
+            if let Some(seen) = seen {
+                function.take_up(seen, &circumstances);
+            }
             function.end_idle();
         }
-        self.shared.list().next_look = Instant::now().checked_add(began.elapsed() * LOOKS_SHARE);
+        drop(functions);
+        let mut list = self.shared.list();
+        // Who invokes a function has it from this list, and so has the thread of each of its processes.
+        list.functions
+            .retain(|function| Arc::strong_count(function) > 1 || !function.is_retired());
+        list.next_look = Instant::now().checked_add(began.elapsed() * LOOKS_SHARE);
+        list.last_look = Some(began_at);
+        list.outputs = own_outputs;
     }
 
     /// Kills every process, and takes no more invocations. Those in flight end with [`FunctionError::Stopped`].

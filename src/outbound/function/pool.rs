@@ -41,6 +41,16 @@ pub(super) struct Function {
     pub(super) gone: Condvar,
 }
 
+/// What becomes of an event at first.
+enum Submitted {
+    /// That process takes it.
+    Taken(u64, Arc<Connection>),
+    /// It waits for a process that is expected.
+    Waiting,
+    /// It waits until a process is free again: there are as many as there may be.
+    AllBusy,
+}
+
 impl Function {
     pub(super) fn new(definition: Arc<Definition>, shared: Arc<Shared>, slots: Arc<Slots>) -> Arc<Function> {
         let working_directory = process::working_directory(&definition.working_directory);
@@ -89,37 +99,61 @@ impl Function {
             invocation.trace_id.to_owned(),
             invocation.function_arn.to_owned(),
         ));
-        if let Some((number, connection)) = self.submit(&job, now)? {
+        let submitted = self.submit(&job, now)?;
+        if let Submitted::Taken(number, connection) = &submitted {
             if job.event.len() <= LARGE_EVENT {
-                self.deliver(number, &connection, &job);
+                self.deliver(*number, connection, &job);
             } else {
-                self.deliver_apart(number, connection, &job);
+                self.deliver_apart(*number, Arc::clone(connection), &job);
             }
         }
         job.wait(until, invocation.client.as_ref()).unwrap_or_else(|error| {
-            self.state().queue.retain(|waiting| !Arc::ptr_eq(waiting, &job));
-            Err(error)
+            let was_waiting = self.take_back(&job);
+            Err(match (error, submitted) {
+                (FunctionError::TimedOut, Submitted::AllBusy) => FunctionError::Busy {
+                    processes: self.definition.concurrency,
+                    begun_after: job.begun().map(|begun| begun.saturating_duration_since(now)),
+                },
+                (FunctionError::TimedOut, _) if was_waiting => FunctionError::NotReady,
+                (error, _) => error,
+            })
         })
     }
 
+    /// Takes an event out of the queue; whether it was there.
+    fn take_back(&self, job: &Arc<Job>) -> bool {
+        let queue = &mut self.state().queue;
+        let before = queue.len();
+        queue.retain(|waiting| !Arc::ptr_eq(waiting, job));
+        queue.len() < before
+    }
+
     /// Finds a process for an event, or a place in the queue.
-    fn submit(self: &Arc<Self>, job: &Arc<Job>, now: Instant) -> Result<Option<(u64, Arc<Connection>)>, FunctionError> {
+    fn submit(self: &Arc<Self>, job: &Arc<Job>, now: Instant) -> Result<Submitted, FunctionError> {
         let mut state = self.state();
         if state.end == End::Now {
             return Err(FunctionError::Stopped);
         }
         let until = now + self.timeout();
-        if let Some(taken) = state.occupy(job, until) {
+        if let Some((number, connection)) = state.occupy(job, until) {
             drop(state);
             self.shared.alarm.set(until);
-            return Ok(Some(taken));
+            return Ok(Submitted::Taken(number, connection));
         }
         if state.queue.len() >= MAX_QUEUED || state.queued_bytes() + job.event.len() > MAX_QUEUED_BYTES {
-            return Err(FunctionError::Throttled);
+            return Err(FunctionError::Throttled {
+                processes: self.definition.concurrency,
+                waiting: state.queue.len(),
+            });
         }
         state.queue.push_back(Arc::clone(job));
         self.start_what_is_needed(&mut state, now);
-        Ok(None)
+        let (expected, _) = state.expected(now);
+        let all_there_may_be = state.live() >= self.definition.concurrency.get();
+        Ok(match all_there_may_be && state.queue.len() > expected {
+            true => Submitted::AllBusy,
+            false => Submitted::Waiting,
+        })
     }
 
     /// Writes an event to a runtime that has asked for it.

@@ -84,7 +84,7 @@ fn start(function: &Arc<Function>) -> Result<Started, String> {
         .args(arguments)
         .current_dir(root)
         .env_clear()
-        .envs(variables::of(definition, settings, root, address, &unique))
+        .envs(variables::of(definition, root, address, &unique))
         .stdin(Stdio::null())
         .stdout(input.try_clone().map_err(refused)?)
         .stderr(input)

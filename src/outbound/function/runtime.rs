@@ -1,13 +1,13 @@
 //! What the runtime of a process asks for and reports.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::outbound::function::invocation::{Job, Outcome};
 use crate::outbound::function::lifecycle::START_TIMEOUT;
 use crate::outbound::function::pool::Function;
 use crate::outbound::function::runtime_api::Connection;
-use crate::outbound::function::state::{End, Phase, State};
+use crate::outbound::function::state::{End, Freshness, Phase, State};
 
 /// How long a process may go on that has reported that it cannot start.
 const LAST_BREATH: Duration = Duration::from_secs(1);
@@ -60,24 +60,33 @@ impl Function {
         };
         match &process.phase {
             Phase::Ending { .. } => return Next::Gone,
-            Phase::Busy { job, .. } => job.end(self.failed("its runtime asked for another event without an answer")),
+            Phase::Busy { job, .. } => {
+                job.end(self.failed("its runtime asked for another event without an answer"));
+                process.has_answered();
+            }
             // It has given up the other connection, or nobody would know which of them to answer.
             Phase::Idle { connection: other, .. } if !Arc::ptr_eq(other, connection) => other.close(),
             Phase::Idle { .. } => return Next::Gone,
             Phase::Starting { .. } | Phase::Away { .. } => {}
         }
-        let is_stale = process.is_stale;
+        let is_stale = process.freshness == Freshness::Stale;
         if is_stale || (*end != End::No && queue.is_empty()) {
             state.kill(number);
             self.start_what_is_needed(&mut state, now);
             return Next::Gone;
         }
         let job = queue.pop_front();
+        if let Some(job) = &job {
+            job.begin(now);
+        }
         process.phase = match &job {
-            Some(job) => Phase::Busy {
-                job: Arc::clone(job),
-                until,
-            },
+            Some(job) => {
+                process.at_work_since.get_or_insert_with(SystemTime::now);
+                Phase::Busy {
+                    job: Arc::clone(job),
+                    until,
+                }
+            }
             None => Phase::Idle {
                 since: now,
                 connection: Arc::clone(connection),
@@ -87,6 +96,7 @@ impl Function {
         state.idle.retain(|idle| *idle != number);
         if job.is_none() {
             state.idle.push(number);
+            state.end_work(number);
         }
         drop(state);
         match job {
@@ -113,6 +123,7 @@ impl Function {
                     answered,
                     until,
                 };
+                process.has_answered();
                 drop(state);
                 job.end(outcome);
                 Verdict::Accepted

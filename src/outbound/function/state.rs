@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::outbound::function::FunctionError;
+use crate::outbound::function::activity::Activity;
+use crate::outbound::function::edits::Restarts;
 use crate::outbound::function::invocation::Job;
 use crate::outbound::function::runtime_api::Connection;
-use crate::outbound::function::source_files::Fingerprint;
+use crate::outbound::function::source_files::Snapshot;
 
 /// Most connections of one process at once. Runtime clients have one or two.
 const MAX_CONNECTIONS: usize = 16;
@@ -32,7 +34,10 @@ pub(super) struct State {
     pub(super) queue: VecDeque<Arc<Job>>,
     pub(super) failures: Failures,
     /// The source files, as the youngest process may have read them.
-    pub(super) sources: Option<Fingerprint>,
+    pub(super) sources: Option<Snapshot>,
+    pub(super) restarts: Restarts,
+    /// When its processes were at work, those that are still at it left out.
+    pub(super) activity: Activity,
     pub(super) end: End,
 }
 
@@ -66,8 +71,24 @@ pub(super) struct Process {
     pub(super) pid: Option<Pid>,
     is_dead: bool,
     connections: Vec<Weak<Connection>>,
-    /// Its source files have changed since.
-    pub(super) is_stale: bool,
+    /// Its source files have changed since, whether it is restarted for that or not yet.
+    pub(super) is_outdated: bool,
+    pub(super) freshness: Freshness,
+    /// Since when it has been starting, or working on one event after the other.
+    pub(super) at_work_since: Option<SystemTime>,
+}
+
+/// Whether a process goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// It goes on.
+    #[default]
+    Fresh,
+    /// It was still starting when it was to be restarted. What it was started for must not be in vain, or a function whose
+    /// files change all the time would never answer.
+    OwesAnEvent,
+    /// It ends as soon as it is not busy.
+    Stale,
 }
 
 /// What a process does.
@@ -137,8 +158,15 @@ impl Process {
         self.is_dead = true;
     }
 
+    /// It has answered an event.
+    pub(super) fn has_answered(&mut self) {
+        if self.freshness == Freshness::OwesAnEvent {
+            self.freshness = Freshness::Stale;
+        }
+    }
+
     fn counts(&self) -> bool {
-        !self.is_stale && !matches!(self.phase, Phase::Ending { .. })
+        self.freshness != Freshness::Stale && !matches!(self.phase, Phase::Ending { .. })
     }
 
     /// Whether one more connection is allowed.
@@ -173,7 +201,9 @@ impl State {
             pid: None,
             is_dead: false,
             connections: Vec::new(),
-            is_stale: false,
+            is_outdated: false,
+            freshness: Freshness::Fresh,
+            at_work_since: Some(SystemTime::now()),
         };
         self.processes.insert(number, process);
         number
@@ -182,7 +212,25 @@ impl State {
     /// Kills a process; returns what it was doing.
     pub(super) fn kill(&mut self, number: u64) -> Option<Phase> {
         self.idle.retain(|idle| *idle != number);
+        self.end_work(number);
         self.processes.get_mut(&number).map(Process::kill)
+    }
+
+    /// A process has nothing to do any more.
+    pub(super) fn end_work(&mut self, number: u64) {
+        let process = self.processes.get_mut(&number);
+        if let Some(since) = process.and_then(|process| process.at_work_since.take()) {
+            self.activity.add(since, SystemTime::now());
+        }
+    }
+
+    /// Those that wait for an event although they are stale.
+    pub(super) fn stale_idle(&self) -> Vec<u64> {
+        let is_stale = |number: &&u64| {
+            let process = self.processes.get(number);
+            process.is_none_or(|process| process.freshness == Freshness::Stale)
+        };
+        self.idle.iter().filter(is_stale).copied().collect()
     }
 
     /// The warmest process that waits for an event is given one; returns its number and connection.
@@ -192,6 +240,7 @@ impl State {
                 && let Phase::Idle { connection, .. } = &process.phase
             {
                 let connection = Arc::clone(connection);
+                process.at_work_since = Some(SystemTime::now());
                 process.phase = Phase::Busy {
                     job: Arc::clone(job),
                     until,

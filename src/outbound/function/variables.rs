@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::outbound::function::{Definition, Settings};
+use crate::outbound::function::Definition;
 
 /// The variables that tell the gateway itself what to do are none of a function's business.
 const OWN_PREFIX: &str = "APIGATEWAY_";
@@ -20,7 +20,6 @@ const OWN_PREFIX: &str = "APIGATEWAY_";
 /// `unique` makes the name of a log stream that no other process of the function has.
 pub(super) fn of(
     definition: &Definition,
-    settings: &Settings,
     task_root: &Path,
     runtime_api: SocketAddr,
     unique: &str,
@@ -36,8 +35,8 @@ pub(super) fn of(
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream(unique)),
-        ("AWS_REGION", settings.region.clone()),
-        ("AWS_DEFAULT_REGION", settings.region.clone()),
+        ("AWS_REGION", definition.region.clone()),
+        ("AWS_DEFAULT_REGION", definition.region.clone()),
         ("_HANDLER", handler(&definition.command)),
         ("TZ", ":UTC".to_owned()),
     ] {

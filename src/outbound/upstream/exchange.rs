@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http1::message::{Client, Headers};
+use crate::http1::message::{Client, Deadline, Headers};
 use crate::outbound::upstream::UpstreamError;
 use crate::outbound::upstream::resolver::Addresses;
 
@@ -189,9 +189,9 @@ impl Exchange {
         self.state().connected
     }
 
-    /// The upstream has sent something; whether that is the first of it.
-    pub(super) fn note_answered(&self) -> bool {
-        !std::mem::replace(&mut self.state().answered, true)
+    /// The upstream has sent something.
+    pub(super) fn note_answered(&self) {
+        self.state().answered = true;
     }
 
     /// Keeps the fields of the answer.
@@ -246,5 +246,13 @@ impl Exchange {
     pub(super) fn reused_connection_in_vain(&self) -> bool {
         let state = self.state();
         !state.connected && !state.answered
+    }
+}
+
+impl Deadline for Exchange {
+    fn put_off(&self, time: Duration) {
+        if let Limit::Until(end) = &mut self.state().limit {
+            *end += time;
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! An answer's content on its way back.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
-use crate::http1::message::{Body, Stream};
+use crate::http1::message::{Body, Deadline, Stream};
 use crate::outbound::upstream::UpstreamError;
 use crate::outbound::upstream::clients::Lease;
+use crate::outbound::upstream::exchange::Exchange;
 
 /// Content of at most this many bytes is held whole: one write to the client, and a break inside it is still a 503.
 const SMALL: usize = 64 * 1024;
@@ -40,12 +42,17 @@ pub(super) fn receive(body: ureq::Body, is_event_stream: bool, mut client: Lease
         return Ok(Body::Bytes(first));
     }
     let slot = client.slot.take();
+    let deadline: Arc<dyn Deadline> = Arc::<Exchange>::clone(&client.exchange);
     let rest = Incoming {
         reader: Some(reader),
         client,
     };
     let stream = Stream::new(length, io::Cursor::new(first).chain(rest));
-    Ok(Body::Stream(Stream { slot, ..stream }))
+    Ok(Body::Stream(Stream {
+        slot,
+        deadline: Some(deadline),
+        ..stream
+    }))
 }
 
 /// Content that is read while it is passed on.

@@ -7,11 +7,14 @@ mod destinations;
 mod exchange;
 mod resolver;
 mod socket;
+mod chunks;
+mod answer;
 mod transport;
 mod outgoing;
 mod clients;
 mod incoming;
 
+mod certificate;
 pub mod tls;
 pub mod url;
 
@@ -209,6 +212,14 @@ impl Upstream {
         Arc::clone(self.clients.destination(scheme, authority).slots())
     }
 
+    /// Takes a slot of the destination of a URL with that scheme and authority, for a worker that waits before it sends.
+    ///
+    /// # Errors
+    /// As many workers wait for it as may.
+    pub fn take_slot(&self, scheme: Scheme, authority: &str) -> Result<Slot, UpstreamError> {
+        self.clients.destination(scheme, authority).take_slot()
+    }
+
     /// As [`Upstream::send`], for a worker that counts already: it holds that slot of the request's destination.
     ///
     /// # Errors
@@ -264,11 +275,8 @@ fn read_answer(
     client: Lease,
 ) -> Result<IntegrationResponse, UpstreamError> {
     let (parts, body) = answer.into_parts();
-    let headers = match client.exchange.take_fields() {
-        Some(headers) => headers,
-        None => fields(&parts.headers)?,
-    };
-    refuse_ambiguous(parts.status, parts.version, &headers)?;
+    let headers = client.exchange.take_fields();
+    let headers = headers.ok_or_else(|| UpstreamError::Malformed("it has no head".to_owned()))?;
     let status = parts.status.as_u16();
     let body = match status {
         _ if matches!(status, 204 | 304) || method == Method::Head => {
@@ -283,37 +291,4 @@ fn read_answer(
         }
     };
     Ok(IntegrationResponse { status, headers, body })
-}
-
-/// The fields of an answer that was left to ureq.
-fn fields(map: &http::HeaderMap) -> Result<Headers, UpstreamError> {
-    let mut headers = Headers::new();
-    for (name, value) in map {
-        headers
-            .append(name.as_str(), value.as_bytes())
-            .map_err(|_| UpstreamError::Malformed(format!("the field {name} has a byte that it cannot have")))?;
-    }
-    Ok(headers)
-}
-
-/// Refuses an answer that two readers could end at two places (RFC 9112 §6.3).
-fn refuse_ambiguous(status: http::StatusCode, version: http::Version, headers: &Headers) -> Result<(), UpstreamError> {
-    let malformed = |text: &str| Err(UpstreamError::Malformed(text.to_owned()));
-    if status.is_informational() {
-        return malformed("it switches to a protocol that nobody asked for");
-    }
-    let mut codings = headers.get_all("transfer-encoding");
-    let Some(coding) = codings.next() else {
-        return Ok(());
-    };
-    if codings.next().is_some() || !coding.eq_ignore_ascii_case(b"chunked") {
-        return malformed("its transfer coding is not exactly chunked");
-    }
-    if version != http::Version::HTTP_11 {
-        return malformed("it is chunked, but not HTTP/1.1");
-    }
-    if headers.get("content-length").is_some() {
-        return malformed("it has both Content-Length and Transfer-Encoding");
-    }
-    Ok(())
 }

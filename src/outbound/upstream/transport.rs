@@ -10,8 +10,8 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 
-use crate::http1::response_head;
 use crate::outbound::upstream::UpstreamError;
+use crate::outbound::upstream::answer::{Answer, Taken};
 use crate::outbound::upstream::destinations::Destination;
 use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::resolver::HostResolver;
@@ -144,6 +144,7 @@ impl Connector<()> for GatewayConnector {
             peer,
             buffers,
             head: Vec::new(),
+            answer: Answer::to(b""),
             sent: 0,
             backlog: Vec::new(),
             handed_on: 0,
@@ -170,6 +171,8 @@ pub(super) struct Connection {
     buffers: LazyBuffers,
     /// The head of a request, which waits for the first part of the content: both are sent at once.
     head: Vec<u8>,
+    /// How far the answer has been read.
+    answer: Answer,
     /// Bytes of the request that were sent since the last answer.
     sent: usize,
     /// What came of the answer before the whole request was sent, and how much of it was handed on.
@@ -214,26 +217,37 @@ impl Connection {
 }
 
 impl Connection {
-    /// Gives ureq what came while the request was sent; whether there was anything.
-    fn hand_on_backlog(&mut self) -> bool {
+    /// Receives behind so many bytes of the input, first what came while the request was sent; tells how many bytes.
+    fn receive(&mut self, held: usize) -> io::Result<usize> {
+        let input = self.buffers.input_append_buf().get_mut(held..).unwrap_or_default();
         let rest = self.backlog.get(self.handed_on..).unwrap_or_default();
         if rest.is_empty() {
-            return false;
+            return match &mut self.stream {
+                Stream::Plain(socket) => socket.read(input),
+                // What rustls could not send, it would try to send again before it reads.
+                Stream::Tls(stream) if self.is_early => read_only(stream, input),
+                Stream::Tls(stream) => stream.read(input),
+            };
         }
-        let input = self.buffers.input_append_buf();
         let count = rest.len().min(input.len());
         if let (Some(to), Some(from)) = (input.get_mut(..count), rest.get(..count)) {
             to.copy_from_slice(from);
         }
-        self.buffers.input_appended(count);
         self.handed_on += count;
         if self.handed_on == self.backlog.len() {
             self.backlog = Vec::new();
             self.handed_on = 0;
         }
-        self.stream.socket().exchange.note_answered();
-        self.sent = 0;
-        true
+        Ok(count)
+    }
+
+    /// What an end of the connection tells ureq: that nothing follows, unless that would make a cut answer look whole.
+    fn ended(&self) -> Result<bool, ureq::Error> {
+        match (self.is_reset, self.answer.is_cut()) {
+            (true, _) => Err(self.broken(io::ErrorKind::ConnectionReset.into())),
+            (false, true) => Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+            (false, false) => Ok(false),
+        }
     }
 }
 
@@ -292,6 +306,7 @@ impl Transport for Connection {
         // What ureq sends first is its own head; ours takes its place, and waits for the content if there is any.
         if let Some((head, has_content)) = self.stream.socket().exchange.take_head() {
             self.head = head;
+            self.answer = Answer::to(&self.head);
             return if has_content { Ok(()) } else { self.send_head(0) };
         }
         if !self.head.is_empty() {
@@ -305,34 +320,27 @@ impl Transport for Connection {
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        if self.hand_on_backlog() {
-            return Ok(true);
-        }
-        let input = self.buffers.input_append_buf();
-        let read = match &mut self.stream {
-            Stream::Plain(socket) => socket.read(input),
-            // What rustls could not send, it would try to send again before it reads.
-            Stream::Tls(stream) if self.is_early => read_only(stream, input),
-            Stream::Tls(stream) => stream.read(input),
-        };
-        let mut amount = read.map_err(|error| self.broken(error))?;
-        if amount == 0 {
-            return match self.is_reset {
-                true => Err(self.broken(io::ErrorKind::ConnectionReset.into())),
-                false => Ok(false),
+        let mut held = 0;
+        loop {
+            let count = self.receive(held).map_err(|error| self.broken(error))?;
+            if count == 0 {
+                return self.ended();
+            }
+            self.sent = 0;
+            let exchange = &self.stream.socket().exchange;
+            exchange.note_answered();
+            let input = self.buffers.input_append_buf().get_mut(..held + count);
+            let taken = self.answer.take(input.unwrap_or_default(), exchange);
+            held = match taken.map_err(|failure| self.broken(io::Error::other(failure)))? {
+                // ureq would take it for no progress.
+                Taken::Ready(0) => 0,
+                Taken::Ready(amount) => {
+                    self.buffers.input_appended(amount);
+                    return Ok(true);
+                }
+                Taken::Held(amount) => amount,
             };
         }
-        self.sent = 0;
-        let exchange = &self.stream.socket().exchange;
-        if exchange.note_answered()
-            && let Some(input) = self.buffers.input_append_buf().get_mut(..amount)
-            && let Some((fields, left)) = response_head::take(input)
-        {
-            exchange.set_fields(fields);
-            amount = left;
-        }
-        self.buffers.input_appended(amount);
-        Ok(true)
     }
 
     /// ureq asks twice for each exchange: when the answer is complete, which costs no system call, and before the next

@@ -18,7 +18,7 @@ const MAX_LENGTH: usize = 2048;
 /// assert_eq!((url.authority.as_str(), url.path.as_str(), url.query.as_deref()), ("h.test:8080", "/", Some("a=b")));
 /// assert!(Url::parse("http://h.test/{name}").is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Url {
     /// Over TLS or not.
     pub scheme: Scheme,

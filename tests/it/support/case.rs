@@ -20,6 +20,8 @@
 //!   `head_length`: a field `X-Fill` makes the head that long.
 //! * `unused`: true where `problems` tell of files that nothing uses; elsewhere those lines are left out, since most
 //!   cases are about one file.
+//! * `programs`: true where `problems` tell of functions that cannot start; elsewhere those lines are left out, since which
+//!   programs there are is the machine's business.
 //! * `expect`: `status`, `headers` (null: absent; a list: all values in order; `{"not": x}`: once, but not x), `lines` (of
 //!   the head, exactly so), `body`, `route`, `variables`, `upstream` (of the first request that arrives: `request`,
 //!   `headers`, `lines`, `body`; `count`: how many arrive; null: nothing does), `event` (the body that arrives, as JSON:
@@ -149,6 +151,7 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
         "head_length",
         "raw",
         "unused",
+        "programs",
         "expect",
     ];
     assert_eq!(unknown(case, &known), [""; 0], "{case}");
@@ -197,6 +200,9 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
         let mut got: Vec<String> = got.iter().map(ToString::to_string).collect();
         if case["unused"] != json!(true) {
             got.retain(|line| !line.contains(": warning: not used: "));
+        }
+        if case["programs"] != json!(true) {
+            got.retain(|line| !line.contains(": warning: the function cannot start: "));
         }
         compare_problems(problems, &got, differences);
         return;

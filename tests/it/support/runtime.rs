@@ -111,6 +111,14 @@ fn scripted_runtime() {
             std::io::stderr().write_all(b"no module named app\n").unwrap();
             std::process::exit(3);
         }
+        Ok("wait") => {
+            // It tells that it is starting, and goes on when it is let to.
+            let directory = std::env::var("START_IN").unwrap();
+            let begun = format!("{directory}/started-{}", std::process::id());
+            std::fs::write(begun, "").unwrap();
+            wait_for_file(&format!("{directory}/go"));
+        }
+        Ok("write") => std::fs::write(std::env::var("START_IN").unwrap(), format!("{}", std::process::id())).unwrap(),
         Ok("sleep") => std::thread::sleep(Duration::from_secs(1000)),
         Ok("init-error") => {
             let error = json!({"errorType": "Runtime.ImportModuleError", "errorMessage": "no module named app"});
@@ -134,9 +142,19 @@ fn scripted_runtime() {
     std::process::exit(0);
 }
 
+fn wait_for_file(path: &str) {
+    while !std::path::Path::new(path).exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 fn work(api: &mut Api, next: &Reply, verdicts: &mut Vec<String>) {
     let id = next.headers["Lambda-Runtime-Aws-Request-Id"].clone();
-    let event: Value = serde_json::from_slice(&next.body).unwrap();
+    let mut event: Value = serde_json::from_slice(&next.body).unwrap();
+    // An event of a gateway has it in its body.
+    if let Some(body) = event["body"].as_str() {
+        event = serde_json::from_str(body).unwrap();
+    }
     let number = event["number"].as_u64().unwrap_or_default();
     let mut answer = json!({"pid": std::process::id(), "event": event});
     match event["do"].as_str().unwrap_or_default() {
@@ -152,6 +170,24 @@ fn work(api: &mut Api, next: &Reply, verdicts: &mut Vec<String>) {
                 std::fs::write(file, format!("{}\n", std::process::id())).unwrap();
             }
             std::thread::sleep(Duration::from_millis(number));
+        }
+        "write" => {
+            let file = event["file"].as_str().unwrap();
+            std::fs::write(file, event["text"].as_str().unwrap()).unwrap();
+        }
+        "remove" => std::fs::remove_file(event["file"].as_str().unwrap()).unwrap(),
+        "meet" => {
+            // All of so many are there at the same time, or it never answers.
+            let directory = event["file"].as_str().unwrap();
+            std::fs::write(format!("{directory}/{}", std::process::id()), "").unwrap();
+            while std::fs::read_dir(directory).unwrap().count() < usize::try_from(number).unwrap() {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        "wait" => {
+            // It tells that it has begun, and goes on when it is let to.
+            std::fs::write(event["begun"].as_str().unwrap(), "").unwrap();
+            wait_for_file(event["file"].as_str().unwrap());
         }
         "exit" => {
             std::io::stderr().write_all(b"out of luck\n").unwrap();

@@ -1,5 +1,7 @@
 //! Reads the members of one JSON object, and notes what is wrong with each instead of stopping at the first.
 
+pub mod mappings;
+
 use std::collections::{BTreeMap, HashSet};
 
 use crate::definition::credentials::Secret;
@@ -113,6 +115,15 @@ impl<'a> Fields<'a> {
         Some(objects)
     }
 
+    /// Whether a field is an object that has such a member, and that is no text.
+    pub fn has_object_with(&self, name: &str, inner: &str) -> bool {
+        let is_it = |(member, value): &(String, Json)| member == inner && !matches!(value, Json::String(_));
+        self.members.iter().any(|(member, value)| match value {
+            Json::Object(members) => member == name && members.iter().any(is_it),
+            _ => false,
+        })
+    }
+
     fn members_of(&mut self, name: &'static str) -> Option<&'a [(String, Json)]> {
         self.typed(name, "an object", |json| match json {
             Json::Object(members) => Some(members.as_slice()),
@@ -176,26 +187,21 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// A whole number.
+    /// A whole number, as such or as its text, which CloudFormation takes for it.
     pub fn integer(&mut self, name: &'static str) -> Option<i64> {
-        self.typed(name, "a whole number", |json| match json {
-            Json::Number(number) => whole(number),
-            _ => None,
-        })
+        self.typed(name, "a whole number", |json| whole(&number(json)?))
     }
 
-    /// A number.
+    /// A number, as such or as its text.
     pub fn number(&mut self, name: &'static str) -> Option<f64> {
-        self.typed(name, "a number", |json| match json {
-            Json::Number(number) => number.as_f64(),
-            _ => None,
-        })
+        self.typed(name, "a number", |json| number(json)?.as_f64())
     }
 
-    /// Yes or no.
+    /// Yes or no, as such or as its text.
     pub fn boolean(&mut self, name: &'static str) -> Option<bool> {
         self.typed(name, "true or false", |json| match json {
             Json::Bool(value) => Some(*value),
+            Json::String(text) => text.parse().ok(),
             _ => None,
         })
     }
@@ -248,25 +254,6 @@ impl<'a> Fields<'a> {
         Some(self.texts(&pointer, members))
     }
 
-    /// An object of objects whose values are texts.
-    pub fn string_maps(&mut self, name: &'static str) -> Option<BTreeMap<String, BTreeMap<String, String>>> {
-        let members = self.members_of(name)?;
-        let mut maps = BTreeMap::new();
-        for (key, value) in members {
-            let pointer = member(&member(&self.pointer, name), key);
-            let Json::Object(inner) = value else {
-                let text = format!("must be an object, not {}", described(value));
-                self.problems.error(self.file, pointer, text);
-                continue;
-            };
-            let texts = self.texts(&pointer, inner);
-            if maps.insert(key.clone(), texts).is_some() {
-                self.problems.error(self.file, pointer, "the name occurs twice");
-            }
-        }
-        Some(maps)
-    }
-
     fn texts(&mut self, pointer: &str, members: &[(String, Json)]) -> BTreeMap<String, String> {
         let mut map = BTreeMap::new();
         for (key, value) in members {
@@ -293,7 +280,8 @@ impl<'a> Fields<'a> {
 
     /// A field of AWS's whose feature is not built: an error as soon as it says anything.
     pub fn not_supported_yet(&mut self, name: &'static str, feature: &str) {
-        if self.value(name).is_some_and(|value| !value.is_empty()) {
+        let says_nothing = |value: &Json| value.is_empty() || *value == Json::String("false".to_owned());
+        if self.value(name).is_some_and(|value| !says_nothing(value)) {
             self.error(name, format!("not supported yet: {feature}"));
         }
     }
@@ -308,6 +296,15 @@ impl<'a> Fields<'a> {
             self.problems
                 .warning(self.file, member(&self.pointer, name), format!("unknown field{hint}"));
         }
+    }
+}
+
+/// A number, or the text of one by the same grammar (RFC 8259 §6).
+fn number(json: &Json) -> Option<serde_json::Number> {
+    match json {
+        Json::Number(number) => Some(number.clone()),
+        Json::String(text) => text.parse().ok(),
+        _ => None,
     }
 }
 

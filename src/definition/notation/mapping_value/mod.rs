@@ -1,4 +1,4 @@
-//! Values of a parameter mapping: text, a `$source`, or text with `${sources}` in it (`R4.3`–`R4.5`).
+//! Values of a parameter mapping: text, a `$source`, or text with sources in it (`R4.3`–`R4.5`).
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html>
 //!
@@ -13,15 +13,19 @@
 //!     Piece::Text("-".into()),
 //!     Piece::Source(Source::StageVariable("v".into())),
 //! ]));
+//! assert_eq!(MappingValue::parse("/v2/$request.path.id", Side::Request), MappingValue::parse("/v2/${request.path.id}", Side::Request));
 //! assert!(MappingValue::parse("$request.path", Side::Response).is_err());
 //! ```
+
+mod pieces;
 
 use std::fmt;
 
 use crate::definition::notation::context_variable::{self, ContextVariable};
 use crate::definition::notation::json_path::{InvalidJsonPath, JsonPath};
 use crate::definition::notation::mapping_key::{Side, is_reserved};
-use crate::definition::suggestion::did_you_mean;
+use crate::definition::notation::route_key::is_variable_name;
+use crate::definition::suggestion::{closest, did_you_mean};
 use crate::http1::message::is_token;
 
 /// Most characters of a value (`R4.7`).
@@ -77,10 +81,14 @@ pub enum InvalidValue {
     Side(Side),
     /// It begins like a source and is none.
     Source(String),
+    /// It looks like a source, and begins with nothing that this message's have.
+    Root(String, Side),
     /// A `${` without its `}`.
     Unclosed(String),
-    /// A bare source with text around it.
-    NotWhole(String),
+    /// What is wrong with a bare source that has text around it.
+    Bare(Box<InvalidValue>),
+    /// A bare body with a bracket behind it, within text.
+    Bracket(String),
     /// The field can neither be changed nor read (`R4.9`).
     Reserved(String),
     /// There is no such variable.
@@ -98,11 +106,27 @@ impl fmt::Display for InvalidValue {
             InvalidValue::Side(Side::Request) => f.write_str("$response is not there yet when a request is mapped"),
             InvalidValue::Side(Side::Response) => f.write_str("$request cannot be read when a response is mapped"),
             InvalidValue::Source(text) => write!(f, "{text:?} is not a source that a mapping can read"),
+            InvalidValue::Root(text, side) => {
+                write!(
+                    f,
+                    "{text:?} is not a source that a mapping can read{}",
+                    meant(text, *side)
+                )
+            }
             InvalidValue::Unclosed(text) => write!(f, "{text:?} has no closing brace"),
-            InvalidValue::NotWhole(text) => {
-                write!(f, "{text:?} must be the whole value; within text it is written ${{…}}")
+            InvalidValue::Bare(error) => {
+                write!(f, "{error}; within text, ${{…}} says where the name ends")
+            }
+            InvalidValue::Bracket(name) => {
+                write!(
+                    f,
+                    "whether {name:?} goes on at the bracket behind it cannot be told; ${{…}} says so"
+                )
             }
             InvalidValue::Reserved(name) => write!(f, "the header {name:?} is reserved and cannot be read"),
+            InvalidValue::Context(name) if context_variable::is_of_other_apis(name) => {
+                write!(f, "the context variable {name:?} is one of REST or WebSocket APIs")
+            }
             InvalidValue::Context(name) => write!(
                 f,
                 "there is no context variable {name:?}{}",
@@ -117,6 +141,28 @@ impl std::error::Error for InvalidValue {}
 
 /// What the names of sources begin with.
 const ROOTS: [&str; 4] = ["request", "response", "context", "stageVariables"];
+
+/// The end of a sentence about an unknown root: which source was meant, or what sources begin with.
+fn meant(text: &str, side: Side) -> String {
+    let (root, rest) = text.split_once('.').unwrap_or((text, ""));
+    // As it is called in the mappings of REST APIs.
+    if matches!(root, "method" | "integration") && begins_with_root(rest) {
+        return format!("; did you mean \"${rest}\"?");
+    }
+    if ContextVariable::parse(text).is_some() {
+        return format!("; did you mean \"$context.{text}\"?");
+    }
+    match (side, root) {
+        (Side::Request, "header" | "querystring" | "path" | "body") => {
+            format!("; did you mean \"$request.{text}\"?")
+        }
+        (Side::Response, "header" | "body") => format!("; did you mean \"$response.{text}\"?"),
+        _ => match closest(root, ROOTS) {
+            Some(known) => format!("; did you mean \"${known}.{rest}\"?"),
+            None => "; it begins with $request, $response, $context or $stageVariables".to_owned(),
+        },
+    }
+}
 
 impl MappingValue {
     /// Reads a value.
@@ -147,21 +193,25 @@ impl MappingValue {
         if let Some(control) = text.chars().find(|character| character.is_control()) {
             return Err(InvalidValue::Control(control));
         }
-        if let Some(source) = text.strip_prefix('$').filter(|source| begins_with_root(source)) {
-            return Source::parse(source, side).map(MappingValue::Source);
+        let alone = text.strip_prefix('$').filter(|source| begins_with_root(source));
+        let Some(alone) = alone else {
+            return pieces::parse(text, side).map(MappingValue::Pieces);
+        };
+        let whole = Source::parse(alone, side);
+        match &whole {
+            // Names of fields and parameters may hold nearly anything, but nobody means another source by it.
+            Ok(Source::Header(_) | Source::Querystring(_)) if pieces::holds_source(alone) => {}
+            Ok(_) => return whole.map(MappingValue::Source),
+            Err(error) if pieces::is_one_name(alone) => return Err(error.clone()),
+            Err(_) => {}
         }
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some((before, reference)) = rest.split_once("${") {
-            push_text(&mut pieces, before)?;
-            let unclosed = || InvalidValue::Unclosed(format!("${{{reference}"));
-            let end = closing_brace(reference).ok_or_else(unclosed)?;
-            let (source, after) = reference.split_at_checked(end).ok_or_else(unclosed)?;
-            pieces.push(Piece::Source(Source::parse(source, side)?));
-            rest = after.get(1..).unwrap_or_default();
-        }
-        push_text(&mut pieces, rest)?;
-        Ok(MappingValue::Pieces(pieces))
+        pieces::parse(text, side)
+            .map(MappingValue::Pieces)
+            .map_err(|error| match (error, whole) {
+                // What is in the brackets is wrong, then.
+                (InvalidValue::Bracket(_), Err(error @ InvalidValue::JsonPath(_))) => error,
+                (error, _) => error,
+            })
     }
 
     /// The text, where it reads no source.
@@ -173,6 +223,21 @@ impl MappingValue {
                 _ => None,
             },
             MappingValue::Source(_) => None,
+        }
+    }
+
+    /// What somebody may have meant by a text: the source that it is with a dollar sign before it.
+    pub fn meant(text: &str, side: Side) -> Option<String> {
+        let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        let name = inner.unwrap_or(text);
+        let name = ["method.", "integration."]
+            .iter()
+            .find_map(|root| name.strip_prefix(root))
+            .unwrap_or(name);
+        Source::parse(name, side).ok()?;
+        match inner {
+            Some(_) => Some(format!("${{{name}}}")),
+            None => Some(format!("${name}")),
         }
     }
 
@@ -204,44 +269,12 @@ impl MappingValue {
     }
 }
 
-fn push_text(pieces: &mut Vec<Piece>, text: &str) -> Result<(), InvalidValue> {
-    for (at, _) in text.match_indices('$') {
-        let source = text.get(at + 1..).unwrap_or_default();
-        if begins_with_root(source) {
-            let end = source.find(char::is_whitespace).unwrap_or(source.len());
-            let source = source.get(..end).unwrap_or_default();
-            return Err(InvalidValue::NotWhole(format!("${source}")));
-        }
-    }
-    if !text.is_empty() {
-        pieces.push(Piece::Text(text.to_owned()));
-    }
-    Ok(())
-}
-
 /// Whether a text after `$` means a source: a root alone, or with something that follows it.
 fn begins_with_root(text: &str) -> bool {
     let end = text
         .find(|character: char| !character.is_ascii_alphanumeric())
         .unwrap_or(text.len());
     text.get(..end).is_some_and(|root| ROOTS.contains(&root))
-}
-
-/// Where the brace is that ends a reference; one within the quotes of a JSON path does not.
-fn closing_brace(text: &str) -> Option<usize> {
-    let mut quote = None;
-    let mut is_bracketed = false;
-    for (at, character) in text.char_indices() {
-        match (quote, character) {
-            (None, '}') => return Some(at),
-            (None, '[') => is_bracketed = true,
-            (None, ']') => is_bracketed = false,
-            (None, '\'' | '"') if is_bracketed => quote = Some(character),
-            (Some(open), close) if open == close => quote = None,
-            _ => {}
-        }
-    }
-    None
 }
 
 impl Source {
@@ -271,7 +304,7 @@ impl Source {
                     .then(|| Source::StageVariable(rest.to_owned()))
                     .ok_or_else(invalid)
             }
-            _ => Err(invalid()),
+            _ => Err(InvalidValue::Root(text.to_owned(), side)),
         }
     }
 }
@@ -280,9 +313,7 @@ fn request(rest: &str, whole: &str) -> Result<Source, InvalidValue> {
     let invalid = || InvalidValue::Source(whole.to_owned());
     match rest.split_once('.') {
         None if rest == "path" => Ok(Source::Path),
-        Some(("path", name)) if !name.is_empty() && !name.contains(['.', ' ']) => {
-            Ok(Source::PathParameter(name.to_owned()))
-        }
+        Some(("path", name)) if is_variable_name(name) => Ok(Source::PathParameter(name.to_owned())),
         Some(("querystring", name)) if !name.is_empty() => Ok(Source::Querystring(name.to_owned())),
         _ => header_or_body(rest).ok_or_else(invalid)?,
     }
@@ -312,115 +343,4 @@ fn header_or_body(rest: &str) -> Option<Result<Source, InvalidValue>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<MappingValue, InvalidValue> {
-        MappingValue::parse(text, Side::Request)
-    }
-
-    #[test]
-    fn a_source_alone() {
-        let path = |text| Source::BodyValue(JsonPath::parse(text).unwrap());
-        for (text, source) in [
-            ("$request.header.X-A", Source::Header("x-a".into())),
-            ("$request.querystring.Name", Source::Querystring("Name".into())),
-            ("$request.querystring.a b.c", Source::Querystring("a b.c".into())),
-            ("$request.body", Source::Body),
-            ("$request.body.a[0]", path(".a[0]")),
-            ("$request.body[0]", path("[0]")),
-            ("$request.path", Source::Path),
-            ("$request.path.id", Source::PathParameter("id".into())),
-            ("$context.requestId", Source::Context(ContextVariable::RequestId)),
-            ("$stageVariables.a_1", Source::StageVariable("a_1".into())),
-        ] {
-            assert_eq!(parse(text), Ok(MappingValue::Source(source.clone())), "{text}");
-            let braced = format!("${{{}}}", &text[1..]);
-            assert_eq!(
-                parse(&braced),
-                Ok(MappingValue::Pieces(vec![Piece::Source(source)])),
-                "{braced}"
-            );
-        }
-    }
-
-    #[test]
-    fn text_stays_text() {
-        for text in [
-            "a",
-            "a b",
-            "$",
-            "$5.00",
-            "costs $5",
-            "$foo.bar",
-            "{a}",
-            "}",
-            "$requests",
-            "caf\u{e9}",
-            "a$b",
-        ] {
-            assert_eq!(
-                parse(text),
-                Ok(MappingValue::Pieces(vec![Piece::Text(text.into())])),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_brace_in_a_json_path_does_not_end_it() {
-        let value = parse("<${request.body['a}b']}>").unwrap();
-        let path = Source::BodyValue(JsonPath::parse("['a}b']").unwrap());
-        let pieces = vec![Piece::Text("<".into()), Piece::Source(path), Piece::Text(">".into())];
-        assert_eq!(value, MappingValue::Pieces(pieces));
-    }
-
-    #[test]
-    fn what_is_no_value() {
-        let long = "x".repeat(513);
-        for (text, side, says) in [
-            ("", Side::Request, "empty"),
-            (long.as_str(), Side::Request, "513 characters, 512 at most"),
-            ("a\r\nb: c", Side::Request, "control character '\\r'"),
-            ("$response.header.a", Side::Request, "not there yet"),
-            ("${response.body}", Side::Request, "not there yet"),
-            ("$request.path", Side::Response, "when a response is mapped"),
-            ("$request", Side::Request, "not a source"),
-            ("$request.", Side::Request, "not a source"),
-            ("$request.header", Side::Request, "not a source"),
-            ("$request.header.", Side::Request, "not a source"),
-            ("$request.header.a b", Side::Request, "not a source"),
-            ("$request.Header.a", Side::Request, "not a source"),
-            ("$request.bodyx", Side::Request, "not a source"),
-            ("$request.path.", Side::Request, "not a source"),
-            ("$request.querystring.", Side::Request, "not a source"),
-            ("$request.multivaluequerystring.a", Side::Request, "not a source"),
-            ("$request.body..a", Side::Request, "recursive descent"),
-            ("$response.body[?(@.a)]", Side::Response, "a filter"),
-            ("$response.path", Side::Response, "not a source"),
-            ("$context.nope", Side::Request, "no context variable \"nope\""),
-            ("$context.requestid", Side::Request, "did you mean \"requestId\"?"),
-            ("$context", Side::Request, "not a source"),
-            ("$stageVariables.a-b", Side::Request, "not a source"),
-            ("${stageVariables}", Side::Request, "not a source"),
-            ("${method.request.header.a}", Side::Request, "not a source"),
-            ("a ${request.path", Side::Request, "no closing brace"),
-            ("${}", Side::Request, "not a source"),
-            (
-                "id: $request.path.id x",
-                Side::Request,
-                "\"$request.path.id\" must be the whole value",
-            ),
-            (
-                "${request.path}$context.requestId",
-                Side::Request,
-                "must be the whole value",
-            ),
-            ("$request.header.Authorization", Side::Request, "reserved"),
-            ("${response.header.Apigw-Requestid}", Side::Response, "reserved"),
-        ] {
-            let error = MappingValue::parse(text, side).expect_err(text).to_string();
-            assert!(error.contains(says), "{text}: {error}");
-        }
-    }
-}
+mod tests;
