@@ -17,12 +17,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apigateway::identity::jwt::algorithm::Algorithm;
 use apigateway::identity::jwt::key::{Found, KeySet, PublicKey};
-use apigateway::identity::jwt::token_cache::{Digest, Remembered, VerifiedTokens};
+use apigateway::identity::jwt::token_cache::{Digest, CachedToken, TokenCache};
 use apigateway::identity::jwt::{self, Expectations};
 use apigateway::identity::sigv4::{self, SignedRequest};
 use apigateway::platform::clock::Clock;
 use apigateway::identity::caller::Caller;
-use apigateway::data_plane::context::{ContextValues, RequestContext};
+use apigateway::data_plane::context::{ContextVariables, RequestContext};
 use apigateway::deployment::Deployment;
 use apigateway::deployment::integration::Kind;
 use apigateway::deployment::routes::RouteMatch;
@@ -159,7 +159,7 @@ fn parameter_mapping(bencher: Bencher<'_, '_>) {
     let path = RequestPath::parse(&request.path).unwrap();
     let route = select(&deployment, &path);
     let context = RequestContext::begin(&Clock::system(), &TrustedProxies::default(), &request);
-    let values = ContextValues {
+    let values = ContextVariables {
         context: &context,
         request: &request,
         account_id: "123456789012",
@@ -242,8 +242,8 @@ fn jwt_cold(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn jwt_remembered(bencher: Bencher<'_, '_>) {
     let issuer = Issuer::new();
-    let tokens = VerifiedTokens::new();
-    let entry = Remembered {
+    let tokens = TokenCache::new();
+    let entry = CachedToken {
         verified: Arc::new(issuer.verify()),
         kid: token::KID.to_owned(),
         algorithm: Algorithm::Rs256,

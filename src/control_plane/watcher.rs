@@ -37,19 +37,19 @@ pub struct Watcher {
 
 /// What was seen of the files, and read.
 #[derive(Debug)]
-pub struct Seen {
+pub struct FileSnapshot {
     store: Store,
     fingerprint: Fingerprint,
     listing: Listing,
 }
 
-impl Seen {
+impl FileSnapshot {
     /// Reads the files for the first time.
-    pub fn first(store: Store) -> Seen {
+    pub fn first(store: Store) -> FileSnapshot {
         // Looked at before it is read, so that a write in between is seen the next time.
         let fingerprint = store.fingerprint();
         let listing = store.load();
-        Seen {
+        FileSnapshot {
             store,
             fingerprint,
             listing,
@@ -145,7 +145,7 @@ impl Watcher {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub fn start(mut seen: Seen, gateway: Arc<Gateway>, gate: Arc<ReloadGate>) -> io::Result<Watcher> {
+    pub fn start(mut seen: FileSnapshot, gateway: Arc<Gateway>, gate: Arc<ReloadGate>) -> io::Result<Watcher> {
         let stopping = Arc::new(AtomicBool::new(false));
         let (watched_gate, watched_stopping) = (Arc::clone(&gate), Arc::clone(&stopping));
         let (running, ended) = channel();
@@ -154,12 +154,12 @@ impl Watcher {
             while !watched_stopping.load(Ordering::SeqCst) {
                 let requested = watched_gate.wait_for_request(INTERVAL);
                 // A panic is a defect of ours; the last good API goes on, and so does the watching.
-                let outcome = catch_unwind(AssertUnwindSafe(|| look_again(&mut seen, &gateway, requested)));
+                let outcome = catch_unwind(AssertUnwindSafe(|| reload_if_changed(&mut seen, &gateway, requested)));
                 if outcome.is_err() {
                     log::error!("not reloaded: a panic in the gateway");
                 }
                 if requested {
-                    watched_gate.open();
+                    watched_gate.finish_reload();
                 }
             }
         };
@@ -177,7 +177,7 @@ impl Drop for Watcher {
     }
 }
 
-fn look_again(seen: &mut Seen, gateway: &Gateway, requested: bool) {
+fn reload_if_changed(seen: &mut FileSnapshot, gateway: &Gateway, requested: bool) {
     let may_differ = seen.look();
     if requested || may_differ {
         let differs = seen.read();
@@ -185,11 +185,11 @@ fn look_again(seen: &mut Seen, gateway: &Gateway, requested: bool) {
             deploy(seen, &differs, gateway);
         }
     }
-    gateway.look_after();
-    gateway.books().access_log.report_losses();
+    gateway.run_maintenance();
+    gateway.recorder().access_log.report_losses();
 }
 
-fn deploy(seen: &Seen, changes: &Changes, gateway: &Gateway) {
+fn deploy(seen: &FileSnapshot, changes: &Changes, gateway: &Gateway) {
     let (deployment, problems) = Deployment::of(&seen.listing);
     report(&problems);
     match deployment {

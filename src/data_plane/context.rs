@@ -76,7 +76,7 @@ pub struct IntegrationOutcome<'a> {
 
 /// What is known of an answer that is on its way to the client, for the access log.
 #[derive(Clone, Copy, Debug)]
-pub struct Answered<'a> {
+pub struct ResponseInfo<'a> {
     /// `$context.status`.
     pub status: u16,
     /// Why the gateway answered itself, if it did.
@@ -89,7 +89,7 @@ pub struct Answered<'a> {
 
 /// Everything that `$context` can be asked at one moment of a request.
 #[derive(Clone, Copy, Debug)]
-pub struct ContextValues<'a> {
+pub struct ContextVariables<'a> {
     /// What was known from the beginning.
     pub context: &'a RequestContext,
     /// The request as it came.
@@ -107,10 +107,10 @@ pub struct ContextValues<'a> {
     /// Nothing while the request is on its way to the integration (`R10.8`).
     pub integration: Option<IntegrationOutcome<'a>>,
     /// Nothing before there is an answer.
-    pub answer: Option<Answered<'a>>,
+    pub answer: Option<ResponseInfo<'a>>,
 }
 
-impl<'a> ContextValues<'a> {
+impl<'a> ContextVariables<'a> {
     /// The value of a variable; none where it has none now.
     pub fn get(&self, variable: &ContextVariable) -> Option<Cow<'a, [u8]>> {
         use ContextVariable as Variable;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::io;
 
-use crate::data_plane::context::ContextValues;
+use crate::data_plane::context::ContextVariables;
 use crate::data_plane::error::GatewayError;
 use crate::definition::notation::mapping_value::{MappingValue, Piece, Source};
 use crate::definition::notation::path::{self, RequestPath};
@@ -27,7 +27,7 @@ const BODY_WINDOW: usize = 100 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct RequestSources<'a> {
     /// `$context`, and the request as it came.
-    pub context: &'a ContextValues<'a>,
+    pub context: &'a ContextVariables<'a>,
     /// The path below the stage.
     pub path: &'a RequestPath,
     /// The route, and what its path variables stand for.
@@ -224,7 +224,7 @@ pub enum ResponseMappingError {
 /// See [`ResponseMappingError`].
 pub fn map_response(
     mapping: &ResponseMapping,
-    context: &ContextValues<'_>,
+    context: &ContextVariables<'_>,
     original: &Headers,
     method: Method,
     response: &mut Response,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::access_log::line::Line;
-use crate::data_plane::context::{Answered, ContextValues, IntegrationOutcome, RequestContext};
+use crate::data_plane::context::{ContextVariables, IntegrationOutcome, RequestContext, ResponseInfo};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::route_states::RouteStates;
 use crate::definition::notation::context_variable::ContextVariable as Variable;
@@ -17,13 +17,13 @@ use crate::deployment::Deployment;
 use crate::deployment::route_state::RouteState;
 use crate::deployment::routes::Route;
 use crate::deployment::stage::Stage;
-use crate::http1::message::{Body, Headers, Receipt, Request, Response};
+use crate::http1::message::{Body, CompletionHook, Headers, Request, Response};
 use crate::identity::caller::Caller;
 use crate::platform::metrics::Counter;
 
 /// What was found out of a request while it was answered.
 #[derive(Debug, Default)]
-pub struct Found<'d> {
+pub struct RequestInfo<'d> {
     /// Its stage, if it has one.
     pub stage: Option<&'d Stage>,
     /// Its route, if it has one.
@@ -31,31 +31,31 @@ pub struct Found<'d> {
     /// Who asks.
     pub caller: Caller,
     /// What came of the integration, if it was asked.
-    pub integration: Option<Arrived>,
+    pub integration: Option<IntegrationResult>,
 }
 
 /// What is kept of an integration's answer, or of its failure.
 #[derive(Debug)]
-pub struct Arrived {
+pub struct IntegrationResult {
     /// Its status, if it answered.
     pub status: Option<u16>,
     /// That of a function's invocation; else the same.
     pub service_status: Option<u16>,
     /// How long it was waited for.
     pub latency: Duration,
-    /// See [`Books::request_ids`].
+    /// See [`Recorder::request_ids`].
     pub headers: Headers,
 }
 
 /// A request that has its answer.
 #[derive(Debug)]
-pub struct Over<'a> {
+pub struct FinishedRequest<'a> {
     /// What was known from the beginning.
     pub context: &'a RequestContext,
     /// The request as it came.
     pub request: &'a Request,
     /// What was found out.
-    pub found: &'a Found<'a>,
+    pub found: &'a RequestInfo<'a>,
     /// Why the gateway answered itself, if it did.
     pub error: Option<&'a GatewayError>,
     /// Bytes of the request's content.
@@ -64,7 +64,7 @@ pub struct Over<'a> {
 
 /// Where requests are entered when they are over.
 #[derive(Debug)]
-pub struct Books {
+pub struct Recorder {
     /// Where a line goes for each.
     pub access_log: AccessLog,
     /// Where each is counted.
@@ -78,10 +78,10 @@ pub struct Books {
     log_format: LogFormat,
 }
 
-impl Books {
+impl Recorder {
     /// Empty books; `account_id` is the one of AWS.
-    pub fn new(access_log: AccessLog, account_id: String) -> Books {
-        Books {
+    pub fn new(access_log: AccessLog, account_id: String) -> Recorder {
+        Recorder {
             access_log,
             route_states: RouteStates::default(),
             abandonments: Arc::default(),
@@ -119,7 +119,7 @@ impl Books {
     }
 
     /// Logs and counts a request that has its answer: at once, or when the answer's content has ended.
-    pub fn close(&self, deployment: &Deployment, over: &Over<'_>, response: Response) -> Response {
+    pub fn record(&self, deployment: &Deployment, over: &FinishedRequest<'_>, response: Response) -> Response {
         let found = over.found;
         let of_route = found.route.as_ref().and_then(|route| route.state.get());
         let of_stage = || found.stage.and_then(|stage| stage.state.get());
@@ -131,7 +131,7 @@ impl Books {
             report(&over.context.request_id, error, state);
         }
         let line = self.access_log.is_on().then(|| self.line(deployment, over, &response));
-        let account = Account {
+        let account = PendingRecord {
             state: Arc::clone(state),
             line: line.map(|line| (self.access_log.clone(), line)),
             status: response.status,
@@ -142,9 +142,9 @@ impl Books {
         account.of(response, over.is_head(), &self.abandonments)
     }
 
-    fn line(&self, deployment: &Deployment, over: &Over<'_>, response: &Response) -> Line {
+    fn line(&self, deployment: &Deployment, over: &FinishedRequest<'_>, response: &Response) -> Line {
         let found = over.found;
-        let values = ContextValues {
+        let values = ContextVariables {
             context: over.context,
             request: over.request,
             account_id: &self.account_id,
@@ -159,7 +159,7 @@ impl Books {
                 latency: arrived.latency,
                 length: None,
             }),
-            answer: Some(Answered {
+            answer: Some(ResponseInfo {
                 status: response.status,
                 error: over.error,
                 received: over.received,
@@ -176,7 +176,7 @@ impl Books {
     }
 }
 
-impl Over<'_> {
+impl FinishedRequest<'_> {
     /// Whether its answer has no content.
     fn is_head(&self) -> bool {
         self.request.method == "HEAD"
@@ -191,7 +191,7 @@ fn report(request_id: &str, error: &GatewayError, state: &RouteState) {
         GatewayError::InternalServerError(_)
         | GatewayError::ServiceUnavailable(_)
         | GatewayError::DestinationOverloaded(_) => {
-            let Some(left_out) = state.failures.may_tell() else {
+            let Some(left_out) = state.failures.suppressed_since() else {
                 return;
             };
             let others = match left_out {
@@ -209,7 +209,7 @@ fn report(request_id: &str, error: &GatewayError, state: &RouteState) {
 
 /// What is to be told of a request when it is over.
 #[derive(Debug)]
-struct Account {
+struct PendingRecord {
     state: Arc<RouteState>,
     line: Option<(AccessLog, Line)>,
     status: u16,
@@ -218,25 +218,25 @@ struct Account {
     received: u64,
 }
 
-impl Account {
+impl PendingRecord {
     /// Closes it, now or when the content has been sent; `head_only` sends none of it.
     fn of(self, mut response: Response, head_only: bool, abandonments: &Arc<Counter>) -> Response {
         match &mut response.body {
             Body::Stream(stream) => {
-                stream.receipt = Some(Box::new(Counted {
+                stream.completion = Some(Box::new(Counted {
                     abandonments: Arc::clone(abandonments),
                     sent: 0,
                     failure: None,
                     account: Some(self),
                 }));
             }
-            _ if head_only => self.close(0, None),
-            whole => self.close(whole.length().unwrap_or_default(), None),
+            _ if head_only => self.write(0, None),
+            whole => self.write(whole.length().unwrap_or_default(), None),
         }
         response
     }
 
-    fn close(self, sent: u64, failure: Option<&str>) {
+    fn write(self, sent: u64, failure: Option<&str>) {
         let (latency, status) = (self.began.elapsed(), self.status);
         let processed = self.received + sent;
         let metrics = &self.state.metrics;
@@ -259,15 +259,15 @@ struct Counted {
     abandonments: Arc<Counter>,
     sent: u64,
     failure: Option<String>,
-    account: Option<Account>,
+    account: Option<PendingRecord>,
 }
 
-impl Receipt for Counted {
+impl CompletionHook for Counted {
     fn sent(&mut self, bytes: u64) {
         self.sent += bytes;
     }
 
-    fn not_taken(&mut self, bytes: u64) {
+    fn undelivered(&mut self, bytes: u64) {
         self.sent = self.sent.saturating_sub(bytes);
     }
 
@@ -294,7 +294,7 @@ impl Receipt for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(account) = self.account.take() {
-            account.close(self.sent, self.failure.as_deref());
+            account.write(self.sent, self.failure.as_deref());
         }
     }
 }

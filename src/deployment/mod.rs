@@ -19,7 +19,7 @@ pub mod routes;
 mod route_draft;
 pub mod stage;
 pub mod trust;
-mod review;
+mod warnings;
 mod slips;
 
 use std::borrow::Cow;
@@ -90,7 +90,7 @@ impl Deployment {
             let stage = Stage::compile(id, resources, resource, &routes, &mut compiler, &mut problems);
             named.insert(id.clone(), Arc::new(stage));
         }
-        review::review(resources, &mut problems);
+        warnings::add(resources, &mut problems);
         slips::warn(resources, &mut problems);
         if named.is_empty() && !problems.has_errors() {
             problems.warning("stages", "", "there is no stage: every request is answered 404");
@@ -163,7 +163,7 @@ impl Deployment {
     /// agree on another one.
     pub fn review_options(&self, region: &str, account_id: &str) -> Problems {
         let mut problems = Problems::new();
-        review::options(&self.arns, region, account_id, &mut problems);
+        warnings::of_options(&self.arns, region, account_id, &mut problems);
         problems
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::deployment::token_bucket::{Bucket, Limits};
-use crate::platform::logging::Sparing;
+use crate::platform::logging::RateLimit;
 use crate::platform::metrics::RouteMetrics;
 
 /// The name of a stage or a route where there is none.
@@ -23,7 +23,7 @@ pub struct RouteState {
     pub bucket: Bucket,
     limits: Mutex<Option<Limits>>,
     /// How often its failures are logged.
-    pub failures: Sparing,
+    pub failures: RateLimit,
 }
 
 impl RouteState {
@@ -35,7 +35,7 @@ impl RouteState {
             metrics: RouteMetrics::default(),
             bucket: Bucket::new(),
             limits: Mutex::new(None),
-            failures: Sparing::default(),
+            failures: RateLimit::default(),
         }
     }
 

@@ -6,17 +6,17 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::front::connection_table::{Seat, Watched};
+use crate::front::connection_table::{SlotToken, Watched};
 use crate::front::limits::{
     BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, RATED_FROM, TURN_LENGTH,
 };
-use crate::front::lot::Occupant;
-use crate::front::memory_budget::{Budget, Class};
-use crate::front::pending_write::{Then, Unsent, Written};
+use crate::front::memory_budget::{Class, MemoryBudget};
+use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
 use crate::front::quota::{Open, Quota};
-use crate::front::request_reader::{Receiving, Refusal, Whole};
-use crate::front::socket::{Patience, Presence, Received, Socket};
-use crate::front::transfer_rate::Pace;
+use crate::front::request_reader::{CompleteRequest, Refusal, RequestReader};
+use crate::front::slots::Occupant;
+use crate::front::socket::{Presence, Received, Socket, Wait};
+use crate::front::transfer_rate::TransferRate;
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
 use crate::http1::limits::MAX_EMPTY_LINES;
@@ -46,7 +46,7 @@ pub(super) struct Connection {
     /// The client has ended its side, or the connection has failed. What was sent before may not have been read.
     pub(super) has_ended: bool,
     /// Where it is watched; none before it first waits.
-    seat: Option<Seat<Connection>>,
+    token: Option<SlotToken<Connection>>,
     pub(super) open: Open,
 }
 
@@ -58,9 +58,9 @@ pub(super) enum State {
     /// The rest of a head.
     Head(Scanner),
     /// The rest of a body.
-    Body(Box<Receiving>),
+    Body(Box<RequestReader>),
     /// That the client takes its answer.
-    Writing(Unsent),
+    Writing(PendingWrite),
     /// That the client has read its last answer, and ends its side; so many bytes of what it still sends are discarded.
     Lingering(usize),
 }
@@ -74,7 +74,7 @@ pub(super) enum Next {
     /// Come back after the others; there may be more here already.
     Yield,
     /// Answer.
-    Answer(Whole),
+    Answer(CompleteRequest),
     /// Refuse, and close.
     Refuse(Refusal),
     /// Close without a word.
@@ -106,8 +106,8 @@ impl Watched for Connection {
         self.has_ended = true;
     }
 
-    fn seat(&mut self) -> &mut Option<Seat<Connection>> {
-        &mut self.seat
+    fn token(&mut self) -> &mut Option<SlotToken<Connection>> {
+        &mut self.token
     }
 }
 
@@ -125,7 +125,7 @@ impl Connection {
             requests: 0,
             empty_lines: 0,
             has_ended: false,
-            seat: None,
+            token: None,
             open,
         }
     }
@@ -144,23 +144,23 @@ impl Connection {
             State::Writing(_) => self.since + limits.write_timeout,
             State::Lingering(_) => self.since + LINGER_TIME,
         };
-        self.rated().map_or(end, |(pace, _)| end.min(pace.next_look()))
+        self.rated().map_or(end, |(rate, _)| end.min(rate.next_look()))
     }
 
-    /// The pace of a client for which so much memory is held that it must go on while there is little, and what that
+    /// The rate of a client for which so much memory is held that it must go on while there is little, and what that
     /// is held for.
-    fn rated(&self) -> Option<(&Pace, Class)> {
-        let (held, pace, class) = match &self.state {
-            State::Body(receiving) => (receiving.held(), receiving.pace(), Class::Body),
-            State::Writing(unsent) => (unsent.held(), unsent.pace(), Class::Answer),
+    fn rated(&self) -> Option<(&TransferRate, Class)> {
+        let (held, rate, class) = match &self.state {
+            State::Body(receiving) => (receiving.held(), receiving.rate(), Class::Body),
+            State::Writing(pending) => (pending.held(), pending.rate(), Class::Answer),
             _ => return None,
         };
-        (held >= RATED_FROM).then_some((pace, class))
+        (held >= RATED_FROM).then_some((rate, class))
     }
 
     /// Whether it must not wait any longer, once its deadline has passed.
-    pub(super) fn is_late(&self, limits: &Limits, budget: &Budget) -> bool {
-        let is_too_slow = |(pace, class): (&Pace, Class)| pace.is_slow() && budget.is_scarce(class);
+    pub(super) fn is_late(&self, limits: &Limits, budget: &MemoryBudget) -> bool {
+        let is_too_slow = |(rate, class): (&TransferRate, Class)| rate.is_slow() && budget.is_scarce(class);
         let end = match &self.state {
             // It may have begun only now that it was looked at.
             State::Head(_) => self.since + limits.head_timeout,
@@ -190,7 +190,7 @@ impl Connection {
     /// Whether the client has sent bytes behind the last request, read or not.
     pub(super) fn has_more(&mut self) -> bool {
         if self.input.is_empty() {
-            self.socket.receive(&mut self.input, HEAD_READ_LENGTH, Patience::None);
+            self.socket.receive(&mut self.input, HEAD_READ_LENGTH, Wait::Never);
         }
         !self.input.is_empty()
     }
@@ -208,7 +208,7 @@ impl Connection {
     }
 
     /// Reads on, until a request is whole or nothing more is here.
-    pub(super) fn read_request(&mut self, budget: &Arc<Budget>, mut patience: Patience) -> Next {
+    pub(super) fn read_request(&mut self, budget: &Arc<MemoryBudget>, mut patience: Wait) -> Next {
         let mut count = 0;
         loop {
             match self.take_input(budget) {
@@ -226,11 +226,11 @@ impl Connection {
             };
             match self
                 .socket
-                .receive(&mut self.input, length, mem::replace(&mut patience, Patience::None))
+                .receive(&mut self.input, length, mem::replace(&mut patience, Wait::Never))
             {
                 Received::Bytes(more) => count += more,
                 Received::Nothing => {
-                    // An end that was told would have been seen; it was told of who had the place before.
+                    // An end that was told would have been seen; it was told of the connection that had the slot before.
                     self.has_ended = false;
                     return Next::Wait;
                 }
@@ -249,7 +249,7 @@ impl Connection {
     }
 
     /// Goes on with the request by what has been read.
-    fn take_input(&mut self, budget: &Arc<Budget>) -> Result<Option<Whole>, Refusal> {
+    fn take_input(&mut self, budget: &Arc<MemoryBudget>) -> Result<Option<CompleteRequest>, Refusal> {
         if let State::Body(_) = &self.state {
             return self.take_body();
         }
@@ -282,13 +282,16 @@ impl Connection {
         self.begin_body(head, budget)
     }
 
-    fn begin_body(&mut self, head: Head, budget: &Arc<Budget>) -> Result<Option<Whole>, Refusal> {
+    fn begin_body(&mut self, head: Head, budget: &Arc<MemoryBudget>) -> Result<Option<CompleteRequest>, Refusal> {
         if head.framing == Framing::Length(0) {
             self.state = State::Idle;
-            return Ok(Some(Whole { head, share: None }));
+            return Ok(Some(CompleteRequest {
+                head,
+                reservation: None,
+            }));
         }
         let expects_continue = head.expects_continue();
-        let receiving = Receiving::begin(head, budget)?;
+        let receiving = RequestReader::begin(head, budget)?;
         if expects_continue && self.input.is_empty() {
             self.tell_to_continue();
         }
@@ -305,7 +308,7 @@ impl Connection {
         }
     }
 
-    fn take_body(&mut self) -> Result<Option<Whole>, Refusal> {
+    fn take_body(&mut self) -> Result<Option<CompleteRequest>, Refusal> {
         let State::Body(receiving) = &mut self.state else {
             return Ok(None);
         };
@@ -340,10 +343,10 @@ impl Connection {
     /// # Errors
     /// The client is gone.
     pub(super) fn write_on(&mut self) -> std::io::Result<Written> {
-        let State::Writing(unsent) = &mut self.state else {
-            return Ok(Written::All(Then::Keep));
+        let State::Writing(pending) = &mut self.state else {
+            return Ok(Written::All(AfterWrite::KeepAlive));
         };
-        let (count, written) = unsent.write_on(&self.socket)?;
+        let (count, written) = pending.write_on(&self.socket)?;
         if count > 0 {
             self.since = Instant::now();
         }
@@ -364,7 +367,7 @@ impl Connection {
         let mut count = 0;
         while count < TURN_LENGTH && left > 0 {
             self.input.clear();
-            match self.socket.receive(&mut self.input, BODY_READ_LENGTH, Patience::None) {
+            match self.socket.receive(&mut self.input, BODY_READ_LENGTH, Wait::Never) {
                 Received::Bytes(more) => {
                     count += more;
                     left = left.saturating_sub(more);
@@ -397,14 +400,14 @@ mod tests {
         let (stream, peer) = listener.accept().unwrap();
         let open = Open::count(&Arc::default(), &Arc::default());
         let mut connection = Connection::new(Socket::of(stream), peer, local, open);
-        let budget = Budget::of(1_000);
+        let budget = MemoryBudget::of(1_000);
         let mut limits = Limits {
             idle_timeout: Duration::ZERO,
             ..Limits::default()
         };
         assert!(connection.is_late(&limits, &budget));
         client.write_all(b"GET").unwrap();
-        assert!(matches!(connection.read_request(&budget, Patience::Moment), Next::Wait));
+        assert!(matches!(connection.read_request(&budget, Wait::Briefly), Next::Wait));
         assert!(matches!(connection.state, State::Head(_)));
         assert!(!connection.is_late(&limits, &budget));
         limits.head_timeout = Duration::ZERO;

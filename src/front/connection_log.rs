@@ -5,29 +5,29 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::http1::response_writer::Incomplete;
-use crate::platform::logging::Sparing;
+use crate::http1::response_writer::SendError;
+use crate::platform::logging::RateLimit;
 use crate::platform::metrics::FrontMetrics;
 
 /// What was told of late.
 #[derive(Debug)]
-pub struct Notices {
+pub struct ConnectionLog {
     /// Requests and connections that were refused for want of room.
     overloads: AtomicUsize,
-    cut_by_clients: Sparing,
-    cut_by_integrations: Sparing,
-    unwatched: Sparing,
+    cut_by_clients: RateLimit,
+    cut_by_integrations: RateLimit,
+    unwatched: RateLimit,
     metrics: Arc<FrontMetrics>,
 }
 
-impl Notices {
+impl ConnectionLog {
     /// Nothing was told yet.
-    pub fn new(metrics: &Arc<FrontMetrics>) -> Notices {
-        Notices {
+    pub fn new(metrics: &Arc<FrontMetrics>) -> ConnectionLog {
+        ConnectionLog {
             overloads: AtomicUsize::new(0),
-            cut_by_clients: Sparing::default(),
-            cut_by_integrations: Sparing::default(),
-            unwatched: Sparing::default(),
+            cut_by_clients: RateLimit::default(),
+            cut_by_integrations: RateLimit::default(),
+            unwatched: RateLimit::default(),
             metrics: Arc::clone(metrics),
         }
     }
@@ -36,16 +36,16 @@ impl Notices {
     /// other.
     ///
     /// A client that leaves is no fault: a browser ends an event stream so. It is counted, and 499 in the access log.
-    pub fn cut(&self, peer: SocketAddr, incomplete: &Incomplete) {
+    pub fn cut(&self, peer: SocketAddr, incomplete: &SendError) {
         if incomplete.is_abandonment() {
             log::debug!("the answer to {peer} is cut: {incomplete}");
             return;
         }
         let lines = match incomplete {
-            Incomplete::Client(_) => &self.cut_by_clients,
-            Incomplete::Integration(_) => &self.cut_by_integrations,
+            SendError::Client(_) => &self.cut_by_clients,
+            SendError::Integration(_) => &self.cut_by_integrations,
         };
-        if let Some(left_out) = lines.may_tell() {
+        if let Some(left_out) = lines.suppressed_since() {
             let others = match left_out {
                 0 => String::new(),
                 count => format!(" ({count} more such answers are left out)"),
@@ -65,7 +65,7 @@ impl Notices {
 
     /// Logs that a connection is closed, since the system does not watch it.
     pub fn unwatched(&self, error: &io::Error) {
-        if self.unwatched.may_tell().is_some() {
+        if self.unwatched.suppressed_since().is_some() {
             log::error!("a connection is closed, since the system does not watch it: {error}");
         }
     }

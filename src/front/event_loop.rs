@@ -9,28 +9,28 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
-use crate::front::connection_table::{Watch, Woken};
+use crate::front::connection_table::{Poller, ReadyConnection};
 use crate::front::exchange;
 use crate::front::handler::Handler;
 use crate::front::limits::{
     HALF_CLOSE_TIME, LEAST_MOVING, LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers,
 };
-use crate::front::lot::Occupant;
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
-use crate::front::pending_write::{Then, Unsent, Written};
-use crate::front::request_reader::{Refusal, Whole};
-use crate::front::response_stream::{self, Passing, Progress};
+use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
+use crate::front::request_reader::{CompleteRequest, Refusal};
+use crate::front::response_stream::{self, Progress, ResponseStream};
 use crate::front::room::{self, TOO_MANY};
 use crate::front::send;
 use crate::front::shared::Shared;
-use crate::front::socket::{Patience, Presence};
-use crate::front::stream_scheduler::{Asked, Most, Turn, Turns};
+use crate::front::slots::Occupant;
+use crate::front::socket::{Presence, Wait};
+use crate::front::stream_scheduler::{Asked, Most, Permit, StreamScheduler};
 use crate::front::worker_pool::{Full, Urgency};
-use crate::front::write_queue::Pieces;
+use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
-use crate::http1::response_writer::Incomplete;
-use crate::platform::metrics::Raised;
+use crate::http1::response_writer::SendError;
+use crate::platform::metrics::InFlightGuard;
 
 /// How often a stopping service looks whether it has ended.
 const STOP_TICK: Duration = Duration::from_millis(20);
@@ -38,11 +38,11 @@ const STOP_TICK: Duration = Duration::from_millis(20);
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// How long answers take turns. Workers are left for ordinary requests, and turns for more destinations than one.
-fn turns(most_workers: usize) -> Turns<Passing> {
+/// How long answers take scheduler. Workers are left for ordinary requests, and scheduler for more destinations than one.
+fn scheduler(most_workers: usize) -> StreamScheduler<ResponseStream> {
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let turns = (most_workers - most_workers.div_ceil(4)).max(most_workers.min(2));
-    Turns::new(Most {
+    StreamScheduler::new(Most {
         moving: processors.saturating_mul(2).max(LEAST_MOVING).min(turns),
         turns: NonZeroUsize::new(turns).unwrap_or(NonZeroUsize::MIN),
         waiting: most_waiting_answers(most_workers),
@@ -54,7 +54,7 @@ fn turns(most_workers: usize) -> Turns<Passing> {
 pub(super) struct EventLoop {
     pub(super) shared: Shared,
     /// Which long answers are being moved, and which wait for that.
-    turns: Turns<Passing>,
+    scheduler: StreamScheduler<ResponseStream>,
 }
 
 impl EventLoop {
@@ -67,10 +67,10 @@ impl EventLoop {
         most_workers: NonZeroUsize,
         limits: Limits,
         handler: Arc<dyn Handler>,
-    ) -> io::Result<(Arc<EventLoop>, Watch)> {
+    ) -> io::Result<(Arc<EventLoop>, Poller)> {
         let (shared, watch) = Shared::new(name, most_workers, limits, handler)?;
-        let turns = turns(most_workers.get());
-        Ok((Arc::new(EventLoop { shared, turns }), watch))
+        let scheduler = scheduler(most_workers.get());
+        Ok((Arc::new(EventLoop { shared, scheduler }), watch))
     }
 
     /// Does what a step says is next with a connection that is watched by nobody.
@@ -78,32 +78,32 @@ impl EventLoop {
         match outcome {
             Outcome::NextRequest(mut connection) => {
                 connection.enter(State::Idle);
-                let next = connection.read_request(&self.shared.budget, Patience::None);
-                self.follow(connection, next);
+                let next = connection.read_request(&self.shared.budget, Wait::Never);
+                self.after_read(connection, next);
             }
             Outcome::Park(connection) => {
-                if let Some(connection) = self.put(connection, false) {
-                    self.look_at(connection, false);
+                if let Some(connection) = self.register(connection, false) {
+                    self.on_ready(connection, false);
                 }
             }
             Outcome::Linger(connection) => self.linger(connection),
             Outcome::Refuse(connection, refusal) => self.refuse(connection, refusal),
-            Outcome::Read(connection, next) => self.follow(connection, next),
+            Outcome::Read(connection, next) => self.after_read(connection, next),
             Outcome::Closed => {}
         }
     }
 
     // ---- A worker's part ----
 
-    /// Answers a request, and those that follow it at once; then the connection waits again.
-    fn serve(self: &Arc<EventLoop>, connection: Box<Connection>, whole: Whole) {
+    /// Answers a request, and those that after_read it at once; then the connection waits again.
+    fn serve(self: &Arc<EventLoop>, connection: Box<Connection>, whole: CompleteRequest) {
         let mut next = Some((connection, whole));
         while let Some((connection, whole)) = next {
             let progress = exchange::answer(&self.shared, connection, whole, || self.has_waiting());
             let outcome = match progress {
                 Progress::Done(outcome) => outcome,
-                Progress::Long(passing) => match self.has_turn(self.turns.ask(passing)) {
-                    Some((passing, turn)) => self.move_on(passing, turn),
+                Progress::Long(stream) => match self.permit_of(self.scheduler.ask(stream)) {
+                    Some((stream, permit)) => self.move_stream(stream, permit),
                     None => return,
                 },
             };
@@ -111,47 +111,47 @@ impl EventLoop {
         }
     }
 
-    /// Passes on an answer that has waited for its turn, and goes on with its connection.
-    fn go_on(self: &Arc<EventLoop>, passing: Passing, turn: Turn) {
-        let Some((passing, turn)) = self.has_turn(self.turns.begin(passing, turn)) else {
+    /// Passes on an answer that has waited for its permit, and goes on with its connection.
+    fn resume_stream(self: &Arc<EventLoop>, stream: ResponseStream, permit: Permit) {
+        let Some((stream, permit)) = self.permit_of(self.scheduler.begin(stream, permit)) else {
             return;
         };
-        let outcome = self.move_on(passing, turn);
+        let outcome = self.move_stream(stream, permit);
         if let Some((connection, whole)) = self.next_request(outcome) {
             self.serve(connection, whole);
         }
     }
 
-    /// Passes on a long answer that has its turn.
-    fn move_on(self: &Arc<EventLoop>, mut passing: Passing, turn: Turn) -> Outcome {
-        let paused = passing.take_turn(&turn, self.has_waiting());
-        drop(turn);
-        self.begin_turns();
-        passing.unblock(&self.shared, paused)
+    /// Passes on a long answer that has its permit.
+    fn move_stream(self: &Arc<EventLoop>, mut stream: ResponseStream, permit: Permit) -> Outcome {
+        let paused = stream.pass_on_with(&permit, self.has_waiting());
+        drop(permit);
+        self.begin_streams();
+        stream.unblock(&self.shared, paused)
     }
 
     /// The next request on a connection that can take one, if it is here or comes at once. All else that a step returns
     /// is done.
-    fn next_request(self: &Arc<EventLoop>, outcome: Outcome) -> Option<(Box<Connection>, Whole)> {
+    fn next_request(self: &Arc<EventLoop>, outcome: Outcome) -> Option<(Box<Connection>, CompleteRequest)> {
         let Outcome::NextRequest(mut connection) = outcome else {
             self.apply(outcome);
             return None;
         };
         let budget = &self.shared.budget;
         let mut next = match connection.may_have_more() {
-            true => connection.read_request(budget, Patience::None),
-            false if self.waits_itself(&mut connection) => connection.read_request(budget, Patience::Moment),
+            true => connection.read_request(budget, Wait::Never),
+            false if self.keeps_worker(&mut connection) => connection.read_request(budget, Wait::Briefly),
             false => Next::Wait,
         };
         loop {
             match next {
                 Next::Answer(whole) if !self.shared.workers.has_waiting() => return Some((connection, whole)),
                 Next::Wait => {
-                    connection = self.put(connection, false)?;
-                    next = connection.read_request(budget, Patience::None);
+                    connection = self.register(connection, false)?;
+                    next = connection.read_request(budget, Wait::Never);
                 }
                 next => {
-                    self.follow(connection, next);
+                    self.after_read(connection, next);
                     return None;
                 }
             }
@@ -162,14 +162,14 @@ impl EventLoop {
 
     /// Lets a connection wait, or gives it back if there is something to look at; `is_afresh` where it was not read to
     /// the end of what is here.
-    fn put(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
+    fn register(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
         connection.shrink();
         let deadline = self.deadline(&connection);
         self.shared
             .table
-            .put(connection, deadline, is_afresh)
+            .register(connection, deadline, is_afresh)
             .unwrap_or_else(|error| {
-                self.shared.notices.unwatched(&error);
+                self.shared.connection_log.unwatched(&error);
                 None
             })
     }
@@ -177,12 +177,12 @@ impl EventLoop {
     /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
     /// another thread, and is done while there are so few connections that a worker has nothing better to do. Where there
     /// are as many as may be, a new one must see that this one is idle.
-    fn waits_itself(&self, connection: &mut Connection) -> bool {
+    fn keeps_worker(&self, connection: &mut Connection) -> bool {
         let open = self.shared.open();
         let has_room = open < self.shared.limits.max_connections.get();
         let is_of_use = open <= self.shared.few && has_room && !self.shared.workers.has_waiting();
         if is_of_use {
-            self.shared.table.leave(connection);
+            self.shared.table.deregister(connection);
         }
         is_of_use
     }
@@ -197,23 +197,23 @@ impl EventLoop {
     }
 
     /// Waits for all connections, until the listener has stopped.
-    pub(super) fn run(self: &Arc<EventLoop>, mut watch: Watch) {
-        let mut woken = Vec::new();
+    pub(super) fn run(self: &Arc<EventLoop>, mut watch: Poller) {
+        let mut ready = Vec::new();
         let mut looked_at = Instant::now();
         loop {
             let is_stopping = self.shared.is_stopping();
             if is_stopping {
-                self.shared.table.hasten_idle(Instant::now() + STOP_PATIENCE);
+                self.shared.table.expire_idle(Instant::now() + STOP_PATIENCE);
                 if self.shared.has_accepted_all() && self.shared.open() == 0 {
                     return;
                 }
             }
             // Turns come free also by themselves, and so do slots of destinations.
-            let has_waiting = self.begin_turns();
+            let has_waiting = self.begin_streams();
             if has_waiting && looked_at.elapsed() >= LOOK_AT_CLIENT {
                 looked_at = Instant::now();
-                for passing in self.turns.take_out(Passing::is_abandoned) {
-                    self.apply(response_stream::abandon(&self.shared, passing));
+                for stream in self.scheduler.take_out(ResponseStream::is_abandoned) {
+                    self.apply(response_stream::abandon(&self.shared, stream));
                 }
             }
             let at_most = match (has_waiting, is_stopping) {
@@ -221,36 +221,38 @@ impl EventLoop {
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
             };
-            self.shared.table.wait(&mut watch, at_most, &mut woken);
-            for Woken { connection, is_expired } in woken.drain(..) {
+            self.shared.table.wait(&mut watch, at_most, &mut ready);
+            for ReadyConnection { connection, is_expired } in ready.drain(..) {
                 // A panic is a defect of ours, and must not cost the other connections.
-                let _ = catch_unwind(AssertUnwindSafe(|| self.look_at(connection, is_expired)));
+                let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(connection, is_expired)));
             }
         }
     }
 
     /// Goes on with a connection that may have something to do.
-    fn look_at(self: &Arc<EventLoop>, mut connection: Box<Connection>, mut is_expired: bool) {
+    fn on_ready(self: &Arc<EventLoop>, mut connection: Box<Connection>, mut is_expired: bool) {
         loop {
             let next = match connection.state {
                 State::Idle | State::Head(_) | State::Body(_) => {
-                    connection.read_request(&self.shared.budget, Patience::None)
+                    connection.read_request(&self.shared.budget, Wait::Never)
                 }
                 State::Lingering(_) => connection.discard(),
                 State::Writing(_) => match connection.write_on() {
-                    Ok(Written::All(Then::Keep)) => return self.apply(Outcome::NextRequest(connection)),
-                    Ok(Written::All(Then::Linger)) => return self.linger(connection),
+                    Ok(Written::All(AfterWrite::KeepAlive)) => return self.apply(Outcome::NextRequest(connection)),
+                    Ok(Written::All(AfterWrite::Linger)) => return self.linger(connection),
                     Ok(Written::Part(0)) => Next::Wait,
                     // Who takes a little has its time anew.
                     Ok(written) => {
                         is_expired = false;
                         match written {
-                            Written::Turn => Next::Yield,
+                            Written::Permit => Next::Yield,
                             _ => Next::Wait,
                         }
                     }
                     Err(error) => {
-                        self.shared.notices.cut(connection.peer, &Incomplete::Client(error));
+                        self.shared
+                            .connection_log
+                            .cut(connection.peer, &SendError::Client(error));
                         Next::Close
                     }
                 },
@@ -263,9 +265,9 @@ impl EventLoop {
                 }
                 Next::Wait => false,
                 Next::Yield => true,
-                next => return self.follow(connection, next),
+                next => return self.after_read(connection, next),
             };
-            let Some(again) = self.put(connection, is_afresh) else {
+            let Some(again) = self.register(connection, is_afresh) else {
                 return;
             };
             (connection, is_expired) = (again, false);
@@ -282,8 +284,8 @@ impl EventLoop {
                 self.refuse(connection, refusal);
             }
             State::Writing(_) => {
-                let nothing = Incomplete::Client(io::ErrorKind::TimedOut.into());
-                self.shared.notices.cut(connection.peer, &nothing);
+                let nothing = SendError::Client(io::ErrorKind::TimedOut.into());
+                self.shared.connection_log.cut(connection.peer, &nothing);
                 connection.socket.reset();
             }
             State::Idle | State::Lingering(_) => {}
@@ -291,12 +293,12 @@ impl EventLoop {
     }
 
     /// Does what is next with a connection that is watched by nobody.
-    fn follow(self: &Arc<EventLoop>, connection: Box<Connection>, next: Next) {
+    fn after_read(self: &Arc<EventLoop>, connection: Box<Connection>, next: Next) {
         match next {
             Next::Wait => self.apply(Outcome::Park(connection)),
             Next::Yield => {
-                if let Some(connection) = self.put(connection, true) {
-                    self.look_at(connection, false);
+                if let Some(connection) = self.register(connection, true) {
+                    self.on_ready(connection, false);
                 }
             }
             Next::Answer(whole) => self.hand_over(connection, whole),
@@ -314,7 +316,7 @@ impl EventLoop {
         }
     }
 
-    fn hand_over(self: &Arc<EventLoop>, mut connection: Box<Connection>, whole: Whole) {
+    fn hand_over(self: &Arc<EventLoop>, mut connection: Box<Connection>, whole: CompleteRequest) {
         let urgency = match self.shared.handler.is_vital(&whole.head.request) {
             true => Urgency::Vital,
             false => Urgency::Ordinary,
@@ -331,7 +333,7 @@ impl EventLoop {
         let job = move |(connection, whole), waited| {
             event_loop.shared.metrics.queue_depth.fall();
             if let Some((connection, whole)) = event_loop.still_wanted(connection, whole, waited) {
-                let _busy = Raised::by_one(&event_loop.shared.metrics.workers_busy);
+                let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
                 event_loop.serve(connection, whole);
             }
         };
@@ -357,9 +359,9 @@ impl EventLoop {
     fn still_wanted(
         self: &Arc<EventLoop>,
         mut connection: Box<Connection>,
-        whole: Whole,
+        whole: CompleteRequest,
         waited: Duration,
-    ) -> Option<(Box<Connection>, Whole)> {
+    ) -> Option<(Box<Connection>, CompleteRequest)> {
         if waited < WORTH_A_LOOK {
             return Some((connection, whole));
         }
@@ -391,10 +393,10 @@ impl EventLoop {
         }
     }
 
-    /// The turn of a long answer; none if it waits for one now, which is looked after.
-    fn has_turn(&self, asked: Asked<Passing>) -> Option<(Passing, Turn)> {
+    /// The permit of a long answer; none if it waits for one now, which is looked after.
+    fn permit_of(&self, asked: Asked<ResponseStream>) -> Option<(ResponseStream, Permit)> {
         match asked {
-            Asked::Has(passing, turn) => Some((passing, turn)),
+            Asked::Has(stream, permit) => Some((stream, permit)),
             Asked::Waits => {
                 self.shared.table.wake();
                 None
@@ -402,36 +404,36 @@ impl EventLoop {
         }
     }
 
-    /// Lets long answers that wait have the turns that are free; tells whether some wait still.
-    fn begin_turns(self: &Arc<EventLoop>) -> bool {
-        while let Some((passing, turn)) = self.turns.next() {
+    /// Lets long answers that wait have the scheduler that are free; tells whether some wait still.
+    fn begin_streams(self: &Arc<EventLoop>) -> bool {
+        while let Some((stream, permit)) = self.scheduler.next() {
             let event_loop = Arc::clone(self);
             self.shared.workers.submit_first(move || {
-                let _busy = Raised::by_one(&event_loop.shared.metrics.workers_busy);
-                event_loop.go_on(passing, turn);
+                let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
+                event_loop.resume_stream(stream, permit);
             });
         }
-        self.turns.has_waiting()
+        self.scheduler.has_waiting()
     }
 
     /// Whether others wait for a worker, or for one that moves bytes.
     fn has_waiting(&self) -> bool {
-        self.shared.workers.has_waiting() || self.turns.has_waiting()
+        self.shared.workers.has_waiting() || self.scheduler.has_waiting()
     }
 
     /// Answers a request that gets no further, and ends the connection in a way in which the client can read it.
     fn refuse(self: &Arc<EventLoop>, mut connection: Box<Connection>, refusal: Refusal) {
         let bytes = send::refusal(&self.shared, refusal);
-        let share = self.shared.budget.share(Class::Answer);
-        connection.enter(State::Writing(Unsent::new(
-            Pieces::of(bytes),
-            Then::Linger,
-            share,
+        let reservation = self.shared.budget.reserve(Class::Answer);
+        connection.enter(State::Writing(PendingWrite::new(
+            WriteQueue::of(bytes),
+            AfterWrite::Linger,
+            reservation,
             None,
         )));
         match connection.write_on() {
             Ok(Written::All(_)) => self.linger(connection),
-            Ok(Written::Turn | Written::Part(_)) => self.apply(Outcome::Park(connection)),
+            Ok(Written::Permit | Written::Part(_)) => self.apply(Outcome::Park(connection)),
             Err(_) => {}
         }
     }

@@ -5,14 +5,14 @@ use std::time::SystemTime;
 
 use crate::front::connection::Connection;
 use crate::front::outcome::Outcome;
-use crate::front::pending_write::Then;
-use crate::front::request_reader::Whole;
-use crate::front::response_stream::{self, Passing, Progress};
+use crate::front::pending_write::AfterWrite;
+use crate::front::request_reader::CompleteRequest;
+use crate::front::response_stream::{self, Progress, ResponseStream};
 use crate::front::send;
 use crate::front::shared::Shared;
 use crate::front::socket::Presence;
 use crate::http1::error::RequestError;
-use crate::http1::response_writer::Reply;
+use crate::http1::response_writer::ResponseWriter;
 
 /// The status of what nobody gets, see [`RequestError::ClientGone`].
 const CLIENT_GONE: u16 = 499;
@@ -21,13 +21,13 @@ const CLIENT_GONE: u16 = 499;
 pub(super) fn answer(
     shared: &Shared,
     mut connection: Box<Connection>,
-    whole: Whole,
+    whole: CompleteRequest,
     others_wait: impl Fn() -> bool,
 ) -> Progress {
-    let Whole { head, share } = whole;
+    let CompleteRequest { head, reservation } = whole;
     connection.requests += 1;
     let keeps = head.keeps_connection();
-    let reply = Reply {
+    let reply = ResponseWriter {
         head_only: head.request.method == "HEAD",
         version: head.request.version,
         close: false,
@@ -37,11 +37,11 @@ pub(super) fn answer(
     // A panic is a defect of ours, and costs the request that met it and no other.
     let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
         .unwrap_or_else(|_| handler.refuse(RequestError::Panicked, &connection.unread_request()));
-    drop(share);
+    drop(reservation);
     if response.status == CLIENT_GONE && connection.socket.presence() == Presence::Gone {
         return Progress::Done(Outcome::Closed);
     }
-    let reply = Reply {
+    let reply = ResponseWriter {
         // At a stop, what was sent before is still answered.
         close: !keeps
             || connection.is_in_reserve()
@@ -51,13 +51,13 @@ pub(super) fn answer(
     };
     let answer = reply.answer(response);
     let then = match answer.close {
-        false => Then::Keep,
-        true => Then::Linger,
+        false => AfterWrite::KeepAlive,
+        true => AfterWrite::Linger,
     };
     match answer.rest {
         Some(rest) => {
-            let passing = Passing::new(shared, connection, answer.bytes, rest, then, reply);
-            response_stream::begin(shared, passing, others_wait())
+            let stream = ResponseStream::new(shared, connection, answer.bytes, rest, then, reply);
+            response_stream::begin(shared, stream, others_wait())
         }
         None => {
             let sent = send::send(shared, &mut connection, answer.bytes, then);

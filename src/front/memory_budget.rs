@@ -1,4 +1,4 @@
-//! The memory that all connections of a listener share for messages that are not through yet.
+//! The memory that all connections of a listener reservation for messages that are not through yet.
 //!
 //! Large bodies and large answers each have a bound of their own, and both together leave a part to small messages, so
 //! that few clients with much to send or to take cannot keep out the many with little.
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A message that holds no more than this is small: most messages of most APIs are.
 pub const SMALL: usize = 64 * 1024;
 
-/// What a share is for.
+/// What a reservation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Bodies of requests.
@@ -20,7 +20,7 @@ pub enum Class {
 
 /// Bytes that may be held, and how many are.
 #[derive(Debug)]
-pub struct Budget {
+pub struct MemoryBudget {
     all: Pool,
     /// What is not small, of either class: seven eighths of all.
     large: Pool,
@@ -38,12 +38,12 @@ struct Pool {
 
 /// A part of a budget; it goes back when this is dropped.
 #[derive(Debug)]
-pub struct Share {
-    budget: Arc<Budget>,
+pub struct Reservation {
+    budget: Arc<MemoryBudget>,
     class: Class,
     /// Bytes that it has, for whatever they are.
     held: usize,
-    /// How many of them are not for a buffer, see [`Share::set_apart`].
+    /// How many of them are not for a buffer, see [`Reservation::set_apart`].
     apart: usize,
 }
 
@@ -75,11 +75,11 @@ impl Pool {
     }
 }
 
-impl Budget {
+impl MemoryBudget {
     /// A budget of that many bytes.
-    pub fn of(limit: usize) -> Arc<Budget> {
+    pub fn of(limit: usize) -> Arc<MemoryBudget> {
         let eighths = |count| Pool::of(limit / 8 * count);
-        Arc::new(Budget {
+        Arc::new(MemoryBudget {
             all: Pool::of(limit),
             large: eighths(7),
             bodies: eighths(5),
@@ -87,9 +87,9 @@ impl Budget {
         })
     }
 
-    /// A share of it, empty at first.
-    pub fn share(self: &Arc<Budget>, class: Class) -> Share {
-        Share {
+    /// A reservation of it, empty at first.
+    pub fn reserve(self: &Arc<MemoryBudget>, class: Class) -> Reservation {
+        Reservation {
             budget: Arc::clone(self),
             class,
             held: 0,
@@ -115,7 +115,7 @@ fn large(bytes: usize) -> usize {
     if bytes > SMALL { bytes } else { 0 }
 }
 
-impl Share {
+impl Reservation {
     /// Bytes that it has.
     pub fn held(&self) -> usize {
         self.held
@@ -145,7 +145,7 @@ impl Share {
         true
     }
 
-    /// Makes the share that many bytes; tells whether the budget has them, and changes nothing if not.
+    /// Makes the reservation that many bytes; tells whether the budget has them, and changes nothing if not.
     #[must_use]
     pub fn resize(&mut self, bytes: usize) -> bool {
         let (from, to) = (self.held, bytes);
@@ -169,7 +169,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for Reservation {
     fn drop(&mut self) {
         let _ = self.resize(0);
     }
@@ -179,14 +179,14 @@ impl Drop for Share {
 mod tests {
     use super::*;
 
-    fn held(budget: &Budget) -> [usize; 4] {
+    fn held(budget: &MemoryBudget) -> [usize; 4] {
         [&budget.all, &budget.large, &budget.bodies, &budget.answers].map(|pool| pool.held.load(Ordering::Relaxed))
     }
 
     #[test]
     fn what_is_held_is_never_more_than_the_budget() {
-        let budget = Budget::of(100);
-        let (mut one, mut other) = (budget.share(Class::Body), budget.share(Class::Answer));
+        let budget = MemoryBudget::of(100);
+        let (mut one, mut other) = (budget.reserve(Class::Body), budget.reserve(Class::Answer));
         assert!(one.resize(60));
         assert!(!other.resize(41));
         assert!(other.resize(40));
@@ -202,9 +202,9 @@ mod tests {
     #[test]
     fn large_messages_leave_room_for_others() {
         const M: usize = 1_000_000;
-        let budget = Budget::of(8 * M);
-        let share = |class| budget.share(class);
-        let mut body = share(Class::Body);
+        let budget = MemoryBudget::of(8 * M);
+        let reservation = |class| budget.reserve(class);
+        let mut body = reservation(Class::Body);
         assert!(!budget.is_scarce(Class::Body));
         assert!(!body.resize(5 * M + 1));
         assert_eq!(held(&budget), [0; 4]);
@@ -212,18 +212,18 @@ mod tests {
         assert!(budget.is_scarce(Class::Body) && budget.is_scarce(Class::Answer));
         assert_eq!(held(&budget), [5 * M, 5 * M, 5 * M, 0]);
         // Small at first, it does not grow to what is not there.
-        let mut second = share(Class::Body);
+        let mut second = reservation(Class::Body);
         assert!(second.resize(SMALL));
         assert!(!second.resize(SMALL + 1));
         drop(second);
-        let mut answer = share(Class::Answer);
+        let mut answer = reservation(Class::Answer);
         assert!(answer.resize(2 * M));
         // Both together leave an eighth.
         assert!(!answer.resize(2 * M + 1));
         assert_eq!(held(&budget), [7 * M, 7 * M, 5 * M, 2 * M]);
-        let mut small: Vec<Share> = Vec::new();
+        let mut small: Vec<Reservation> = Vec::new();
         while small.len() < M / SMALL {
-            small.push(share(Class::Answer));
+            small.push(reservation(Class::Answer));
             assert!(small.last_mut().unwrap().resize(SMALL));
         }
         drop(body);
@@ -238,39 +238,39 @@ mod tests {
 
     #[test]
     fn what_is_set_apart_is_no_room_for_a_buffer() {
-        let budget = Budget::of(1_000);
-        let mut share = budget.share(Class::Body);
-        assert!(!share.set_apart(1_001));
-        assert!(share.set_apart(900));
+        let budget = MemoryBudget::of(1_000);
+        let mut reservation = budget.reserve(Class::Body);
+        assert!(!reservation.set_apart(1_001));
+        assert!(reservation.set_apart(900));
         let mut buffer = Vec::new();
-        assert!(share.make_room(&mut buffer, 40, 300));
+        assert!(reservation.make_room(&mut buffer, 40, 300));
         buffer.resize(40, 0);
-        assert!(!share.make_room(&mut buffer, 61, 300));
-        assert!(share.make_room(&mut buffer, 60, 300));
-        assert_eq!((buffer.capacity(), share.held), (100, 1_000));
-        drop(share);
+        assert!(!reservation.make_room(&mut buffer, 61, 300));
+        assert!(reservation.make_room(&mut buffer, 60, 300));
+        assert_eq!((buffer.capacity(), reservation.held), (100, 1_000));
+        drop(reservation);
         assert_eq!(held(&budget), [0; 4]);
     }
 
     #[test]
     fn a_buffer_grows_with_what_comes_and_not_past_its_end() {
-        let budget = Budget::of(1_000);
-        let mut share = budget.share(Class::Body);
+        let budget = MemoryBudget::of(1_000);
+        let mut reservation = budget.reserve(Class::Body);
         let mut buffer = Vec::new();
-        assert!(share.make_room(&mut buffer, 10, 300));
+        assert!(reservation.make_room(&mut buffer, 10, 300));
         assert_eq!(buffer.capacity(), 10);
         for length in [10, 20, 40, 80, 160] {
             buffer.resize(length, 0);
-            assert!(share.make_room(&mut buffer, 1, 300));
+            assert!(reservation.make_room(&mut buffer, 1, 300));
         }
-        assert_eq!((buffer.capacity(), share.held), (300, 300));
-        assert!(!share.make_room(&mut buffer, 2_000, 3_000));
-        assert_eq!((buffer.capacity(), share.held), (300, 300));
+        assert_eq!((buffer.capacity(), reservation.held), (300, 300));
+        assert!(!reservation.make_room(&mut buffer, 2_000, 3_000));
+        assert_eq!((buffer.capacity(), reservation.held), (300, 300));
         buffer.resize(300, 0);
-        assert!(share.make_room(&mut buffer, 1, 3_000));
+        assert!(reservation.make_room(&mut buffer, 1, 3_000));
         buffer.resize(600, 0);
         // Not by doubling, which the budget does not have.
-        assert!(share.make_room(&mut buffer, 1, 3_000));
-        assert_eq!((buffer.capacity(), share.held), (601, 601));
+        assert!(reservation.make_room(&mut buffer, 1, 3_000));
+        assert_eq!((buffer.capacity(), reservation.held), (601, 601));
     }
 }

@@ -19,7 +19,7 @@ pub mod stream_scheduler;
 mod socket;
 mod pending_write;
 mod quota;
-mod lot;
+mod slots;
 mod connection_table;
 mod connection;
 mod shared;

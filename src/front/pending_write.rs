@@ -4,56 +4,61 @@ use std::fmt;
 use std::io;
 
 use crate::front::limits::TURN_LENGTH;
-use crate::front::memory_budget::Share;
+use crate::front::memory_budget::Reservation;
 use crate::front::socket::Socket;
-use crate::front::transfer_rate::Pace;
-use crate::front::write_queue::Pieces;
-use crate::http1::message::Receipt;
+use crate::front::transfer_rate::TransferRate;
+use crate::front::write_queue::WriteQueue;
+use crate::http1::message::CompletionHook;
 
 /// The end of an answer that the client has not taken yet.
-pub(super) struct Unsent {
-    pieces: Pieces,
-    then: Then,
+pub(super) struct PendingWrite {
+    queue: WriteQueue,
+    then: AfterWrite,
     /// What it takes of the budget.
-    share: Share,
-    pace: Pace,
-    receipt: Option<Box<dyn Receipt>>,
+    reservation: Reservation,
+    rate: TransferRate,
+    completion: Option<Box<dyn CompletionHook>>,
 }
 
-impl Unsent {
-    /// `receipt` is told of what the client does not take.
-    pub(super) fn new(pieces: Pieces, then: Then, share: Share, receipt: Option<Box<dyn Receipt>>) -> Unsent {
-        Unsent {
-            pieces,
+impl PendingWrite {
+    /// `completion` is told of what the client does not take.
+    pub(super) fn new(
+        queue: WriteQueue,
+        then: AfterWrite,
+        reservation: Reservation,
+        completion: Option<Box<dyn CompletionHook>>,
+    ) -> PendingWrite {
+        PendingWrite {
+            queue,
             then,
-            share,
-            pace: Pace::begin(),
-            receipt,
+            reservation,
+            rate: TransferRate::begin(),
+            completion,
         }
     }
 }
 
-impl Unsent {
+impl PendingWrite {
     /// Sends on; tells how many bytes that were, and how far it got.
     ///
     /// # Errors
     /// The client is gone.
     pub(super) fn write_on(&mut self, socket: &Socket) -> io::Result<(usize, Written)> {
-        let sent = self.pieces.send(TURN_LENGTH, |bytes| socket.send_now(bytes));
+        let sent = self.queue.send(TURN_LENGTH, |bytes| socket.send_now(bytes));
         let count = sent.inspect_err(|_| {
-            if let Some(receipt) = &mut self.receipt {
-                receipt.abandoned();
+            if let Some(completion) = &mut self.completion {
+                completion.abandoned();
             }
         })?;
         // Less than before is always had.
-        let _ = self.share.resize(self.pieces.held().min(self.share.held()));
+        let _ = self.reservation.resize(self.queue.held().min(self.reservation.held()));
         if count > 0 {
-            self.pace.note(count);
+            self.rate.note(count);
         }
-        let written = if self.pieces.is_empty() {
+        let written = if self.queue.is_empty() {
             Written::All(self.then)
         } else if count == TURN_LENGTH {
-            Written::Turn
+            Written::Permit
         } else {
             Written::Part(count)
         };
@@ -62,25 +67,25 @@ impl Unsent {
 
     /// Bytes of memory that it holds of the budget.
     pub(super) fn held(&self) -> usize {
-        self.share.held()
+        self.reservation.held()
     }
 
     /// How fast the client goes on.
-    pub(super) fn pace(&self) -> &Pace {
-        &self.pace
+    pub(super) fn rate(&self) -> &TransferRate {
+        &self.rate
     }
 }
 
-impl fmt::Debug for Unsent {
+impl fmt::Debug for PendingWrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unsent({} bytes, then {:?})", self.pieces.left(), self.then)
+        write!(f, "PendingWrite({} bytes, then {:?})", self.queue.left(), self.then)
     }
 }
 
-impl Drop for Unsent {
+impl Drop for PendingWrite {
     fn drop(&mut self) {
-        if let Some(receipt) = &mut self.receipt {
-            receipt.not_taken(self.pieces.left() as u64);
+        if let Some(completion) = &mut self.completion {
+            completion.undelivered(self.queue.left() as u64);
         }
     }
 }
@@ -89,18 +94,18 @@ impl Drop for Unsent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     /// All of it is sent.
-    All(Then),
+    All(AfterWrite),
     /// As much as one client gets before the others have their turn; it would take more.
-    Turn,
+    Permit,
     /// What the client took, which may be nothing.
     Part(usize),
 }
 
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum AfterWrite {
     /// It takes the next request.
-    Keep,
+    KeepAlive,
     /// It is closed once the client has read the answer, whether the client or we asked for it: there may always be
     /// bytes that we have not read, and they would cost the end of the answer.
     Linger,

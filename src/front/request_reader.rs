@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::front::limits::LEAST_BODY_RATE;
-use crate::front::memory_budget::{Budget, Class, Share};
-use crate::front::transfer_rate::Pace;
-use crate::http1::body_decoder::{BodyError, Decoder};
+use crate::front::memory_budget::{Class, MemoryBudget, Reservation};
+use crate::front::transfer_rate::TransferRate;
+use crate::http1::body_decoder::{BodyDecoder, DecodeError};
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
 use crate::http1::limits::MAX_BODY_LENGTH;
@@ -15,13 +15,13 @@ use crate::http1::request_head::Head;
 
 /// A request of which the head is here.
 #[derive(Debug)]
-pub struct Receiving {
+pub struct RequestReader {
     head: Head,
-    decoder: Decoder,
+    decoder: BodyDecoder,
     content: Vec<u8>,
     /// What the content takes of the budget.
-    share: Share,
-    pace: Pace,
+    reservation: Reservation,
+    rate: TransferRate,
     begun: Instant,
     /// When something came last.
     last: Instant,
@@ -29,11 +29,11 @@ pub struct Receiving {
 
 /// A request that is here whole.
 #[derive(Debug)]
-pub struct Whole {
+pub struct CompleteRequest {
     /// Its head, with the content.
     pub head: Head,
     /// What its content takes of the budget.
-    pub share: Option<Share>,
+    pub reservation: Option<Reservation>,
 }
 
 /// A request that gets no further.
@@ -48,25 +48,25 @@ pub struct Refusal {
     pub request: Box<Request>,
 }
 
-impl Receiving {
+impl RequestReader {
     /// A request without its content yet.
     ///
     /// # Errors
     /// The content is too long by what the head says of it.
-    pub fn begin(head: Head, budget: &Arc<Budget>) -> Result<Receiving, Refusal> {
-        let decoder = Decoder::new(head.framing).map_err(|error| Refusal::of(error_of(error), &head))?;
-        let mut share = budget.share(Class::Body);
+    pub fn begin(head: Head, budget: &Arc<MemoryBudget>) -> Result<RequestReader, Refusal> {
+        let decoder = BodyDecoder::new(head.framing).map_err(|error| Refusal::of(error_of(error), &head))?;
+        let mut reservation = budget.reserve(Class::Body);
         // A small body may take its time, and its head takes more memory than it meanwhile.
-        if !share.set_apart(head.memory()) {
+        if !reservation.set_apart(head.memory()) {
             return Err(Refusal::of(no_memory(), &head));
         }
         let now = Instant::now();
-        Ok(Receiving {
+        Ok(RequestReader {
             head,
             decoder,
             content: Vec::new(),
-            share,
-            pace: Pace::begin(),
+            reservation,
+            rate: TransferRate::begin(),
             begun: now,
             last: now,
         })
@@ -83,7 +83,7 @@ impl Receiving {
         };
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let more = input.len().min(most.saturating_sub(self.content.len()));
-        if !self.share.make_room(&mut self.content, more, most) {
+        if !self.reservation.make_room(&mut self.content, more, most) {
             return Err(self.refusal(no_memory()));
         }
         let taken = self
@@ -91,7 +91,7 @@ impl Receiving {
             .decode(input, &mut self.content)
             .map_err(|error| Refusal::of(error_of(error), &self.head))?;
         input.drain(..taken);
-        self.pace.note(taken);
+        self.rate.note(taken);
         let is_done = self.decoder.is_done();
         if taken > 0 && !is_done {
             self.last = Instant::now();
@@ -100,14 +100,14 @@ impl Receiving {
     }
 
     /// The request with its content.
-    pub fn into_whole(self) -> Whole {
+    pub fn into_whole(self) -> CompleteRequest {
         let mut head = self.head;
         if !self.content.is_empty() {
             head.request.body = Body::Bytes(self.content);
         }
-        Whole {
+        CompleteRequest {
             head,
-            share: Some(self.share),
+            reservation: Some(self.reservation),
         }
     }
 
@@ -118,7 +118,7 @@ impl Receiving {
 
     /// Bytes of memory that it holds of the budget.
     pub fn held(&self) -> usize {
-        self.share.held()
+        self.reservation.held()
     }
 
     /// When the content is late unless more of it comes: after that time without any, and after that time when it has come
@@ -128,8 +128,8 @@ impl Receiving {
     }
 
     /// How fast the client goes on.
-    pub fn pace(&self) -> &Pace {
-        &self.pace
+    pub fn rate(&self) -> &TransferRate {
+        &self.rate
     }
 }
 
@@ -154,10 +154,10 @@ fn no_memory() -> RequestError {
     RequestError::Overloaded("the memory for messages is spent")
 }
 
-fn error_of(error: BodyError) -> RequestError {
+fn error_of(error: DecodeError) -> RequestError {
     match error {
-        BodyError::Malformed(reason) => RequestError::Malformed(reason.to_owned()),
-        BodyError::TooLarge => RequestError::BodyTooLarge,
+        DecodeError::Malformed(reason) => RequestError::Malformed(reason.to_owned()),
+        DecodeError::TooLarge => RequestError::BodyTooLarge,
     }
 }
 

@@ -11,36 +11,36 @@ use crate::front::connection::{Connection, State};
 use crate::front::limits::{
     LONG_ANSWER, LOOK_AT_CLIENT, MAX_KEPT_ANSWER, TAKING_PATIENCE, TAKING_PATIENCE_WHILE_OTHERS_WAIT,
 };
-use crate::front::memory_budget::{Class, Share};
+use crate::front::memory_budget::{Class, Reservation};
 use crate::front::outcome::Outcome;
-use crate::front::pending_write::{Then, Unsent};
+use crate::front::pending_write::{AfterWrite, PendingWrite};
 use crate::front::send::{self, Sent, StreamSlot, no_slot, wait_for_client_in_slot};
 use crate::front::shared::Shared;
-use crate::front::stream_scheduler::{Task, Turn};
-use crate::front::write_queue::Pieces;
+use crate::front::stream_scheduler::{Permit, Task};
+use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
-use crate::http1::remaining_body::Rest;
-use crate::http1::response_writer::{Incomplete, Reply};
+use crate::http1::remaining_body::RemainingBody;
+use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::outbound::upstream::UpstreamError;
-use crate::platform::slots::Slot;
+use crate::platform::slots::ConcurrencyPermit;
 
 /// An answer that is being passed on.
 #[derive(Debug)]
-pub(super) struct Passing {
+pub(super) struct ResponseStream {
     connection: Box<Connection>,
     /// What the client has not taken.
-    pieces: Pieces,
+    queue: WriteQueue,
     /// What has not been read.
-    rest: Rest,
-    then: Then,
-    reply: Reply,
-    /// What the pieces take of the budget while they are kept.
-    share: Share,
+    rest: RemainingBody,
+    then: AfterWrite,
+    reply: ResponseWriter,
+    /// What the queue take of the budget while they are kept.
+    reservation: Reservation,
     /// Bytes of content that were read.
     read: usize,
     /// When it was last looked whether the client is there.
     looked_at: Instant,
-    /// When it asked for its turn.
+    /// When it asked for its permit.
     asked_at: Instant,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Passing {
 #[derive(Debug)]
 pub(super) enum Pause {
     Sent(Sent),
-    /// It is long, and must have a turn.
+    /// It is long, and must have a permit.
     Long,
     /// The client is slow, and nothing more can be kept for it.
     Stuck,
@@ -59,28 +59,28 @@ pub(super) enum Pause {
 pub(super) enum Progress {
     /// It is over.
     Done(Outcome),
-    /// It is long, and must have a turn.
-    Long(Passing),
+    /// It is long, and must have a permit.
+    Long(ResponseStream),
 }
 
-impl Passing {
+impl ResponseStream {
     /// An answer of which nothing is sent, not even its head.
     pub(super) fn new(
         shared: &Shared,
         connection: Box<Connection>,
         head: Vec<u8>,
-        rest: Rest,
-        then: Then,
-        reply: Reply,
-    ) -> Passing {
+        rest: RemainingBody,
+        then: AfterWrite,
+        reply: ResponseWriter,
+    ) -> ResponseStream {
         let now = Instant::now();
-        Passing {
+        ResponseStream {
             connection,
-            pieces: Pieces::of(head),
+            queue: WriteQueue::of(head),
             rest,
             then,
             reply,
-            share: shared.budget.share(Class::Answer),
+            reservation: shared.budget.reserve(Class::Answer),
             read: 0,
             looked_at: now,
             asked_at: now,
@@ -88,74 +88,74 @@ impl Passing {
     }
 }
 
-impl Task for Passing {
-    fn slot(&mut self) -> Option<&mut Slot> {
+impl Task for ResponseStream {
+    fn slot(&mut self) -> Option<&mut ConcurrencyPermit> {
         self.rest.slot()
     }
 }
 
 /// Passes on an answer from its begin. It is passed on faster where `others_wait` for a worker.
-pub(super) fn begin(shared: &Shared, mut passing: Passing, others_wait: bool) -> Progress {
-    passing.connection.socket.begin_answer();
-    if passing.rest.is_event_stream {
-        let Some(slot) = StreamSlot::take(shared, passing.slot()) else {
-            return Progress::Done(refuse(shared, passing));
+pub(super) fn begin(shared: &Shared, mut stream: ResponseStream, others_wait: bool) -> Progress {
+    stream.connection.socket.begin_answer();
+    if stream.rest.is_event_stream {
+        let Some(slot) = StreamSlot::take(shared, stream.slot()) else {
+            return Progress::Done(refuse(shared, stream));
         };
-        let sent = passing.stream(shared);
+        let sent = stream.stream(shared);
         drop(slot);
-        return Progress::Done(passing.end(shared, sent));
+        return Progress::Done(stream.end(shared, sent));
     }
-    match passing.pass_on(None, others_wait) {
+    match stream.pass_on(None, others_wait) {
         Ok(Pause::Long) => {
-            passing.asked_at = Instant::now();
-            Progress::Long(passing)
+            stream.asked_at = Instant::now();
+            Progress::Long(stream)
         }
-        paused => Progress::Done(passing.unblock(shared, paused)),
+        paused => Progress::Done(stream.unblock(shared, paused)),
     }
 }
 
-/// Ends an answer that waits for its turn and that nobody reads any more.
-pub(super) fn abandon(shared: &Shared, passing: Passing) -> Outcome {
-    let gone = Incomplete::Client(io::ErrorKind::BrokenPipe.into());
-    passing.end(shared, Err(gone))
+/// Ends an answer that waits for its permit and that nobody reads any more.
+pub(super) fn abandon(shared: &Shared, stream: ResponseStream) -> Outcome {
+    let gone = SendError::Client(io::ErrorKind::BrokenPipe.into());
+    stream.end(shared, Err(gone))
 }
 
 /// Answers 503 in place of an answer of which nothing has been sent.
-fn refuse(shared: &Shared, passing: Passing) -> Outcome {
-    let Passing {
+fn refuse(shared: &Shared, stream: ResponseStream) -> Outcome {
+    let ResponseStream {
         mut connection,
         mut rest,
         reply,
         ..
-    } = passing;
-    if let Some(mut receipt) = rest.take_receipt() {
-        receipt.replaced();
+    } = stream;
+    if let Some(mut completion) = rest.take_receipt() {
+        completion.replaced();
     }
     drop(rest);
     let reason = "too many answers are being streamed";
-    shared.notices.overload(reason);
+    shared.connection_log.overload(reason);
     let response = shared
         .handler
         .refuse(RequestError::Overloaded(reason), &connection.unread_request());
-    let answer = Reply { close: true, ..reply }.answer(response);
-    let sent = send::send(shared, &mut connection, answer.bytes, Then::Linger);
-    send::after(shared, connection, sent, Then::Linger, reply.version)
+    let answer = ResponseWriter { close: true, ..reply }.answer(response);
+    let sent = send::send(shared, &mut connection, answer.bytes, AfterWrite::Linger);
+    send::after(shared, connection, sent, AfterWrite::Linger, reply.version)
 }
 
-impl Passing {
+impl ResponseStream {
     /// Whether nobody reads the answer any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.connection.socket.is_abandoned()
     }
 
-    /// Passes on what it can while it has its turn. The time for which it waited is not its integration's.
-    pub(super) fn take_turn(&mut self, turn: &Turn, others_wait: bool) -> Result<Pause, Incomplete> {
+    /// Passes on what it can while it has its permit. The time for which it waited is not its integration's.
+    pub(super) fn pass_on_with(&mut self, permit: &Permit, others_wait: bool) -> Result<Pause, SendError> {
         self.rest.put_off_deadline(self.asked_at.elapsed());
-        self.pass_on(Some(turn), others_wait)
+        self.pass_on(Some(permit), others_wait)
     }
 
     /// Where the client is slow and nothing can be kept for it, waits for it.
-    pub(super) fn unblock(mut self, shared: &Shared, paused: Result<Pause, Incomplete>) -> Outcome {
+    pub(super) fn unblock(mut self, shared: &Shared, paused: Result<Pause, SendError>) -> Outcome {
         let sent = match paused {
             Ok(Pause::Sent(sent)) => Ok(sent),
             Ok(Pause::Long | Pause::Stuck) => match StreamSlot::take(shared, self.slot()) {
@@ -167,24 +167,24 @@ impl Passing {
         self.end(shared, sent)
     }
 
-    fn end(mut self, shared: &Shared, sent: Result<Sent, Incomplete>) -> Outcome {
-        let mut receipt = self.rest.take_receipt();
+    fn end(mut self, shared: &Shared, sent: Result<Sent, SendError>) -> Outcome {
+        let mut completion = self.rest.take_receipt();
         match &sent {
-            Ok(Sent::Whole) => {}
+            Ok(Sent::CompleteRequest) => {}
             Ok(Sent::Later) => {
-                let unsent = Unsent::new(self.pieces, self.then, self.share, receipt.take());
-                self.connection.enter(State::Writing(unsent));
+                let pending = PendingWrite::new(self.queue, self.then, self.reservation, completion.take());
+                self.connection.enter(State::Writing(pending));
             }
             Err(incomplete) => {
-                if let Some(receipt) = &mut receipt {
-                    receipt.not_taken(self.pieces.left() as u64);
+                if let Some(completion) = &mut completion {
+                    completion.undelivered(self.queue.left() as u64);
                     if incomplete.is_abandonment() {
-                        receipt.abandoned();
+                        completion.abandoned();
                     }
                 }
             }
         }
-        drop(receipt);
+        drop(completion);
         self.connection.socket.end_answer();
         // The way to the integration is free for others before the client's next request.
         drop(self.rest);
@@ -195,14 +195,14 @@ impl Passing {
     ///
     /// # Errors
     /// The client is gone, or what came from the integration broke off.
-    fn pass_on(&mut self, turn: Option<&Turn>, others_wait: bool) -> Result<Pause, Incomplete> {
+    fn pass_on(&mut self, permit: Option<&Permit>, others_wait: bool) -> Result<Pause, SendError> {
         let mut patience = match others_wait {
             true => TAKING_PATIENCE_WHILE_OTHERS_WAIT,
             false => TAKING_PATIENCE,
         };
         loop {
-            if let Some(turn) = turn {
-                turn.step();
+            if let Some(permit) = permit {
+                permit.step();
             }
             let socket = &self.connection.socket;
             if self.rest.is_done() {
@@ -210,19 +210,19 @@ impl Passing {
                 patience = Duration::ZERO;
             }
             let sent = self
-                .pieces
+                .queue
                 .send(usize::MAX, |bytes| socket.send_patiently(bytes, &mut patience));
-            sent.map_err(Incomplete::Client)?;
+            sent.map_err(SendError::Client)?;
             if self.rest.is_done() {
-                return Ok(if self.pieces.is_empty() {
-                    Pause::Sent(Sent::Whole)
-                } else if self.share.resize(self.pieces.held()) {
+                return Ok(if self.queue.is_empty() {
+                    Pause::Sent(Sent::CompleteRequest)
+                } else if self.reservation.resize(self.queue.held()) {
                     Pause::Sent(Sent::Later)
                 } else {
                     Pause::Stuck
                 });
             }
-            if turn.is_none() && self.read >= LONG_ANSWER {
+            if permit.is_none() && self.read >= LONG_ANSWER {
                 return Ok(Pause::Long);
             }
             if !self.keep_more() {
@@ -232,17 +232,17 @@ impl Passing {
         }
     }
 
-    fn read_on(&mut self) -> Result<(), Incomplete> {
+    fn read_on(&mut self) -> Result<(), SendError> {
         // The time of a client is none of its integration's.
         self.rest.put_off_deadline(self.connection.socket.take_waited());
         // An integration that goes on sending is never waited for long enough that it is looked for the client.
         if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
             self.looked_at = Instant::now();
             if self.is_abandoned() {
-                return Err(Incomplete::Client(io::ErrorKind::BrokenPipe.into()));
+                return Err(SendError::Client(io::ErrorKind::BrokenPipe.into()));
             }
         }
-        let read = self.rest.read_into(self.pieces.room());
+        let read = self.rest.read_into(self.queue.room());
         self.read = self.read.saturating_add(read.map_err(of_source)?);
         Ok(())
     }
@@ -250,22 +250,22 @@ impl Passing {
     /// Whether the memory has room for another part that the client may not take. An answer that cannot be kept to its
     /// end is not kept at all.
     fn keep_more(&mut self) -> bool {
-        if self.pieces.is_empty() {
-            return self.share.resize(0);
+        if self.queue.is_empty() {
+            return self.reservation.resize(0);
         }
         let left = usize::try_from(self.rest.left().unwrap_or_default()).unwrap_or(usize::MAX);
-        self.pieces.held().saturating_add(left) <= MAX_KEPT_ANSWER + LONG_ANSWER
-            && self.share.resize(self.pieces.held_with_room())
+        self.queue.held().saturating_add(left) <= MAX_KEPT_ANSWER + LONG_ANSWER
+            && self.reservation.resize(self.queue.held_with_room())
     }
 
     /// Sends what comes, and waits for the client.
-    fn stream(&mut self, shared: &Shared) -> Result<Sent, Incomplete> {
+    fn stream(&mut self, shared: &Shared) -> Result<Sent, SendError> {
         loop {
-            wait_for_client_in_slot(shared, &self.connection.socket, &mut self.pieces)?;
+            wait_for_client_in_slot(shared, &self.connection.socket, &mut self.queue)?;
             // What a worker holds counts too; where nothing is left, that is all it holds.
-            let _ = self.share.resize(self.pieces.held_with_room());
+            let _ = self.reservation.resize(self.queue.held_with_room());
             if self.rest.is_done() {
-                return Ok(Sent::Whole);
+                return Ok(Sent::CompleteRequest);
             }
             self.read_on()?;
         }
@@ -273,10 +273,10 @@ impl Passing {
 }
 
 /// What an error of the content's source means. Who waits for an integration leaves it when the client has gone.
-fn of_source(error: io::Error) -> Incomplete {
+fn of_source(error: io::Error) -> SendError {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<UpstreamError>());
     match cause {
-        Some(UpstreamError::ClientGone) => Incomplete::Client(io::ErrorKind::BrokenPipe.into()),
-        _ => Incomplete::Integration(error),
+        Some(UpstreamError::ClientGone) => SendError::Client(io::ErrorKind::BrokenPipe.into()),
+        _ => SendError::Integration(error),
     }
 }

@@ -4,15 +4,15 @@ use std::io;
 
 use crate::front::connection::{Connection, Next, State};
 use crate::front::limits::LINGER_TIME;
-use crate::front::lot::Occupant;
 use crate::front::outcome::Outcome;
 use crate::front::quota::Quota;
 use crate::front::send;
 use crate::front::shared::Shared;
-use crate::front::socket::Patience;
+use crate::front::slots::Occupant;
+use crate::front::socket::Wait;
 use crate::front::worker_pool::Urgency;
 use crate::http1::error::RequestError;
-use crate::http1::response_writer::Incomplete;
+use crate::http1::response_writer::SendError;
 
 /// What is told to a client that finds no room.
 pub(super) const TOO_MANY: RequestError = RequestError::Overloaded("there are too many connections");
@@ -56,7 +56,7 @@ fn find_room(shared: &Shared, connection: &mut Connection, others: &mut Vec<Outc
         let Some(mut idle) = shared.table.take_longest_idle() else {
             return false;
         };
-        others.push(match idle.read_request(&shared.budget, Patience::None) {
+        others.push(match idle.read_request(&shared.budget, Wait::Never) {
             Next::Wait if idle.is_idle() => evict(shared, idle),
             // A request has just come.
             next => Outcome::Read(idle, next),
@@ -105,14 +105,14 @@ fn close_in_reserve(shared: &Shared, mut connection: Box<Connection>) -> Outcome
         State::Idle | State::Head(_) | State::Body(_) => {}
         State::Writing(_) => {
             let reason = io::Error::other("others wait for its connection");
-            shared.notices.cut(connection.peer, &Incomplete::Client(reason));
+            shared.connection_log.cut(connection.peer, &SendError::Client(reason));
             connection.socket.reset();
             return Outcome::Closed;
         }
         // It has its answer.
         State::Lingering(_) => return Outcome::Closed,
     }
-    match connection.read_request(&shared.budget, Patience::None) {
+    match connection.read_request(&shared.budget, Wait::Never) {
         Next::Wait | Next::Yield if connection.is_idle() => evict(shared, connection),
         Next::Wait | Next::Yield => turn_away(shared, connection),
         next => Outcome::Read(connection, next),

@@ -8,21 +8,21 @@ use std::time::SystemTime;
 use crate::front::connection::{Connection, State};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
-use crate::front::pending_write::{Then, Unsent};
+use crate::front::pending_write::{AfterWrite, PendingWrite};
 use crate::front::request_reader::Refusal;
 use crate::front::shared::Shared;
 use crate::front::socket::Socket;
-use crate::front::transfer_rate::Pace;
-use crate::front::write_queue::Pieces;
+use crate::front::transfer_rate::TransferRate;
+use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::Version;
-use crate::http1::response_writer::{Incomplete, Reply};
-use crate::platform::slots::{Slot, Streaming, share};
+use crate::http1::response_writer::{ResponseWriter, SendError};
+use crate::platform::slots::{ConcurrencyPermit, Streaming, share};
 
 /// How far an answer got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
-    Whole,
+    CompleteRequest,
     /// The client is slow; what is left is kept with the connection.
     Later,
 }
@@ -35,48 +35,48 @@ pub(super) fn send(
     shared: &Shared,
     connection: &mut Connection,
     bytes: Vec<u8>,
-    then: Then,
-) -> Result<Sent, Incomplete> {
-    let sent = connection.socket.send_now(&bytes).map_err(Incomplete::Client)?;
+    then: AfterWrite,
+) -> Result<Sent, SendError> {
+    let sent = connection.socket.send_now(&bytes).map_err(SendError::Client)?;
     if sent == bytes.len() {
-        return Ok(Sent::Whole);
+        return Ok(Sent::CompleteRequest);
     }
-    let mut share = shared.budget.share(Class::Answer);
-    let mut pieces = Pieces::of(bytes);
+    let mut reservation = shared.budget.reserve(Class::Answer);
+    let mut queue = WriteQueue::of(bytes);
     // As if it were sent once more.
-    let _ = pieces.send(sent, |bytes| Ok(bytes.len()));
-    if share.resize(pieces.held()) {
-        connection.enter(State::Writing(Unsent::new(pieces, then, share, None)));
+    let _ = queue.send(sent, |bytes| Ok(bytes.len()));
+    if reservation.resize(queue.held()) {
+        connection.enter(State::Writing(PendingWrite::new(queue, then, reservation, None)));
         return Ok(Sent::Later);
     }
-    wait_for_client(shared, &connection.socket, &mut pieces).map(|()| Sent::Whole)
+    wait_for_client(shared, &connection.socket, &mut queue).map(|()| Sent::CompleteRequest)
 }
 
 /// What follows an answer.
 pub(super) fn after(
     shared: &Shared,
     mut connection: Box<Connection>,
-    sent: Result<Sent, Incomplete>,
-    then: Then,
+    sent: Result<Sent, SendError>,
+    then: AfterWrite,
     version: Version,
 ) -> Outcome {
     match sent {
-        Ok(Sent::Whole) if then == Then::Keep => {
+        Ok(Sent::CompleteRequest) if then == AfterWrite::KeepAlive => {
             connection.enter(State::Idle);
             Outcome::NextRequest(connection)
         }
-        Ok(Sent::Whole) => Outcome::Linger(connection),
+        Ok(Sent::CompleteRequest) => Outcome::Linger(connection),
         Ok(Sent::Later) => Outcome::Park(connection),
         Err(incomplete) => cut(shared, connection, version, &incomplete),
     }
 }
 
 /// Ends a connection whose answer is not whole, so that the client sees it.
-fn cut(shared: &Shared, connection: Box<Connection>, version: Version, incomplete: &Incomplete) -> Outcome {
-    shared.notices.cut(connection.peer, incomplete);
+fn cut(shared: &Shared, connection: Box<Connection>, version: Version, incomplete: &SendError) -> Outcome {
+    shared.connection_log.cut(connection.peer, incomplete);
     // For HTTP/1.0 an end of the connection may be the end of the content. Otherwise a plain end lets the client read
     // what was sent.
-    if version == Version::Http10 || matches!(incomplete, Incomplete::Client(_)) {
+    if version == Version::Http10 || matches!(incomplete, SendError::Client(_)) {
         connection.socket.reset();
         return Outcome::Closed;
     }
@@ -84,8 +84,8 @@ fn cut(shared: &Shared, connection: Box<Connection>, version: Version, incomplet
 }
 
 /// Why an answer ends for which no worker may wait.
-pub(super) fn no_slot() -> Incomplete {
-    Incomplete::Client(io::Error::other(
+pub(super) fn no_slot() -> SendError {
+    SendError::Client(io::Error::other(
         "it is slow, and neither memory nor a worker is left for it",
     ))
 }
@@ -94,29 +94,33 @@ pub(super) fn no_slot() -> Incomplete {
 ///
 /// # Errors
 /// No worker is left for that, or the client takes nothing.
-fn wait_for_client(shared: &Shared, socket: &Socket, pieces: &mut Pieces) -> Result<(), Incomplete> {
+fn wait_for_client(shared: &Shared, socket: &Socket, queue: &mut WriteQueue) -> Result<(), SendError> {
     let Some(_slot) = StreamSlot::take(shared, None) else {
         return Err(no_slot());
     };
-    wait_for_client_in_slot(shared, socket, pieces)
+    wait_for_client_in_slot(shared, socket, queue)
 }
 
 /// As [`wait_for_client`], with leave to do so.
 ///
 /// # Errors
 /// The client takes nothing, or too little while others need the worker.
-pub(super) fn wait_for_client_in_slot(shared: &Shared, socket: &Socket, pieces: &mut Pieces) -> Result<(), Incomplete> {
+pub(super) fn wait_for_client_in_slot(
+    shared: &Shared,
+    socket: &Socket,
+    queue: &mut WriteQueue,
+) -> Result<(), SendError> {
     let timeout = shared.limits.write_timeout;
     // Only waiting for the client is measured: it begins anew when the client has everything.
-    let mut pace = Pace::begin();
+    let mut rate = TransferRate::begin();
     let mut is_too_slow = |taken| {
-        pace.note(taken);
-        pace.is_slow() && shared.streams.load(Ordering::Relaxed) > shared.most_streams.get() / 2
+        rate.note(taken);
+        rate.is_slow() && shared.streams.load(Ordering::Relaxed) > shared.most_streams.get() / 2
     };
-    let sent = pieces.send(usize::MAX, |bytes| {
+    let sent = queue.send(usize::MAX, |bytes| {
         socket.send_all(bytes, timeout, &mut is_too_slow).map(|()| bytes.len())
     });
-    sent.map_err(Incomplete::Client)?;
+    sent.map_err(SendError::Client)?;
     Ok(())
 }
 
@@ -129,7 +133,7 @@ pub(super) struct StreamSlot {
 
 impl StreamSlot {
     /// `slot` is the one that the answer holds of its destination: no destination has all that there are.
-    pub(super) fn take(shared: &Shared, slot: Option<&mut Slot>) -> Option<StreamSlot> {
+    pub(super) fn take(shared: &Shared, slot: Option<&mut ConcurrencyPermit>) -> Option<StreamSlot> {
         let of_destination = match slot {
             Some(slot) => Some(slot.slots().begin_stream(share(shared.most_streams))?),
             None => None,
@@ -152,10 +156,10 @@ impl Drop for StreamSlot {
 /// The bytes of a refusal, which end the connection.
 pub(super) fn refusal(shared: &Shared, refusal: Refusal) -> Vec<u8> {
     if let RequestError::Overloaded(reason) = refusal.error {
-        shared.notices.overload(reason);
+        shared.connection_log.overload(reason);
     }
     let response = shared.handler.refuse(refusal.error, &refusal.request);
-    let reply = Reply {
+    let reply = ResponseWriter {
         head_only: refusal.head_only,
         version: Version::Http11,
         close: true,

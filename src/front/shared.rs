@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::front::connection::Connection;
-use crate::front::connection_log::Notices;
-use crate::front::connection_table::{Parking, Watch};
+use crate::front::connection_log::ConnectionLog;
+use crate::front::connection_table::{ConnectionTable, Poller};
 use crate::front::handler::Handler;
 use crate::front::limits::Limits;
-use crate::front::lot::Occupant;
-use crate::front::memory_budget::Budget;
+use crate::front::memory_budget::MemoryBudget;
 use crate::front::quota::Quotas;
+use crate::front::slots::Occupant;
 use crate::front::worker_pool::Workers;
 use crate::platform::metrics::{ConnectionMetrics, FrontMetrics};
 
@@ -23,16 +23,16 @@ pub(super) const FEW_CONNECTIONS: usize = 64;
 pub(super) struct Shared {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) limits: Limits,
-    pub(super) budget: Arc<Budget>,
+    pub(super) budget: Arc<MemoryBudget>,
     pub(super) workers: Workers,
     /// Connections that wait.
-    pub(super) table: Parking<Connection>,
+    pub(super) table: ConnectionTable<Connection>,
     /// Open connections.
     pub(super) quotas: Arc<Quotas>,
     /// So many are few: never more than workers, so that none waits while another connection wants it.
     pub(super) few: usize,
     /// What is told of connections and answers that fail.
-    pub(super) notices: Notices,
+    pub(super) connection_log: ConnectionLog,
     /// What is counted for the metrics page.
     pub(super) metrics: Arc<FrontMetrics>,
     /// Answers that are being streamed, and how many may be.
@@ -55,8 +55,8 @@ impl Shared {
         most_workers: NonZeroUsize,
         limits: Limits,
         handler: Arc<dyn Handler>,
-    ) -> io::Result<(Shared, Watch)> {
-        let (table, watch) = Parking::new()?;
+    ) -> io::Result<(Shared, Poller)> {
+        let (table, watch) = ConnectionTable::new()?;
         let metrics = Arc::new(FrontMetrics {
             connections: Some(ConnectionMetrics::default()),
             ..FrontMetrics::default()
@@ -64,12 +64,12 @@ impl Shared {
         let shared = Shared {
             handler,
             limits,
-            budget: Budget::of(limits.memory),
+            budget: MemoryBudget::of(limits.memory),
             workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
             table,
             quotas: Arc::default(),
             few: most_workers.get().min(FEW_CONNECTIONS),
-            notices: Notices::new(&metrics),
+            connection_log: ConnectionLog::new(&metrics),
             metrics,
             streams: Arc::default(),
             most_streams: NonZeroUsize::new(most_workers.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN),

@@ -91,11 +91,11 @@ pub(super) enum Received {
 
 /// Whether to wait for what has not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum Wait {
     /// Only what is here.
-    None,
+    Never,
     /// What comes within a moment.
-    Moment,
+    Briefly,
 }
 
 impl Socket {
@@ -123,11 +123,11 @@ impl Socket {
     }
 
     /// Reads at most `length` bytes behind those in the buffer.
-    pub(super) fn receive(&mut self, buffer: &mut Vec<u8>, length: usize, patience: Patience) -> Received {
+    pub(super) fn receive(&mut self, buffer: &mut Vec<u8>, length: usize, patience: Wait) -> Received {
         buffer.reserve(length);
         let flags = match patience {
-            Patience::None => RecvFlags::DONTWAIT,
-            Patience::Moment => self.waiting(),
+            Wait::Never => RecvFlags::DONTWAIT,
+            Wait::Briefly => self.waiting(),
         };
         let room = buffer.capacity() - buffer.len();
         let received = loop {

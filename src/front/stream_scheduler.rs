@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::platform::slots::{self, Slot, Slots};
+use crate::platform::slots::{self, ConcurrencyLimit, ConcurrencyPermit};
 
 /// Who takes turns, and who waits for one.
 #[derive(Debug)]
-pub struct Turns<T> {
+pub struct StreamScheduler<T> {
     most: Most,
     state: Mutex<State<T>>,
 }
@@ -25,7 +25,7 @@ pub struct Turns<T> {
 /// What takes turns.
 pub trait Task {
     /// What it holds of its destination while it has a worker, if there is a bound for that.
-    fn slot(&mut self) -> Option<&mut Slot>;
+    fn slot(&mut self) -> Option<&mut ConcurrencyPermit>;
 }
 
 /// The bounds.
@@ -53,7 +53,7 @@ struct Holders(Vec<Arc<Holder>>);
 
 #[derive(Debug)]
 struct Holder {
-    destination: Option<Arc<Slots>>,
+    destination: Option<Arc<ConcurrencyLimit>>,
     begun: Instant,
     /// Milliseconds from there to when it has moved something last.
     last: AtomicU64,
@@ -61,18 +61,18 @@ struct Holder {
 
 /// A turn; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Turn(Arc<Holder>);
+pub struct Permit(Arc<Holder>);
 
 /// What becomes of a task that asks for a turn.
 #[derive(Debug)]
 pub enum Asked<T> {
     /// It has one.
-    Has(T, Turn),
+    Has(T, Permit),
     /// It waits.
     Waits,
 }
 
-impl Turn {
+impl Permit {
     /// Something was moved.
     pub fn step(&self) {
         let passed = self.0.begun.elapsed().as_millis();
@@ -88,17 +88,17 @@ impl Holder {
         self.begun.elapsed() < last + step_time
     }
 
-    fn is_of(&self, destination: &Arc<Slots>) -> bool {
+    fn is_of(&self, destination: &Arc<ConcurrencyLimit>) -> bool {
         self.destination
             .as_ref()
             .is_some_and(|own| Arc::ptr_eq(own, destination))
     }
 }
 
-impl<T: Task> Turns<T> {
+impl<T: Task> StreamScheduler<T> {
     /// Turns within these bounds.
-    pub fn new(most: Most) -> Turns<T> {
-        Turns {
+    pub fn new(most: Most) -> StreamScheduler<T> {
+        StreamScheduler {
             most,
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
@@ -133,8 +133,8 @@ impl<T: Task> Turns<T> {
 
     /// Begins a turn for which there is a worker now. Where the destination's last slot has gone to somebody else
     /// meanwhile, the task waits on, as the first.
-    pub fn begin(&self, mut task: T, turn: Turn) -> Asked<T> {
-        if task.slot().is_none_or(Slot::take_again) {
+    pub fn begin(&self, mut task: T, turn: Permit) -> Asked<T> {
+        if task.slot().is_none_or(ConcurrencyPermit::take_again) {
             return Asked::Has(task, turn);
         }
         drop(turn);
@@ -143,14 +143,14 @@ impl<T: Task> Turns<T> {
     }
 
     /// Of the tasks that may begin, the one that has waited longest, if there is a turn for it.
-    pub fn next(&self) -> Option<(T, Turn)> {
+    pub fn next(&self) -> Option<(T, Permit)> {
         let mut state = self.state();
         let State { waiting, has } = &mut *state;
         if waiting.is_empty() || !has.are_left(&self.most) {
             return None;
         }
         // Many may wait for the same one.
-        let mut full: Vec<Arc<Slots>> = Vec::new();
+        let mut full: Vec<Arc<ConcurrencyLimit>> = Vec::new();
         let first = waiting.iter_mut().position(|task| {
             let Some(slot) = task.slot() else { return true };
             if full.iter().any(|slots| Arc::ptr_eq(slots, slot.slots())) {
@@ -182,7 +182,7 @@ impl<T: Task> Turns<T> {
 }
 
 impl Holders {
-    fn begin(&mut self, task: &mut impl Task) -> Turn {
+    fn begin(&mut self, task: &mut impl Task) -> Permit {
         let holder = Arc::new(Holder {
             destination: task.slot().map(|slot| Arc::clone(slot.slots())),
             begun: Instant::now(),
@@ -190,7 +190,7 @@ impl Holders {
             last: AtomicU64::new(u64::MAX),
         });
         self.0.push(Arc::clone(&holder));
-        Turn(holder)
+        Permit(holder)
     }
 
     /// Whether there is a turn left.
@@ -202,7 +202,7 @@ impl Holders {
     }
 
     /// Whether there is one left for the destination of that slot.
-    fn are_left_for(&self, slot: Option<&Slot>, most: &Most) -> bool {
+    fn are_left_for(&self, slot: Option<&ConcurrencyPermit>, most: &Most) -> bool {
         slot.is_none_or(|slot| {
             let same = self.0.iter().filter(|holder| holder.is_of(slot.slots()));
             same.count() < slots::share(most.turns).get()
@@ -218,26 +218,26 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     #[derive(Debug)]
-    struct Numbered(i32, Option<Slot>);
+    struct Numbered(i32, Option<ConcurrencyPermit>);
 
     impl Task for Numbered {
-        fn slot(&mut self) -> Option<&mut Slot> {
+        fn slot(&mut self) -> Option<&mut ConcurrencyPermit> {
             self.1.as_mut()
         }
     }
 
-    fn begin(turns: &Turns<Numbered>, number: i32, slot: Option<Slot>) -> (Numbered, Turn) {
+    fn begin(turns: &StreamScheduler<Numbered>, number: i32, slot: Option<ConcurrencyPermit>) -> (Numbered, Permit) {
         match turns.ask(Numbered(number, slot)) {
             Asked::Has(task, turn) => (task, turn),
             Asked::Waits => panic!("there is a turn"),
         }
     }
 
-    fn waits(turns: &Turns<Numbered>, number: i32, slot: Option<Slot>) -> bool {
+    fn waits(turns: &StreamScheduler<Numbered>, number: i32, slot: Option<ConcurrencyPermit>) -> bool {
         matches!(turns.ask(Numbered(number, slot)), Asked::Waits)
     }
 
-    fn next(turns: &Turns<Numbered>) -> Option<(i32, (Numbered, Turn))> {
+    fn next(turns: &StreamScheduler<Numbered>) -> Option<(i32, (Numbered, Permit))> {
         turns.next().map(|(task, turn)| (task.0, (task, turn)))
     }
 
@@ -245,8 +245,8 @@ mod tests {
         NonZeroUsize::new(number).unwrap()
     }
 
-    fn turns(moving: usize, turns: usize, step_time: Duration) -> Turns<Numbered> {
-        Turns::new(Most {
+    fn turns(moving: usize, turns: usize, step_time: Duration) -> StreamScheduler<Numbered> {
+        StreamScheduler::new(Most {
             moving,
             turns: number(turns),
             waiting: 2,
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn the_first_whose_destination_has_a_slot_passes_those_whose_has_none() {
         let turns = turns(9, 9, LONG);
-        let (hung, healthy) = (Slots::new(number(1)), Slots::new(number(1)));
+        let (hung, healthy) = (ConcurrencyLimit::new(number(1)), ConcurrencyLimit::new(number(1)));
         let turn = begin(&turns, 0, None);
         // Who waits has given back its slot, so that others may have it.
         let all = (0..8).map(|_| begin(&turns, 0, None)).collect::<Vec<_>>();
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn no_destination_has_all_turns() {
         let turns = turns(9, 3, Duration::ZERO);
-        let (hung, healthy) = (Slots::new(number(9)), Slots::new(number(9)));
+        let (hung, healthy) = (ConcurrencyLimit::new(number(9)), ConcurrencyLimit::new(number(9)));
         let has = (begin(&turns, 1, hung.take()), begin(&turns, 2, hung.take()));
         has.0.1.step();
         has.1.1.step();

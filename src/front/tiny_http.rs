@@ -20,9 +20,9 @@ use crate::http1::error::RequestError;
 use crate::http1::framing::{Framing, framing};
 use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::{Body, Headers, Request, Response, Stream, Version, is_token};
-use crate::http1::response_writer::{Incomplete, Reply};
+use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::http1::target::{check_host, split_target};
-use crate::platform::metrics::{FrontMetrics, Raised};
+use crate::platform::metrics::{FrontMetrics, InFlightGuard};
 
 /// How often the accept loop looks up from its work.
 const TICK: Duration = Duration::from_millis(100);
@@ -233,7 +233,7 @@ impl Exchange {
     fn serve(self) {
         let shared = Arc::clone(&self.turn.shared);
         shared.metrics.queue_depth.fall();
-        let _busy = Raised::by_one(&shared.metrics.workers_busy);
+        let _busy = InFlightGuard::new(&shared.metrics.workers_busy);
         let (error, request) = match self.head() {
             Err(reason) => (RequestError::Malformed(reason.to_owned()), self.unread_request()),
             Ok((request, Framing::Length(length))) if length > MAX_BODY_LENGTH => (RequestError::BodyTooLarge, request),
@@ -315,7 +315,7 @@ impl Exchange {
                     Some(socket) if reply.version == Version::Http10 => socket.reset(),
                     Some(socket) => socket.close(),
                     // The client has gone, so nothing can follow that would be taken for the rest.
-                    None if matches!(incomplete, Incomplete::Client(_)) => drop(writer),
+                    None if matches!(incomplete, SendError::Client(_)) => drop(writer),
                     // The answer would be filled up with the next one; without an end, it is at least not wrong.
                     None => std::mem::forget(writer),
                 }
@@ -323,8 +323,8 @@ impl Exchange {
         }
     }
 
-    fn reply(&self) -> Reply {
-        Reply {
+    fn reply(&self) -> ResponseWriter {
+        ResponseWriter {
             head_only: *self.request.method() == tiny_http::Method::Head,
             version: self.version,
             close: self.wants_close(),
@@ -346,7 +346,7 @@ impl Exchange {
 
     /// Answers without having read the body, and ends the connection.
     fn refuse(self, response: Response, lingering: Duration) {
-        let reply = Reply {
+        let reply = ResponseWriter {
             close: true,
             ..self.reply()
         };

@@ -6,17 +6,17 @@ use crate::front::limits::{RATE_LENGTH, RATE_TIME};
 
 /// What a client has sent or taken lately.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct TransferRate {
     /// Since when.
     since: Instant,
     /// Bytes since then, fewer than [`RATE_LENGTH`].
     bytes: usize,
 }
 
-impl Pace {
+impl TransferRate {
     /// From now on.
-    pub fn begin() -> Pace {
-        Pace {
+    pub fn begin() -> TransferRate {
+        TransferRate {
             since: Instant::now(),
             bytes: 0,
         }
@@ -26,7 +26,7 @@ impl Pace {
     pub fn note(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes >= RATE_LENGTH {
-            *self = Pace::begin();
+            *self = TransferRate::begin();
         }
     }
 
@@ -49,18 +49,18 @@ mod tests {
 
     #[test]
     fn a_pace_is_slow_when_less_than_the_length_came_in_the_time() {
-        let before = |pace: &mut Pace, time| pace.since = pace.since.checked_sub(time).unwrap();
-        let mut pace = Pace::begin();
-        assert!(!pace.is_slow());
-        pace.note(RATE_LENGTH - 1);
-        before(&mut pace, RATE_TIME);
-        assert!(pace.is_slow());
-        assert!(pace.next_look() > Instant::now());
-        pace.note(1);
-        assert!(!pace.is_slow());
+        let before = |rate: &mut TransferRate, time| rate.since = rate.since.checked_sub(time).unwrap();
+        let mut rate = TransferRate::begin();
+        assert!(!rate.is_slow());
+        rate.note(RATE_LENGTH - 1);
+        before(&mut rate, RATE_TIME);
+        assert!(rate.is_slow());
+        assert!(rate.next_look() > Instant::now());
+        rate.note(1);
+        assert!(!rate.is_slow());
         // Much at once is no credit for later.
-        pace.note(100 * RATE_LENGTH);
-        before(&mut pace, RATE_TIME);
-        assert!(pace.is_slow());
+        rate.note(100 * RATE_LENGTH);
+        before(&mut rate, RATE_TIME);
+        assert!(rate.is_slow());
     }
 }

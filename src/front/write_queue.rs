@@ -12,7 +12,7 @@ const LEAST_ROOM: usize = 16 * 1024;
 
 /// Bytes that are to be sent.
 #[derive(Debug, Default)]
-pub struct Pieces {
+pub struct WriteQueue {
     /// Those that nothing is added to; none is empty.
     full: VecDeque<Vec<u8>>,
     /// Where more is added; kept when it is sent.
@@ -23,13 +23,13 @@ pub struct Pieces {
     held: usize,
 }
 
-impl Pieces {
+impl WriteQueue {
     /// One piece with those bytes.
-    pub fn of(bytes: Vec<u8>) -> Pieces {
-        Pieces {
+    pub fn of(bytes: Vec<u8>) -> WriteQueue {
+        WriteQueue {
             held: bytes.capacity(),
             last: bytes,
-            ..Pieces::default()
+            ..WriteQueue::default()
         }
     }
 
@@ -49,7 +49,7 @@ impl Pieces {
         self.held
     }
 
-    /// Bytes of memory that they will take once [`Pieces::room`] was asked for.
+    /// Bytes of memory that they will take once [`WriteQueue::room`] was asked for.
     pub fn held_with_room(&self) -> usize {
         if self.has_room() {
             self.held
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// Takes that many bytes at each call and keeps them.
-    fn take(pieces: &mut Pieces, most: usize, at_once: usize, taken: &mut Vec<u8>) -> usize {
+    fn take(pieces: &mut WriteQueue, most: usize, at_once: usize, taken: &mut Vec<u8>) -> usize {
         let send = |bytes: &[u8]| {
             let count = bytes.len().min(at_once);
             taken.extend_from_slice(&bytes[..count]);
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_added_is_sent_in_order_and_given_back() {
-        let mut pieces = Pieces::of(b"head".to_vec());
+        let mut pieces = WriteQueue::of(b"head".to_vec());
         let mut expected = b"head".to_vec();
         for number in 0..40_u8 {
             let part = vec![number; 10_000];

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::platform::slots::Slot;
+use crate::platform::slots::ConcurrencyPermit;
 
 /// A message's content.
 pub enum Body {
@@ -25,9 +25,9 @@ pub struct Stream {
     /// Where they come from. The end (`Ok(0)`) means that the content is complete, an error that it is not.
     pub reader: Box<dyn Read + Send>,
     /// Who is told how much of it is sent, if anybody is.
-    pub receipt: Option<Box<dyn Receipt>>,
+    pub completion: Option<Box<dyn CompletionHook>>,
     /// What a worker that waits for it holds, if there is a bound for those. It is of no use once the end was read.
-    pub slot: Option<Slot>,
+    pub slot: Option<ConcurrencyPermit>,
     /// What bounds the time that it may take, if anything does.
     pub deadline: Option<Arc<dyn Deadline>>,
 }
@@ -39,12 +39,12 @@ pub trait Deadline: Send + Sync {
 }
 
 /// Is told how much of an answer's content is sent. When it is dropped, it knows all.
-pub trait Receipt: Send {
+pub trait CompletionHook: Send {
     /// So many bytes more were sent.
     fn sent(&mut self, bytes: u64);
 
     /// So many of them were not after all, since the client did not take them.
-    fn not_taken(&mut self, bytes: u64);
+    fn undelivered(&mut self, bytes: u64);
 
     /// What came of the content broke off.
     fn broke_off(&mut self, error: &io::Error);
@@ -95,11 +95,11 @@ impl Body {
 
 /// Why content cannot be held whole.
 #[derive(Debug)]
-pub enum Unheld {
+pub enum BodyError {
     /// It has more bytes than that.
-    TooLong,
+    TooLarge,
     /// It broke off.
-    Broken(io::Error),
+    Io(io::Error),
 }
 
 impl Body {
@@ -107,27 +107,27 @@ impl Body {
     ///
     /// # Errors
     /// It has more than `limit` bytes, or breaks off.
-    pub fn into_bytes(self, limit: usize) -> Result<Vec<u8>, Unheld> {
+    pub fn into_bytes(self, limit: usize) -> Result<Vec<u8>, BodyError> {
         let bytes = match self {
             Body::Empty => Vec::new(),
             Body::Bytes(bytes) => bytes,
             Body::Stream(Stream { length, .. }) if length.is_some_and(|length| length > limit as u64) => {
-                return Err(Unheld::TooLong);
+                return Err(BodyError::TooLarge);
             }
             Body::Stream(Stream { length, reader, .. }) => {
                 let mut bytes = Vec::new();
                 reader
                     .take(limit as u64 + 1)
                     .read_to_end(&mut bytes)
-                    .map_err(Unheld::Broken)?;
+                    .map_err(BodyError::Io)?;
                 if length.is_some_and(|length| (bytes.len() as u64) < length) {
-                    return Err(Unheld::Broken(io::ErrorKind::UnexpectedEof.into()));
+                    return Err(BodyError::Io(io::ErrorKind::UnexpectedEof.into()));
                 }
                 bytes
             }
         };
         if bytes.len() > limit {
-            Err(Unheld::TooLong)
+            Err(BodyError::TooLarge)
         } else {
             Ok(bytes)
         }
@@ -140,7 +140,7 @@ impl Stream {
         Stream {
             length,
             reader: Box::new(reader),
-            receipt: None,
+            completion: None,
             slot: None,
             deadline: None,
         }

@@ -9,7 +9,7 @@ const MAX_DIGITS: u32 = 16;
 
 /// Why content cannot be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyError {
+pub enum DecodeError {
     /// It is not framed as it must be.
     Malformed(&'static str),
     /// It has more than 10 MB.
@@ -18,7 +18,7 @@ pub enum BodyError {
 
 /// Reads content of which some may be here, and the rest comes later.
 #[derive(Debug)]
-pub struct Decoder {
+pub struct BodyDecoder {
     step: Step,
     /// Bytes of content so far.
     length: u64,
@@ -63,19 +63,19 @@ enum Step {
     Done,
 }
 
-impl Decoder {
+impl BodyDecoder {
     /// A decoder for content that is framed like that.
     ///
     /// # Errors
     /// It is too large already by what is told of it.
-    pub fn new(framing: Framing) -> Result<Decoder, BodyError> {
+    pub fn new(framing: Framing) -> Result<BodyDecoder, DecodeError> {
         let step = match framing {
             Framing::Length(0) => Step::Done,
-            Framing::Length(length) if length > MAX_BODY_LENGTH => return Err(BodyError::TooLarge),
+            Framing::Length(length) if length > MAX_BODY_LENGTH => return Err(DecodeError::TooLarge),
             Framing::Length(left) => Step::Sized { left },
             Framing::Chunked => Step::Size { digits: 0, size: 0 },
         };
-        Ok(Decoder {
+        Ok(BodyDecoder {
             step,
             length: 0,
             extensions: 0,
@@ -92,8 +92,8 @@ impl Decoder {
     /// Takes bytes as far as they belong to the content, and adds the content to the other; tells how many it took.
     ///
     /// # Errors
-    /// See [`BodyError`]; nothing can be read from the connection then.
-    pub fn decode(&mut self, bytes: &[u8], content: &mut Vec<u8>) -> Result<usize, BodyError> {
+    /// See [`DecodeError`]; nothing can be read from the connection then.
+    pub fn decode(&mut self, bytes: &[u8], content: &mut Vec<u8>) -> Result<usize, DecodeError> {
         let mut rest = bytes;
         while let Some((first, behind)) = rest.split_first() {
             rest = match self.step {
@@ -122,7 +122,7 @@ impl Decoder {
     }
 
     /// The step after a byte that is no content.
-    fn after(&mut self, byte: u8) -> Result<Step, BodyError> {
+    fn after(&mut self, byte: u8) -> Result<Step, DecodeError> {
         match (self.step, byte) {
             (Step::Size { digits, size }, _) => self.after_size(digits, size, byte),
             (Step::Blank { size }, b' ' | b'\t') => self.extend(Step::Blank { size }),
@@ -134,22 +134,22 @@ impl Decoder {
             (Step::ChunkLf, b'\n') => Ok(Step::Size { digits: 0, size: 0 }),
             (Step::Trailer, _) => self.after_trailer(byte),
             (Step::TrailerEnd, b'\n') => self.end_trailer(),
-            _ => Err(BodyError::Malformed("a chunk is not framed by CR LF")),
+            _ => Err(DecodeError::Malformed("a chunk is not framed by CR LF")),
         }
     }
 
-    fn after_size(&mut self, digits: u32, size: u64, byte: u8) -> Result<Step, BodyError> {
+    fn after_size(&mut self, digits: u32, size: u64, byte: u8) -> Result<Step, DecodeError> {
         let Some(digit) = char::from(byte).to_digit(16) else {
             return match byte {
-                _ if digits == 0 => Err(BodyError::Malformed("a chunk has no size")),
+                _ if digits == 0 => Err(DecodeError::Malformed("a chunk has no size")),
                 b'\r' => Ok(Step::SizeEnd { size }),
                 b';' => self.extend(extension(size)),
                 b' ' | b'\t' => self.extend(Step::Blank { size }),
-                _ => Err(BodyError::Malformed("a chunk's size is not a number")),
+                _ => Err(DecodeError::Malformed("a chunk's size is not a number")),
             };
         };
         if digits == MAX_DIGITS {
-            return Err(BodyError::Malformed("a chunk's size has too many digits"));
+            return Err(DecodeError::Malformed("a chunk's size has too many digits"));
         }
         Ok(Step::Size {
             digits: digits + 1,
@@ -157,7 +157,7 @@ impl Decoder {
         })
     }
 
-    fn after_extension(&mut self, byte: u8) -> Result<Step, BodyError> {
+    fn after_extension(&mut self, byte: u8) -> Result<Step, DecodeError> {
         let Step::Extension {
             size,
             is_quoted,
@@ -167,56 +167,56 @@ impl Decoder {
             return Ok(self.step);
         };
         let step = match byte {
-            b'\r' if is_quoted => return Err(BodyError::Malformed("a chunk's extension leaves a quote open")),
+            b'\r' if is_quoted => return Err(DecodeError::Malformed("a chunk's extension leaves a quote open")),
             b'\r' => return Ok(Step::SizeEnd { size }),
             b'\t' | b' '..=b'~' | 0x80.. => Step::Extension {
                 size,
                 is_quoted: is_quoted != (byte == b'"' && !is_escaped),
                 is_escaped: is_quoted && byte == b'\\' && !is_escaped,
             },
-            _ => return Err(BodyError::Malformed("a chunk's extension has a control byte")),
+            _ => return Err(DecodeError::Malformed("a chunk's extension has a control byte")),
         };
         self.extend(step)
     }
 
     /// Counts a byte of an extension.
-    fn extend(&mut self, step: Step) -> Result<Step, BodyError> {
+    fn extend(&mut self, step: Step) -> Result<Step, DecodeError> {
         self.extensions += 1;
         if self.extensions > MAX_EXTENSIONS {
-            return Err(BodyError::Malformed("the chunks' extensions are too long"));
+            return Err(DecodeError::Malformed("the chunks' extensions are too long"));
         }
         Ok(step)
     }
 
-    fn begin_chunk(&mut self, size: u64) -> Result<Step, BodyError> {
+    fn begin_chunk(&mut self, size: u64) -> Result<Step, DecodeError> {
         self.length = self.length.saturating_add(size);
         if self.length > MAX_BODY_LENGTH {
-            return Err(BodyError::TooLarge);
+            return Err(DecodeError::TooLarge);
         }
         Ok(Step::Chunk { left: size })
     }
 
-    fn after_trailer(&mut self, byte: u8) -> Result<Step, BodyError> {
+    fn after_trailer(&mut self, byte: u8) -> Result<Step, DecodeError> {
         self.trailers += 1;
         if self.trailers > MAX_TRAILERS {
-            return Err(BodyError::Malformed("the trailer section is too long"));
+            return Err(DecodeError::Malformed("the trailer section is too long"));
         }
         match byte {
             b'\r' => return Ok(Step::TrailerEnd),
             b'\t' | b' '..=b'~' | 0x80.. => self.line.push(byte),
-            _ => return Err(BodyError::Malformed("the trailer section has a control byte")),
+            _ => return Err(DecodeError::Malformed("the trailer section has a control byte")),
         }
         Ok(Step::Trailer)
     }
 
     /// Ends a line of the trailer section; the empty one is the last.
-    fn end_trailer(&mut self) -> Result<Step, BodyError> {
+    fn end_trailer(&mut self) -> Result<Step, DecodeError> {
         if self.line.is_empty() {
             return Ok(Step::Done);
         }
         let name = self.line.split(|byte| *byte == b':').next().unwrap_or_default();
         if !is_token(name) || name.len() == self.line.len() {
-            return Err(BodyError::Malformed("a line of the trailer section is no field"));
+            return Err(DecodeError::Malformed("a line of the trailer section is no field"));
         }
         self.line.clear();
         Ok(Step::Trailer)
@@ -242,8 +242,8 @@ mod tests {
     use super::*;
 
     /// Decodes in parts of that many bytes; the content and what is left, or the error.
-    fn decode(framing: Framing, bytes: &[u8], part: usize) -> Result<(Vec<u8>, Option<Vec<u8>>), BodyError> {
-        let mut decoder = Decoder::new(framing)?;
+    fn decode(framing: Framing, bytes: &[u8], part: usize) -> Result<(Vec<u8>, Option<Vec<u8>>), DecodeError> {
+        let mut decoder = BodyDecoder::new(framing)?;
         let mut content = Vec::new();
         let mut at = 0;
         while at < bytes.len() && !decoder.is_done() {
@@ -334,7 +334,7 @@ mod tests {
             for part in [1, 1_000] {
                 let got = decode(Framing::Chunked, bytes.as_bytes(), part);
                 assert!(
-                    matches!(got, Err(BodyError::Malformed(_))),
+                    matches!(got, Err(DecodeError::Malformed(_))),
                     "{bytes:?} by {part}: {got:?}"
                 );
             }
@@ -345,7 +345,7 @@ mod tests {
     fn what_is_not_content_has_a_bound() {
         let malformed = |bytes: String| {
             let got = decode(Framing::Chunked, bytes.as_bytes(), 1_000);
-            matches!(got, Err(BodyError::Malformed(_)))
+            matches!(got, Err(DecodeError::Malformed(_)))
         };
         assert!(malformed(format!("5;{}\r\nhello\r\n", "x".repeat(MAX_EXTENSIONS))));
         assert!(malformed("1;ext\r\nx\r\n".repeat(MAX_EXTENSIONS / 4 + 1)));
@@ -359,20 +359,20 @@ mod tests {
     #[test]
     fn more_than_10_mb_is_refused_as_soon_as_it_is_told() {
         assert_eq!(
-            Decoder::new(Framing::Length(MAX_BODY_LENGTH + 1)).err(),
-            Some(BodyError::TooLarge)
+            BodyDecoder::new(Framing::Length(MAX_BODY_LENGTH + 1)).err(),
+            Some(DecodeError::TooLarge)
         );
-        assert!(Decoder::new(Framing::Length(MAX_BODY_LENGTH)).is_ok());
+        assert!(BodyDecoder::new(Framing::Length(MAX_BODY_LENGTH)).is_ok());
         for (bytes, is_too_large) in [
             ("a00000\r\n", false),
             ("a00001\r\n", true),
             ("ffffffffffffffff\r\n", true),
         ] {
             let got = decode(Framing::Chunked, bytes.as_bytes(), 1_000);
-            assert_eq!(got.err() == Some(BodyError::TooLarge), is_too_large, "{bytes:?}");
+            assert_eq!(got.err() == Some(DecodeError::TooLarge), is_too_large, "{bytes:?}");
         }
         let two = [&b"a00000\r\n"[..], &vec![b'x'; 0xa0_0000], b"\r\n1\r\n"].concat();
-        assert_eq!(decode(Framing::Chunked, &two, 100_000), Err(BodyError::TooLarge));
+        assert_eq!(decode(Framing::Chunked, &two, 100_000), Err(DecodeError::TooLarge));
     }
 
     #[test]

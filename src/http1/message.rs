@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Weak;
 
-pub use crate::http1::body::{Body, Deadline, Receipt, Stream, Unheld};
+pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Stream};
 pub use crate::http1::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
 
 /// A method that a route key can name (`R1.2`).

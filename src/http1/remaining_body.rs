@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::http1::message::{Receipt, Stream};
-use crate::platform::slots::Slot;
+use crate::http1::message::{CompletionHook, Stream};
+use crate::platform::slots::ConcurrencyPermit;
 
 /// Bytes that the size of a chunk takes at most, with its line ends and those behind its content.
 const CHUNK_FRAME: usize = 20;
@@ -14,7 +14,7 @@ const CHUNK_FRAME: usize = 20;
 const CHUNK_HEAD: usize = 6;
 
 /// Content that is still to come, in the form in which it is sent.
-pub struct Rest {
+pub struct RemainingBody {
     stream: Stream,
     framing: Framing,
     sent: u64,
@@ -36,9 +36,9 @@ pub(super) enum Framing {
     Close,
 }
 
-impl Rest {
-    pub(super) fn of(stream: Stream, framing: Framing, is_event_stream: bool) -> Rest {
-        Rest {
+impl RemainingBody {
+    pub(super) fn of(stream: Stream, framing: Framing, is_event_stream: bool) -> RemainingBody {
+        RemainingBody {
             stream,
             framing,
             sent: 0,
@@ -56,12 +56,12 @@ impl Rest {
     }
 
     /// Who is told how much of it is sent. From now on, that is for the caller to do.
-    pub fn take_receipt(&mut self) -> Option<Box<dyn Receipt>> {
-        self.stream.receipt.take()
+    pub fn take_receipt(&mut self) -> Option<Box<dyn CompletionHook>> {
+        self.stream.completion.take()
     }
 
     /// What a worker that waits for it holds, if there is a bound for those.
-    pub fn slot(&mut self) -> Option<&mut Slot> {
+    pub fn slot(&mut self) -> Option<&mut ConcurrencyPermit> {
         self.stream.slot.as_mut()
     }
 
@@ -84,10 +84,10 @@ impl Rest {
     /// The integration's answer broke off, or is longer than it said.
     pub fn read_into(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let read = self.read(bytes);
-        if let Some(receipt) = &mut self.stream.receipt {
+        if let Some(completion) = &mut self.stream.completion {
             match &read {
-                Ok(count) => receipt.sent(*count as u64),
-                Err(error) => receipt.broke_off(error),
+                Ok(count) => completion.sent(*count as u64),
+                Err(error) => completion.broke_off(error),
             }
         }
         read
@@ -137,8 +137,8 @@ impl Rest {
     }
 }
 
-impl fmt::Debug for Rest {
+impl fmt::Debug for RemainingBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rest({:?} after {})", self.framing, self.sent)
+        write!(f, "RemainingBody({:?} after {})", self.framing, self.sent)
     }
 }

@@ -7,14 +7,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::http1::limits::PIECE_LENGTH;
 use crate::http1::message::{Body, Response, Version};
-use crate::http1::remaining_body::{Framing, Rest};
+use crate::http1::remaining_body::{Framing, RemainingBody};
 
 /// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
 const OWN_LENGTH: usize = 192;
 
 /// What the connection adds to an answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Reply {
+pub struct ResponseWriter {
     /// The request was HEAD: the head says what it would say, and nothing follows.
     pub head_only: bool,
     /// The version of the request.
@@ -30,40 +30,40 @@ pub struct Answer {
     /// The head, and content that is here whole.
     pub bytes: Vec<u8>,
     /// Content that is still to come.
-    pub rest: Option<Rest>,
+    pub rest: Option<RemainingBody>,
     /// The connection ends after this answer.
     pub close: bool,
 }
 
 /// Why an answer is not whole. The connection must be cut then, so that the client sees it.
 #[derive(Debug)]
-pub enum Incomplete {
+pub enum SendError {
     /// The client does not take it.
     Client(io::Error),
     /// What came from the integration broke off.
     Integration(io::Error),
 }
 
-impl Incomplete {
+impl SendError {
     /// Whether the client was gone, and not only slow.
     pub fn is_abandonment(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        matches!(self, Incomplete::Client(error) if [BrokenPipe, ConnectionAborted, ConnectionReset].contains(&error.kind()))
+        matches!(self, SendError::Client(error) if [BrokenPipe, ConnectionAborted, ConnectionReset].contains(&error.kind()))
     }
 }
 
-impl fmt::Display for Incomplete {
+impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Incomplete::Client(error) => write!(f, "the client does not take it: {error}"),
-            Incomplete::Integration(error) => {
+            SendError::Client(error) => write!(f, "the client does not take it: {error}"),
+            SendError::Integration(error) => {
                 write!(f, "the integration's answer broke off: {error}")
             }
         }
     }
 }
 
-impl Reply {
+impl ResponseWriter {
     /// Makes an answer of a response.
     pub fn answer(mut self, response: Response) -> Answer {
         let framing = self.framing(&response);
@@ -75,7 +75,7 @@ impl Reply {
             Body::Bytes(content) if has_content => bytes.extend_from_slice(&content),
             Body::Stream(stream) if has_content => {
                 let is_event_stream = response.headers.announce_event_stream();
-                rest = Some(Rest::of(stream, framing, is_event_stream));
+                rest = Some(RemainingBody::of(stream, framing, is_event_stream));
             }
             _ => {}
         }
@@ -89,18 +89,18 @@ impl Reply {
     /// Writes an answer; tells whether the connection can take another request.
     ///
     /// # Errors
-    /// See [`Incomplete`].
-    pub fn write(self, mut to: impl Write, response: Response) -> Result<bool, Incomplete> {
+    /// See [`SendError`].
+    pub fn write(self, mut to: impl Write, response: Response) -> Result<bool, SendError> {
         let Answer { mut bytes, rest, close } = self.answer(response);
         let mut send = |bytes: &[u8]| to.write_all(bytes).and_then(|()| to.flush());
-        send(&bytes).map_err(Incomplete::Client)?;
+        send(&bytes).map_err(SendError::Client)?;
         if let Some(mut rest) = rest {
             bytes = Vec::with_capacity(PIECE_LENGTH);
             while !rest.is_done() {
                 bytes.clear();
-                rest.read_into(&mut bytes).map_err(Incomplete::Integration)?;
+                rest.read_into(&mut bytes).map_err(SendError::Integration)?;
                 let start = Instant::now();
-                send(&bytes).map_err(Incomplete::Client)?;
+                send(&bytes).map_err(SendError::Client)?;
                 rest.put_off_deadline(start.elapsed());
             }
         }
@@ -188,8 +188,8 @@ mod tests {
     use crate::http1::message::{Headers, Stream};
     use std::time::UNIX_EPOCH;
 
-    fn reply(head_only: bool, version: Version) -> Reply {
-        Reply {
+    fn reply(head_only: bool, version: Version) -> ResponseWriter {
+        ResponseWriter {
             head_only,
             version,
             close: false,
@@ -304,7 +304,7 @@ mod tests {
         for (length, content) in [(6, &b"hello"[..]), (4, b"hello")] {
             let answer = response(200, stream(Some(length), content));
             let result = reply(false, Version::Http11).write(io::sink(), answer);
-            assert!(matches!(result, Err(Incomplete::Integration(_))), "{length}");
+            assert!(matches!(result, Err(SendError::Integration(_))), "{length}");
         }
     }
 

@@ -17,7 +17,7 @@ use crate::platform::process;
 pub fn page(gateway: &Gateway, front: &FrontMetrics) -> String {
     let mut page = Exposition::new();
     let states: Vec<Arc<RouteState>> = gateway
-        .books()
+        .recorder()
         .all()
         .into_iter()
         .filter(|state| state.metrics.count.value() > 0)
@@ -135,7 +135,7 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     let help = "Requests whose answer is not there yet.";
     gauge(page, "apigateway_requests_in_flight", help, metrics.in_flight.value());
     let help = "Requests whose client was gone before it had its answer.";
-    let abandonments = gateway.books().abandonments.value();
+    let abandonments = gateway.recorder().abandonments.value();
     counter(page, "apigateway_requests_abandoned_total", help, abandonments);
     let help = "Requests that were refused since as many workers waited for their destination as may.";
     let overloads = metrics.destination_overloads.value();
@@ -165,7 +165,7 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
         page,
         "apigateway_access_log_lost_total",
         help,
-        gateway.books().access_log.lost(),
+        gateway.recorder().access_log.lost(),
     );
 }
 

@@ -43,7 +43,7 @@ impl ReloadGate {
     pub fn request_at_signals(&self) {
         while let Some(hang_up) = &self.hang_up {
             hang_up.wait();
-            self.pass();
+            self.wait_if_reloading();
         }
     }
 
@@ -54,7 +54,7 @@ impl ReloadGate {
     }
 
     /// Waits while a reload is asked for or under way; returns at once otherwise.
-    pub fn pass(&self) {
+    pub fn wait_if_reloading(&self) {
         if self.is_signalled() {
             self.request();
         }
@@ -99,13 +99,13 @@ impl ReloadGate {
         }
         let was_requested = self.requested.swap(false, Ordering::SeqCst);
         if !was_signalled && !was_requested {
-            self.open();
+            self.finish_reload();
         }
         was_signalled || was_requested
     }
 
     /// For the reloading thread: the reload is done, well or badly.
-    pub fn open(&self) {
+    pub fn finish_reload(&self) {
         self.running.store(false, Ordering::SeqCst);
         self.overdue.store(false, Ordering::SeqCst);
         self.wake();
@@ -120,16 +120,16 @@ mod tests {
     #[test]
     fn a_request_after_another_for_a_reload_waits_for_it() {
         let gate = Arc::new(ReloadGate::default());
-        gate.pass();
+        gate.wait_if_reloading();
         gate.request();
         let reloaded = Arc::new(AtomicBool::new(false));
         let (reloading_gate, done) = (Arc::clone(&gate), Arc::clone(&reloaded));
         let thread = std::thread::spawn(move || {
             assert!(reloading_gate.wait_for_request(PATIENCE));
             done.store(true, Ordering::SeqCst);
-            reloading_gate.open();
+            reloading_gate.finish_reload();
         });
-        gate.pass();
+        gate.wait_if_reloading();
         assert!(reloaded.load(Ordering::SeqCst));
         thread.join().unwrap();
     }
@@ -139,13 +139,13 @@ mod tests {
         let gate = ReloadGate::default();
         gate.request();
         assert!(gate.wait_for_request(Duration::ZERO));
-        gate.pass();
+        gate.wait_if_reloading();
         let again = Instant::now();
         for _ in 0..20 {
-            gate.pass();
+            gate.wait_if_reloading();
         }
         assert!(again.elapsed() < PATIENCE, "each of them waited");
-        gate.open();
+        gate.finish_reload();
         gate.request();
         assert!(!gate.overdue.load(Ordering::SeqCst), "the next reload is not late yet");
     }

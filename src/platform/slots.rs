@@ -22,7 +22,7 @@ pub fn share(workers: NonZeroUsize) -> NonZeroUsize {
 
 /// A number of slots.
 #[derive(Debug)]
-pub struct Slots {
+pub struct ConcurrencyLimit {
     most: NonZeroUsize,
     held: AtomicUsize,
     streams: AtomicUsize,
@@ -30,15 +30,15 @@ pub struct Slots {
 
 /// A slot. It is given back when this is dropped, or before.
 #[derive(Debug)]
-pub struct Slot {
-    slots: Arc<Slots>,
+pub struct ConcurrencyPermit {
+    slots: Arc<ConcurrencyLimit>,
     is_held: bool,
 }
 
-impl Slots {
+impl ConcurrencyLimit {
     /// So many, all free.
-    pub fn new(most: NonZeroUsize) -> Arc<Slots> {
-        Arc::new(Slots {
+    pub fn new(most: NonZeroUsize) -> Arc<ConcurrencyLimit> {
+        Arc::new(ConcurrencyLimit {
             most,
             held: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
@@ -46,7 +46,7 @@ impl Slots {
     }
 
     /// Counts one more answer that a worker streams, if there are fewer than so many. It does not wait.
-    pub fn begin_stream(self: &Arc<Slots>, most: NonZeroUsize) -> Option<Streaming> {
+    pub fn begin_stream(self: &Arc<ConcurrencyLimit>, most: NonZeroUsize) -> Option<Streaming> {
         add_one(&self.streams, most).then(|| Streaming(Arc::clone(self)))
     }
 
@@ -61,8 +61,8 @@ impl Slots {
     }
 
     /// Takes a slot, if one is free. It does not wait.
-    pub fn take(self: &Arc<Slots>) -> Option<Slot> {
-        self.hold().then(|| Slot {
+    pub fn take(self: &Arc<ConcurrencyLimit>) -> Option<ConcurrencyPermit> {
+        self.hold().then(|| ConcurrencyPermit {
             slots: Arc::clone(self),
             is_held: true,
         })
@@ -83,7 +83,7 @@ fn add_one(count: &AtomicUsize, most: NonZeroUsize) -> bool {
 
 /// An answer that a worker streams, until this is dropped.
 #[derive(Debug)]
-pub struct Streaming(Arc<Slots>);
+pub struct Streaming(Arc<ConcurrencyLimit>);
 
 impl Drop for Streaming {
     fn drop(&mut self) {
@@ -91,7 +91,7 @@ impl Drop for Streaming {
     }
 }
 
-impl Slot {
+impl ConcurrencyPermit {
     /// Gives it back for a while in which no worker waits.
     pub fn give_back(&mut self) {
         if std::mem::take(&mut self.is_held) {
@@ -111,12 +111,12 @@ impl Slot {
     }
 
     /// What it is one of.
-    pub fn slots(&self) -> &Arc<Slots> {
+    pub fn slots(&self) -> &Arc<ConcurrencyLimit> {
         &self.slots
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConcurrencyPermit {
     fn drop(&mut self) {
         self.give_back();
     }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn as_many_are_held_as_there_are() {
-        let slots = Slots::new(number(2));
+        let slots = ConcurrencyLimit::new(number(2));
         let first = slots.take().unwrap();
         let mut second = slots.take().unwrap();
         assert!(slots.take().is_none());
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn threads_never_hold_more_than_there_are() {
-        let slots = Slots::new(number(3));
+        let slots = ConcurrencyLimit::new(number(3));
         let held = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control_plane::watcher::{self, Seen, Watcher};
+use crate::control_plane::watcher::{self, FileSnapshot, Watcher};
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
 use crate::definition::problem::{Problem, Problems};
@@ -170,7 +170,7 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
-        let seen = Seen::first(Store::at(&options.root));
+        let seen = FileSnapshot::first(Store::at(&options.root));
         let listing = seen.listing().clone();
         Server::launch(&listing, Some(seen), options)
     }
@@ -184,7 +184,7 @@ impl Server {
     }
 
     /// Serves a listing, and what becomes of it where it is watched.
-    fn launch(listing: &Listing, watched: Option<Seen>, options: Options) -> Result<Server, StartError> {
+    fn launch(listing: &Listing, watched: Option<FileSnapshot>, options: Options) -> Result<Server, StartError> {
         let (deployment, problems) = Deployment::of(listing);
         let Some(deployment) = deployment else {
             return Err(StartError::Problems(problems));

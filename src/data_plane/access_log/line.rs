@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::data_plane::context::ContextValues;
+use crate::data_plane::context::ContextVariables;
 use crate::definition::notation::context_variable::ContextVariable as Variable;
 use crate::definition::notation::log_format::{Escaping, LogFormat, Part};
 
@@ -19,7 +19,7 @@ pub struct Line {
 
 impl Line {
     /// Puts in the values of a request. What only the end of its answer tells is left open if that is not known yet.
-    pub fn begin(format: &LogFormat, values: &ContextValues<'_>) -> Line {
+    pub fn begin(format: &LogFormat, values: &ContextVariables<'_>) -> Line {
         let mut line = Line {
             text: Vec::with_capacity(512),
             holes: Vec::new(),
@@ -75,7 +75,7 @@ fn is_late(variable: &Variable) -> bool {
     )
 }
 
-fn push_value(line: &mut Vec<u8>, variable: &Variable, values: &ContextValues<'_>, escaping: Escaping) {
+fn push_value(line: &mut Vec<u8>, variable: &Variable, values: &ContextVariables<'_>, escaping: Escaping) {
     let value = values.get(variable).unwrap_or(Cow::Borrowed(b""));
     // It is JSON already, with its quotes, and has nothing that a client wrote.
     let is_quoted = *variable == Variable::ErrorMessageString && !value.is_empty();

@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What one answer is for: an authorizer of one stage, and the values of its identity sources.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The deployment that it was asked for under, by [`Answers::generation`].
+    /// The deployment that it was asked for under, by [`AuthorizerCache::generation`].
     pub generation: u64,
     /// The stage's name: another stage may ask another function.
     pub stage: String,
@@ -29,7 +29,7 @@ pub struct Key {
 
 /// All answers that are remembered.
 #[derive(Debug, Default)]
-pub struct Answers {
+pub struct AuthorizerCache {
     /// Counts deployments: what was asked under an older one is not remembered under a newer one.
     generation: AtomicU64,
     known: Mutex<Known>,
@@ -50,7 +50,7 @@ struct Entry {
     bytes: usize,
 }
 
-impl Answers {
+impl AuthorizerCache {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_for_its_key_and_its_time() {
-        let (answers, now) = (Answers::default(), Instant::now());
+        let (answers, now) = (AuthorizerCache::default(), Instant::now());
         let until = now + Duration::from_secs(300);
         answers.put(key("a", "x", &["1", "2"]), answer(), 10, until);
         assert!(answers.get(&key("a", "x", &["1", "2"]), now).is_some());
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_new_deployment_knows_nothing_of_the_old_one() {
-        let (answers, now) = (Answers::default(), Instant::now());
+        let (answers, now) = (AuthorizerCache::default(), Instant::now());
         let until = now + Duration::from_secs(300);
         answers.put(key("a", "x", &["1"]), answer(), 10, until);
         answers.forget();
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_flood_fills_nothing() {
-        let (answers, now) = (Answers::default(), Instant::now());
+        let (answers, now) = (AuthorizerCache::default(), Instant::now());
         let until = now + Duration::from_secs(300);
         for number in 0..3 * MAX_ANSWERS {
             answers.put(key("a", "x", &[&number.to_string()]), answer(), 10, until);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::data_plane::authorizer::cache::Key;
 use crate::data_plane::authorizer::lambda::{self, Answer};
-use crate::data_plane::context::{ContextValues, RequestContext};
+use crate::data_plane::context::{ContextVariables, RequestContext};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::integrate::whole;
 use crate::data_plane::gateway::{Gateway, Selected};
@@ -73,7 +73,7 @@ impl Gateway {
     }
 
     /// The ARN of what is asked for, with that path.
-    fn route_arn(&self, values: &ContextValues<'_>, path: &str) -> String {
+    fn route_arn(&self, values: &ContextVariables<'_>, path: &str) -> String {
         let arn = RouteArn {
             region: &self.settings.region,
             account_id: values.account_id,
@@ -90,7 +90,7 @@ impl Gateway {
         &self,
         authorizer: &JwtAuthorizer,
         scopes: &[String],
-        values: &ContextValues<'_>,
+        values: &ContextVariables<'_>,
         selected: &Selected<'_>,
     ) -> Result<Caller, GatewayError> {
         if let Some(reason) = selected.deployment.withdrawn().get(&authorizer.id) {
@@ -138,7 +138,7 @@ impl Gateway {
     }
 
     /// Verifies the signature of a request (`R8.38`–`R8.40`).
-    fn verify_signature(&self, values: &ContextValues<'_>, selected: &Selected<'_>) -> Result<Caller, GatewayError> {
+    fn verify_signature(&self, values: &ContextVariables<'_>, selected: &Selected<'_>) -> Result<Caller, GatewayError> {
         let request = values.request;
         let body = match &request.body {
             Body::Bytes(body) => body.as_slice(),
@@ -177,7 +177,7 @@ impl Gateway {
     fn ask(
         &self,
         authorizer: &LambdaAuthorizer,
-        values: &ContextValues<'_>,
+        values: &ContextVariables<'_>,
         route_arn: &str,
         selected: &Selected<'_>,
     ) -> Result<Caller, GatewayError> {
@@ -333,7 +333,7 @@ impl Identity {
 fn identity(
     source: &IdentitySource,
     fields: &Headers,
-    values: &ContextValues<'_>,
+    values: &ContextVariables<'_>,
     selected: &Selected<'_>,
 ) -> Option<Identity> {
     let IdentitySource(source) = source;

@@ -2,19 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use crate::data_plane::context::{ContextValues, IntegrationOutcome, RequestContext};
+use crate::data_plane::context::{ContextVariables, IntegrationOutcome, RequestContext};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::{Gateway, Selected};
 use crate::data_plane::integration::{headers, http_proxy, lambda_proxy};
 use crate::data_plane::lambda::event::EventSource;
 use crate::data_plane::lambda::invocation::InvocationError;
 use crate::data_plane::parameter_mapping::{self, MappedRequest, RequestSources, ResponseMappingError};
-use crate::data_plane::request_record::{Arrived, Found};
+use crate::data_plane::request_record::{IntegrationResult, RequestInfo};
 use crate::deployment::http_proxy::HttpProxy;
 use crate::deployment::integration::{Integration, Kind};
 use crate::deployment::lambda_proxy::LambdaProxy;
 use crate::http1::limits::MAX_BODY_LENGTH;
-use crate::http1::message::{Body, Client, Headers, Method, Request, RequestParts, Response, Unheld};
+use crate::http1::message::{Body, BodyError, Client, Headers, Method, Request, RequestParts, Response};
 use crate::identity::caller::Caller;
 use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, MAX_REQUEST_PART_LENGTH, UpstreamError};
 
@@ -25,7 +25,7 @@ impl Gateway {
         context: &RequestContext,
         request: &mut Request,
         selected: &Selected<'_>,
-        found: &mut Found<'_>,
+        found: &mut RequestInfo<'_>,
     ) -> Result<Response, GatewayError> {
         let Selected {
             method, path, route, ..
@@ -73,11 +73,11 @@ impl Gateway {
         })?;
         let service_status = service.as_ref().map_or(response.status, |(status, _)| *status);
         let service_headers = service.as_ref().map_or(&fields, |(_, headers)| headers);
-        found.integration = Some(Arrived {
+        found.integration = Some(IntegrationResult {
             status: Some(response.status),
             service_status: Some(service_status),
             latency,
-            headers: self.books.request_ids(service_headers),
+            headers: self.recorder.request_ids(service_headers),
         });
         if let Some(mapping) = integration.response_mappings.get(&response.status) {
             values.integration = Some(IntegrationOutcome {
@@ -164,8 +164,8 @@ impl Gateway {
         request: &'a Request,
         selected: &'a Selected<'_>,
         caller: &'a Caller,
-    ) -> ContextValues<'a> {
-        ContextValues {
+    ) -> ContextVariables<'a> {
+        ContextVariables {
             context,
             request,
             account_id: &self.settings.account_id,
@@ -183,7 +183,7 @@ impl Selected<'_> {
     /// What an event is made of.
     pub(super) fn event_source<'a>(
         &'a self,
-        values: &'a ContextValues<'a>,
+        values: &'a ContextVariables<'a>,
         parts: &'a RequestParts,
         body: &'a [u8],
     ) -> EventSource<'a> {
@@ -212,12 +212,12 @@ struct Answer {
 struct Unanswered {
     error: GatewayError,
     /// What there is to tell of it all the same; nothing where it was not asked.
-    arrived: Option<Arrived>,
+    arrived: Option<IntegrationResult>,
 }
 
 impl Unanswered {
     fn after(latency: Duration, service_status: Option<u16>, error: GatewayError) -> Unanswered {
-        let arrived = Arrived {
+        let arrived = IntegrationResult {
             status: None,
             service_status,
             latency,
@@ -265,8 +265,8 @@ fn map(mapped: Option<MappedRequest<'_>>, parts: &mut RequestParts) -> Result<()
 pub(super) fn whole(body: Body) -> Result<Vec<u8>, GatewayError> {
     let limit = usize::try_from(MAX_BODY_LENGTH).unwrap_or(usize::MAX);
     body.into_bytes(limit).map_err(|error| match error {
-        Unheld::TooLong => GatewayError::PayloadTooLarge,
-        Unheld::Broken(error) => GatewayError::BadRequest(format!("the request's body ended early: {error}")),
+        BodyError::TooLarge => GatewayError::PayloadTooLarge,
+        BodyError::Io(error) => GatewayError::BadRequest(format!("the request's body ended early: {error}")),
     })
 }
 

@@ -10,12 +10,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crate::data_plane::access_log::AccessLog;
-use crate::data_plane::authorizer::cache::Answers;
+use crate::data_plane::authorizer::cache::AuthorizerCache;
 use crate::data_plane::context::RequestContext;
 use crate::data_plane::cors;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::lambda::concurrency::Endpoints;
-use crate::data_plane::request_record::{Books, Found, Over};
+use crate::data_plane::request_record::{FinishedRequest, Recorder, RequestInfo};
 use crate::data_plane::trusted_proxies::TrustedProxies;
 use crate::definition::notation::path::RequestPath;
 use crate::definition::store::Listing;
@@ -31,7 +31,7 @@ use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;
 use crate::outbound::upstream::url::Url;
 use crate::platform::clock::Clock;
-use crate::platform::metrics::{CacheMetrics, GatewayMetrics, Raised};
+use crate::platform::metrics::{CacheMetrics, GatewayMetrics, InFlightGuard};
 use crate::platform::reload_gate::ReloadGate;
 
 /// Who has waited so long may be gone, so that nobody gets the answer. To find out takes a system call.
@@ -50,9 +50,9 @@ pub struct Gateway {
     /// The keys of issuers, and tokens that held.
     tokens: JwtAuthorizers,
     /// What Lambda authorizers answered.
-    answers: Answers,
+    answers: AuthorizerCache,
     gate: Arc<ReloadGate>,
-    books: Books,
+    recorder: Recorder,
     metrics: GatewayMetrics,
 }
 
@@ -87,8 +87,8 @@ impl Gateway {
             share: upstream.share(),
         });
         functions.keep_only(deployment.local_functions());
-        let books = Books::new(access_log, settings.account_id.clone());
-        books.route_states.attach(&deployment);
+        let recorder = Recorder::new(access_log, settings.account_id.clone());
+        recorder.route_states.attach(&deployment);
         Gateway {
             deployment: RwLock::new(Arc::new(deployment)),
             upstream,
@@ -96,9 +96,9 @@ impl Gateway {
             functions,
             endpoints: Endpoints::default(),
             tokens: JwtAuthorizers::new(),
-            answers: Answers::default(),
+            answers: AuthorizerCache::default(),
             gate,
-            books,
+            recorder,
             metrics: GatewayMetrics::default(),
         }
     }
@@ -107,7 +107,7 @@ impl Gateway {
     ///
     /// Routes that were there before keep their counters and their buckets.
     pub fn deploy(&self, deployment: Deployment) {
-        self.books.route_states.attach(&deployment);
+        self.recorder.route_states.attach(&deployment);
         let deployment = Arc::new(deployment);
         self.functions.keep_only(deployment.local_functions());
         self.tokens.keep_only(&deployment.issuers());
@@ -145,8 +145,8 @@ impl Gateway {
     }
 
     /// Counters of each route, and the access log.
-    pub fn books(&self) -> &Books {
-        &self.books
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// What the gateway knows besides its files.
@@ -161,9 +161,9 @@ impl Gateway {
 
     /// Closes connections that have not been used for a while, and restarts functions whose files have changed. To be
     /// called a few times a second.
-    pub fn look_after(&self) {
+    pub fn run_maintenance(&self) {
         self.upstream.close_idle();
-        self.functions.look_for_changes(self.books.access_log.file());
+        self.functions.look_for_changes(self.recorder.access_log.file());
     }
 
     /// Ends the functions that run here; requests that still want them fail.
@@ -172,13 +172,13 @@ impl Gateway {
     }
 
     fn deployment(&self) -> Arc<Deployment> {
-        self.gate.pass();
+        self.gate.wait_if_reloading();
         Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers a request, whatever happens; logs it once and counts it once.
     pub fn handle(&self, mut request: Request) -> Response {
-        let _in_flight = Raised::by_one(&self.metrics.in_flight);
+        let _in_flight = InFlightGuard::new(&self.metrics.in_flight);
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
         // Before the deployment, so that no answer is remembered that was asked for under an older one.
         let generation = self.answers.generation();
@@ -186,7 +186,7 @@ impl Gateway {
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
-        let mut found = Found::default();
+        let mut found = RequestInfo::default();
         // A panic is a defect of ours, and costs the request that met it and no other.
         let answer = || self.answer(&context, &deployment, generation, &mut request, &mut found);
         let outcome = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
@@ -201,7 +201,14 @@ impl Gateway {
     pub fn refuse(&self, error: RequestError, request: &Request) -> Response {
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
         let deployment = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
-        self.finish(&deployment, &context, request, &Found::default(), Err(error.into()), 0)
+        self.finish(
+            &deployment,
+            &context,
+            request,
+            &RequestInfo::default(),
+            Err(error.into()),
+            0,
+        )
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
@@ -210,7 +217,7 @@ impl Gateway {
         deployment: &Deployment,
         context: &RequestContext,
         request: &Request,
-        found: &Found<'_>,
+        found: &RequestInfo<'_>,
         outcome: Result<Response, GatewayError>,
         received: u64,
     ) -> Response {
@@ -226,14 +233,14 @@ impl Gateway {
         }
         // R3.13: on every answer, instead of any that the integration sent.
         response.headers.put("apigw-requestid", &context.request_id);
-        let over = Over {
+        let over = FinishedRequest {
             context,
             request,
             found,
             error: error.as_ref(),
             received,
         };
-        self.books.close(deployment, &over, response)
+        self.recorder.record(deployment, &over, response)
     }
 
     /// The steps of a request, in their order.
@@ -243,7 +250,7 @@ impl Gateway {
         deployment: &'d Deployment,
         generation: u64,
         request: &mut Request,
-        found: &mut Found<'d>,
+        found: &mut RequestInfo<'d>,
     ) -> Result<Response, GatewayError> {
         check_size(request)?;
         if request.method == "CONNECT" {

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
-use crate::data_plane::context::ContextValues;
+use crate::data_plane::context::ContextVariables;
 use crate::data_plane::lambda::text;
 use crate::definition::notation::query;
 use crate::deployment::path_parameter::PathParameter;
@@ -19,7 +19,7 @@ use crate::http1::message::{Headers, RequestParts};
 #[derive(Clone, Copy, Debug)]
 pub struct EventSource<'a> {
     /// `$context`.
-    pub values: &'a ContextValues<'a>,
+    pub values: &'a ContextVariables<'a>,
     /// Path with the stage, still encoded, query and fields; mapped.
     pub parts: &'a RequestParts,
     /// The path of the route key; none for `$default`.

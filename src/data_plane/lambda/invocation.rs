@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::data_plane::lambda::{MAX_ANSWER_LENGTH, text};
 use crate::definition::json::Json;
 use crate::definition::notation::arn::FunctionArn;
-use crate::http1::message::{Body, Client, Headers, Method, Unheld};
+use crate::http1::message::{Body, BodyError, Client, Headers, Method};
 use crate::outbound::upstream::url::Url;
 use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, UpstreamError};
 
@@ -111,8 +111,8 @@ pub fn read(response: IntegrationResponse) -> Result<Invoked, InvocationError> {
         .map(|kind| text(kind).into_owned());
     let payload = match response.body.into_bytes(MAX_ANSWER_LENGTH) {
         Ok(payload) => payload,
-        Err(Unheld::TooLong) => return failed(format!("its answer has more than {MAX_ANSWER_LENGTH} bytes")),
-        Err(Unheld::Broken(error)) => {
+        Err(BodyError::TooLarge) => return failed(format!("its answer has more than {MAX_ANSWER_LENGTH} bytes")),
+        Err(BodyError::Io(error)) => {
             let error = error.downcast::<UpstreamError>();
             return Err(error
                 .unwrap_or_else(|error| UpstreamError::Broken(error.to_string()))

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http1::message::{Body, Headers, Method, Unheld};
+use crate::http1::message::{Body, BodyError, Headers, Method};
 use crate::http1::target::Scheme;
 use crate::identity::jwt::key::KeySet;
 use crate::identity::jwt::object::Object;
 use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::outbound::upstream::url::Url;
 use crate::outbound::upstream::{IntegrationRequest, Upstream, UpstreamError};
-use crate::platform::slots::{Slot, Slots};
+use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// How long each of the two answers may take (`R8.9`).
 pub(super) const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -49,7 +49,7 @@ impl fmt::Display for FetchError {
 pub(super) fn fetch(
     issuer: &str,
     upstream: &Upstream,
-    asks: &mut dyn FnMut(&Arc<Slots>),
+    asks: &mut dyn FnMut(&Arc<ConcurrencyLimit>),
 ) -> Result<KeySet, FetchError> {
     let failed = |description: Description| {
         let refusal = Refusal::from(description);
@@ -72,7 +72,7 @@ pub(super) fn fetch(
     KeySet::parse(&keys).map_err(|error| of_keys(format!("{}: {error}", place(&jwks))))
 }
 
-fn take_slot(uri: &Url, slots: &Arc<Slots>) -> Result<Slot, FetchError> {
+fn take_slot(uri: &Url, slots: &Arc<ConcurrencyLimit>) -> Result<ConcurrencyPermit, FetchError> {
     slots.take().ok_or_else(|| FetchError {
         refusal: Refusal::Overloaded(slots.most()),
         cause: place(uri),
@@ -110,7 +110,7 @@ fn jwks_uri(issuer: &str, scheme: Scheme, document: &[u8]) -> Result<Url, String
 }
 
 /// The document at an address.
-fn get(uri: &Url, upstream: &Upstream, slot: &Slot) -> Result<Vec<u8>, String> {
+fn get(uri: &Url, upstream: &Upstream, slot: &ConcurrencyPermit) -> Result<Vec<u8>, String> {
     let failed = |cause: String| format!("{}: {cause}", place(uri));
     let answer = upstream.send_within(slot, request(uri));
     let answer = answer.map_err(|error| failed(error.to_string()))?;
@@ -125,8 +125,8 @@ fn get(uri: &Url, upstream: &Upstream, slot: &Slot) -> Result<Vec<u8>, String> {
         .body
         .into_bytes(MAX_DOCUMENT_LENGTH)
         .map_err(|error| match error {
-            Unheld::TooLong => failed(format!("it has more than {MAX_DOCUMENT_LENGTH} bytes")),
-            Unheld::Broken(error) => failed(match error.downcast::<UpstreamError>() {
+            BodyError::TooLarge => failed(format!("it has more than {MAX_DOCUMENT_LENGTH} bytes")),
+            BodyError::Io(error) => failed(match error.downcast::<UpstreamError>() {
                 Ok(error) => error.to_string(),
                 Err(error) => error.to_string(),
             }),

@@ -14,7 +14,7 @@ use crate::identity::jwt::key::{Found, KeySet, PublicKey};
 use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::identity::jwt::waiting::{Full, Waiting};
 use crate::outbound::upstream::Upstream;
-use crate::platform::slots::Slots;
+use crate::platform::slots::ConcurrencyLimit;
 
 /// How long keys are used without a look at the issuer (`R8.9`).
 const TIME_TO_LIVE: Duration = Duration::from_secs(2 * 60 * 60);
@@ -64,7 +64,7 @@ impl Issuers {
         upstream: &Upstream,
         now: Instant,
     ) -> Result<Arc<PublicKey>, Refusal> {
-        let fetch = |asks: &mut dyn FnMut(&Arc<Slots>)| discovery::fetch(issuer, upstream, asks);
+        let fetch = |asks: &mut dyn FnMut(&Arc<ConcurrencyLimit>)| discovery::fetch(issuer, upstream, asks);
         self.issuer(issuer).key(issuer, kid, algorithm, now, fetch)
     }
 
@@ -180,7 +180,7 @@ impl Issuer {
         kid: &str,
         algorithm: Algorithm,
         now: Instant,
-        fetch: impl FnOnce(&mut dyn FnMut(&Arc<Slots>)) -> Result<KeySet, FetchError>,
+        fetch: impl FnOnce(&mut dyn FnMut(&Arc<ConcurrencyLimit>)) -> Result<KeySet, FetchError>,
     ) -> Result<Arc<PublicKey>, Refusal> {
         let mut state = self.state();
         match state.step(kid, algorithm, now, true) {
@@ -205,7 +205,7 @@ impl Issuer {
         &self,
         name: &str,
         now: Instant,
-        fetch: impl FnOnce(&mut dyn FnMut(&Arc<Slots>)) -> Result<KeySet, FetchError>,
+        fetch: impl FnOnce(&mut dyn FnMut(&Arc<ConcurrencyLimit>)) -> Result<KeySet, FetchError>,
     ) {
         struct Fetching<'a>(&'a Issuer);
         impl Drop for Fetching<'_> {
@@ -398,7 +398,7 @@ mod tests {
     fn a_fetch_that_panics_leaves_nobody_waiting() {
         let scene = Scene::new();
         let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let fetch = |_: &mut dyn FnMut(&Arc<Slots>)| panic!("in a test");
+            let fetch = |_: &mut dyn FnMut(&Arc<ConcurrencyLimit>)| panic!("in a test");
             scene.issuer.key("http://i", "a", Algorithm::Es256, scene.start, fetch)
         }));
         assert!(panics.is_err());

@@ -35,7 +35,7 @@ use crate::identity::jwt::issuers::Issuers;
 use crate::identity::jwt::key::PublicKey;
 use crate::identity::jwt::object::Object;
 pub use crate::identity::jwt::refusal::{Description, Refusal};
-use crate::identity::jwt::token_cache::{Digest, Remembered, VerifiedTokens};
+use crate::identity::jwt::token_cache::{CachedToken, Digest, TokenCache};
 use crate::outbound::upstream::Upstream;
 use crate::platform::metrics::CacheMetrics;
 
@@ -150,7 +150,7 @@ impl Header {
 #[derive(Debug, Default)]
 pub struct JwtAuthorizers {
     issuers: Issuers,
-    tokens: VerifiedTokens,
+    tokens: TokenCache,
     metrics: CacheMetrics,
 }
 
@@ -202,7 +202,7 @@ impl JwtAuthorizers {
             let verified = Arc::clone(&verified);
             self.tokens.remember(
                 digest,
-                Remembered {
+                CachedToken {
                     verified,
                     kid,
                     algorithm,

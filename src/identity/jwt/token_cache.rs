@@ -1,7 +1,7 @@
 //! Tokens that held, so that the next request with one need not be verified again.
 //!
 //! Only tokens that held are remembered: whoever makes tokens up leaves nothing here. An entry does not outlive its
-//! token, and its user must see that the issuer still has the key ([`Remembered::key`]).
+//! token, and its user must see that the issuer still has the key ([`CachedToken::key`]).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -63,7 +63,7 @@ impl fmt::Debug for Digest {
 
 /// What is remembered of a token.
 #[derive(Debug)]
-pub struct Remembered {
+pub struct CachedToken {
     /// What it said.
     pub verified: Arc<Verified>,
     /// The name of its key.
@@ -74,7 +74,7 @@ pub struct Remembered {
     pub key: Arc<PublicKey>,
 }
 
-impl Remembered {
+impl CachedToken {
     /// About how many bytes it takes; the constants are such that it agrees with the process's growth.
     fn length(&self) -> usize {
         /// The digest, a share of the maps, and what the allocator adds.
@@ -91,7 +91,7 @@ impl Remembered {
 
 /// All tokens that are remembered, for all threads.
 #[derive(Debug, Default)]
-pub struct VerifiedTokens {
+pub struct TokenCache {
     shards: [Mutex<Shard>; SHARDS],
 }
 
@@ -105,18 +105,18 @@ struct Shard {
 
 #[derive(Debug, Default)]
 struct Generation {
-    entries: HashMap<Digest, Arc<Remembered>>,
+    entries: HashMap<Digest, Arc<CachedToken>>,
     length: usize,
 }
 
 impl Generation {
-    fn take(&mut self, digest: &Digest) -> Option<Arc<Remembered>> {
+    fn take(&mut self, digest: &Digest) -> Option<Arc<CachedToken>> {
         let entry = self.entries.remove(digest)?;
         self.length = self.length.saturating_sub(entry.length());
         Some(entry)
     }
 
-    fn put(&mut self, digest: Digest, entry: Arc<Remembered>) {
+    fn put(&mut self, digest: Digest, entry: Arc<CachedToken>) {
         self.take(&digest);
         self.length += entry.length();
         self.entries.insert(digest, entry);
@@ -124,7 +124,7 @@ impl Generation {
 }
 
 impl Shard {
-    fn put(&mut self, digest: Digest, entry: Arc<Remembered>) {
+    fn put(&mut self, digest: Digest, entry: Arc<CachedToken>) {
         let length = self.young.length + entry.length();
         if self.young.entries.len() >= GENERATION_TOKENS || length > GENERATION_BYTES {
             self.old = std::mem::take(&mut self.young);
@@ -133,14 +133,14 @@ impl Shard {
     }
 }
 
-impl VerifiedTokens {
+impl TokenCache {
     /// Nothing is remembered yet.
-    pub fn new() -> VerifiedTokens {
-        VerifiedTokens::default()
+    pub fn new() -> TokenCache {
+        TokenCache::default()
     }
 
     /// What is remembered of a token that has not expired at `now`, the time since 1970.
-    pub fn get(&self, digest: &Digest, now: Duration) -> Option<Arc<Remembered>> {
+    pub fn get(&self, digest: &Digest, now: Duration) -> Option<Arc<CachedToken>> {
         let mut shard = self.shard(digest)?;
         if let Some(entry) = shard.young.entries.get(digest) {
             if entry.verified.expires > now {
@@ -155,7 +155,7 @@ impl VerifiedTokens {
     }
 
     /// Remembers a token that holds.
-    pub fn remember(&self, digest: Digest, entry: Remembered) {
+    pub fn remember(&self, digest: Digest, entry: CachedToken) {
         if let Some(mut shard) = self.shard(&digest) {
             shard.old.take(&digest);
             shard.put(digest, Arc::new(entry));
@@ -197,8 +197,8 @@ mod tests {
         }
     }
 
-    fn entry(key: &Arc<PublicKey>, expires: u64, claim: &str) -> Remembered {
-        Remembered {
+    fn entry(key: &Arc<PublicKey>, expires: u64, claim: &str) -> CachedToken {
+        CachedToken {
             verified: Arc::new(Verified {
                 claims: [("sub".to_owned(), claim.to_owned())].into(),
                 scopes: None,
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn an_entry_ends_with_its_token() {
-        let (tokens, key) = (VerifiedTokens::new(), key());
+        let (tokens, key) = (TokenCache::new(), key());
         tokens.remember(digest("t"), entry(&key, 100, "joe"));
         assert!(tokens.get(&digest("t"), Duration::from_millis(99_999)).is_some());
         assert!(tokens.get(&digest("other"), Duration::ZERO).is_none());
@@ -260,7 +260,7 @@ mod tests {
     fn what_is_remembered_is_bounded_by_number_and_by_bytes() {
         let key = key();
         for claim in ["joe".to_owned(), "x".repeat(7_000)] {
-            let tokens = VerifiedTokens::new();
+            let tokens = TokenCache::new();
             let used = digest("used");
             tokens.remember(used, entry(&key, 100, "joe"));
             for number in 0..2 * MAX_TOKENS {
@@ -276,14 +276,14 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_twice() {
-        let (tokens, key) = (VerifiedTokens::new(), key());
+        let (tokens, key) = (TokenCache::new(), key());
         for round in 0..10 * MAX_TOKENS {
             tokens.remember(digest(&(round % 7).to_string()), entry(&key, 100, "joe"));
         }
         let (count, length) = tokens.size();
         assert_eq!((count, length), (7, 7 * entry(&key, 100, "joe").length()));
         // More than one generation holds, so that a token may be in the old one when it comes again.
-        let (tokens, distinct) = (VerifiedTokens::new(), MAX_TOKENS * 3 / 4);
+        let (tokens, distinct) = (TokenCache::new(), MAX_TOKENS * 3 / 4);
         for number in (0..distinct).chain(0..distinct) {
             tokens.remember(digest(&number.to_string()), entry(&key, 100, "joe"));
             assert!(tokens.size().0 <= distinct);

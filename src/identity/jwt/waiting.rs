@@ -3,16 +3,16 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::platform::slots::{Slot, Slots};
+use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// Those who wait for one fetch.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     count: usize,
     /// Whom the fetch asks now; nobody before it has begun.
-    asked: Option<Arc<Slots>>,
+    asked: Option<Arc<ConcurrencyLimit>>,
     /// One for each who waits, as far as there are so many. They are all alike, so nobody owns a certain one.
-    held: Vec<Slot>,
+    held: Vec<ConcurrencyPermit>,
 }
 
 /// As many workers wait for the destination as may: this many.
@@ -55,7 +55,7 @@ impl Waiting {
     }
 
     /// The fetch asks this destination from now on, and so that is what all of them wait for.
-    pub(super) fn ask(&mut self, slots: &Arc<Slots>) {
+    pub(super) fn ask(&mut self, slots: &Arc<ConcurrencyLimit>) {
         if self.asked.as_ref().is_some_and(|asked| Arc::ptr_eq(asked, slots)) {
             return;
         }
@@ -74,8 +74,8 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn slots(most: usize) -> Arc<Slots> {
-        Slots::new(NonZeroUsize::new(most).unwrap())
+    fn slots(most: usize) -> Arc<ConcurrencyLimit> {
+        ConcurrencyLimit::new(NonZeroUsize::new(most).unwrap())
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         waiting.end();
         assert_eq!((waiting.check(), waiting.begin()), (Ok(()), full(2)));
         assert!(second.take().is_none());
-        let free: Vec<Slot> = std::iter::from_fn(|| first.take()).collect();
+        let free: Vec<ConcurrencyPermit> = std::iter::from_fn(|| first.take()).collect();
         assert_eq!(free.len(), 3, "those of the first are given back");
         waiting.stop();
         drop(going_on);

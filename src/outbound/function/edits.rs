@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::outbound::function::activity::{Span, falls_into};
-use crate::outbound::function::pool::Function;
+use crate::outbound::function::pool::FunctionPool;
 use crate::outbound::function::source_files::{Change, Looks, Snapshot, canonical};
 use crate::outbound::function::state::{Freshness, Phase, State};
 use crate::platform::process::FileId;
@@ -94,7 +94,7 @@ impl Restarts {
     }
 }
 
-impl Function {
+impl FunctionPool {
     /// Looks at the source files, unless nothing depends on them now.
     pub(super) fn look(&self, looks: &mut Looks) -> Option<Snapshot> {
         {

@@ -15,7 +15,7 @@ pub(super) type Outcome = Result<Answer, FunctionError>;
 
 /// An event that a process is to work on.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct PendingInvocation {
     /// The request id that the runtime sees, a UUID.
     pub(super) id: String,
     pub(super) event: Vec<u8>,
@@ -37,9 +37,9 @@ enum State {
     Abandoned,
 }
 
-impl Job {
-    pub(super) fn new(id: String, event: Vec<u8>, trace_id: String, function_arn: String) -> Job {
-        Job {
+impl PendingInvocation {
+    pub(super) fn new(id: String, event: Vec<u8>, trace_id: String, function_arn: String) -> PendingInvocation {
+        PendingInvocation {
             id,
             event,
             trace_id,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use crate::outbound::function::pool::Function;
-use crate::outbound::function::state::{End, Freshness, Phase, State, kill_with_group};
+use crate::outbound::function::pool::FunctionPool;
+use crate::outbound::function::state::{Freshness, Phase, Shutdown, State, kill_with_group};
 use crate::outbound::function::{FunctionError, process};
 
 /// How long a process may take until it asks for its first event, as in Lambda.
@@ -16,12 +16,15 @@ pub(super) const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// After so long without an event a process ends, unless it is the last of its function.
 const IDLE_AGE: Duration = Duration::from_secs(300);
 
-impl Function {
+impl FunctionPool {
     /// Starts as many processes as there are invocations that will not be served by others soon.
     pub(super) fn start_what_is_needed(self: &Arc<Self>, state: &mut State, now: Instant) {
         let (mut expected, too_late) = state.expected(now);
         let mut live = state.live();
-        while state.queue.len() > expected && live < self.definition.concurrency.get() && state.end != End::Now {
+        while state.queue.len() > expected
+            && live < self.definition.concurrency.get()
+            && state.end != Shutdown::Immediate
+        {
             if let Some(until) = state.failures.pause(now) {
                 if live == 0 {
                     let reason = state.failures.reason.clone();
@@ -92,7 +95,7 @@ impl Function {
                 self.start_failed(&mut state, &format!("has not asked for an event: {how}"), now);
             }
             Some(Phase::Busy { job, .. }) => job.end(self.failed(&format!("its process {how}"))),
-            Some(Phase::Idle { .. } | Phase::Away { .. }) => {
+            Some(Phase::Idle { .. } | Phase::BetweenInvocations { .. }) => {
                 log::info!("function {}: between two invocations, its process {how}", self.name());
             }
             Some(Phase::Ending { .. }) | None => {}
@@ -129,7 +132,7 @@ impl Function {
                         now,
                     );
                 }
-                Some(Phase::Away { .. }) => {
+                Some(Phase::BetweenInvocations { .. }) => {
                     log::warn!(
                         "function {}: killed, since it does not ask for another event",
                         self.name()

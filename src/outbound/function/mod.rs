@@ -31,11 +31,11 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::http1::message::Client;
 use crate::outbound::function::alarm::Alarm;
 use crate::outbound::function::edits::Circumstances;
-use crate::outbound::function::pool::Function;
+use crate::outbound::function::pool::FunctionPool;
 use crate::outbound::function::source_files::Looks;
 use crate::platform::clock::Clock;
 use crate::platform::process::FileId;
-use crate::platform::slots::Slots;
+use crate::platform::slots::ConcurrencyLimit;
 
 /// Most bytes of an event: Lambda's limit for a synchronous invocation.
 ///
@@ -186,7 +186,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct List {
-    functions: Vec<Arc<Function>>,
+    functions: Vec<Arc<FunctionPool>>,
     /// What the last deployment has; before there is one, everything.
     kept: Option<Vec<Arc<Definition>>>,
     is_stopped: bool,
@@ -221,7 +221,7 @@ impl Functions {
     }
 
     /// The function that a definition means; a new one where there is none.
-    fn function(&self, definition: &Arc<Definition>) -> Result<Arc<Function>, FunctionError> {
+    fn function(&self, definition: &Arc<Definition>) -> Result<Arc<FunctionPool>, FunctionError> {
         let mut list = self.shared.list();
         if list.is_stopped {
             return Err(FunctionError::Stopped);
@@ -232,14 +232,14 @@ impl Functions {
         }
         let refused = |error| FunctionError::NotStarted(format!("the system refuses a thread: {error}"));
         let ringing = Arc::clone(&self.shared);
-        self.shared.alarm.start(move || ring(&ringing)).map_err(refused)?;
+        self.shared.alarm.start(move || run_timers(&ringing)).map_err(refused)?;
         // Who still waits for it as it was counts too.
         let as_it_was = list.functions.iter().find(|other| other.name() == definition.name);
         let slots = match as_it_was {
             Some(function) => Arc::clone(&function.slots),
-            None => Slots::new(self.shared.settings.share),
+            None => ConcurrencyLimit::new(self.shared.settings.share),
         };
-        let function = Function::new(Arc::clone(definition), Arc::clone(&self.shared), slots);
+        let function = FunctionPool::new(Arc::clone(definition), Arc::clone(&self.shared), slots);
         // A request that began before a deployment may still want what that has no more.
         if list.kept.as_ref().is_some_and(|kept| !kept.iter().any(is_meant)) {
             function.retire();
@@ -346,7 +346,7 @@ impl Shared {
 }
 
 /// The thread that ends what takes too long.
-fn ring(shared: &Shared) {
+fn run_timers(shared: &Shared) {
     while shared.alarm.wait() {
         let functions = shared.list().functions.clone();
         for function in functions {

@@ -9,12 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::outbound::function::invocation::{Job, Outcome};
+use crate::outbound::function::invocation::{Outcome, PendingInvocation};
 use crate::outbound::function::runtime_api::Connection;
 use crate::outbound::function::source_files::Sources;
-use crate::outbound::function::state::{End, Phase, State};
+use crate::outbound::function::state::{Phase, Shutdown, State};
 use crate::outbound::function::{Answer, Definition, FunctionError, Invocation, Shared, process};
-use crate::platform::slots::Slots;
+use crate::platform::slots::ConcurrencyLimit;
 
 /// Most invocations of one function that wait for a process, and most bytes of their events. Each holds a worker that
 /// another route could have.
@@ -29,13 +29,13 @@ const LARGE_EVENT: usize = 64 * 1024;
 
 /// A function with its processes.
 #[derive(Debug)]
-pub(super) struct Function {
+pub(super) struct FunctionPool {
     pub(super) definition: Arc<Definition>,
     pub(super) shared: Arc<Shared>,
     pub(super) working_directory: PathBuf,
     pub(super) sources: Sources,
     /// The workers that wait for it.
-    pub(super) slots: Arc<Slots>,
+    pub(super) slots: Arc<ConcurrencyLimit>,
     state: Mutex<State>,
     /// A process is no more.
     pub(super) gone: Condvar,
@@ -51,11 +51,15 @@ enum Submitted {
     AllBusy,
 }
 
-impl Function {
-    pub(super) fn new(definition: Arc<Definition>, shared: Arc<Shared>, slots: Arc<Slots>) -> Arc<Function> {
+impl FunctionPool {
+    pub(super) fn new(
+        definition: Arc<Definition>,
+        shared: Arc<Shared>,
+        slots: Arc<ConcurrencyLimit>,
+    ) -> Arc<FunctionPool> {
         let working_directory = process::working_directory(&definition.working_directory);
         let sources = Sources::of(&definition, &working_directory);
-        Arc::new(Function {
+        Arc::new(FunctionPool {
             definition,
             shared,
             working_directory,
@@ -93,7 +97,7 @@ impl Function {
         let _slot = slot.ok_or_else(|| FunctionError::Overloaded(self.slots.most()))?;
         let now = Instant::now();
         let until = now + invocation.timeout.min(LONGEST_TIMEOUT);
-        let job = Arc::new(Job::new(
+        let job = Arc::new(PendingInvocation::new(
             self.shared.clock.uuid(),
             invocation.event.to_vec(),
             invocation.trace_id.to_owned(),
@@ -121,7 +125,7 @@ impl Function {
     }
 
     /// Takes an event out of the queue; whether it was there.
-    fn take_back(&self, job: &Arc<Job>) -> bool {
+    fn take_back(&self, job: &Arc<PendingInvocation>) -> bool {
         let queue = &mut self.state().queue;
         let before = queue.len();
         queue.retain(|waiting| !Arc::ptr_eq(waiting, job));
@@ -129,9 +133,9 @@ impl Function {
     }
 
     /// Finds a process for an event, or a place in the queue.
-    fn submit(self: &Arc<Self>, job: &Arc<Job>, now: Instant) -> Result<Submitted, FunctionError> {
+    fn submit(self: &Arc<Self>, job: &Arc<PendingInvocation>, now: Instant) -> Result<Submitted, FunctionError> {
         let mut state = self.state();
-        if state.end == End::Now {
+        if state.end == Shutdown::Immediate {
             return Err(FunctionError::Stopped);
         }
         let until = now + self.timeout();
@@ -157,7 +161,7 @@ impl Function {
     }
 
     /// Writes an event to a runtime that has asked for it.
-    pub(super) fn deliver(self: &Arc<Self>, number: u64, connection: &Connection, job: &Arc<Job>) {
+    pub(super) fn deliver(self: &Arc<Self>, number: u64, connection: &Connection, job: &Arc<PendingInvocation>) {
         let deadline = SystemTime::now() + self.timeout();
         let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
         if connection.send_event(job, deadline.as_millis()).is_ok() {
@@ -183,8 +187,8 @@ impl Function {
         }
     }
 
-    /// As [`Function::deliver`], in a thread of its own: a runtime that reads slowly holds up nobody.
-    fn deliver_apart(self: &Arc<Self>, number: u64, connection: Arc<Connection>, job: &Arc<Job>) {
+    /// As [`FunctionPool::deliver`], in a thread of its own: a runtime that reads slowly holds up nobody.
+    fn deliver_apart(self: &Arc<Self>, number: u64, connection: Arc<Connection>, job: &Arc<PendingInvocation>) {
         let (function, delivered) = (Arc::clone(self), Arc::clone(job));
         let builder = thread::Builder::new().name("function-event".to_owned());
         let spawned = builder
@@ -199,7 +203,7 @@ impl Function {
     /// No more invocations are expected: each process ends when it has nothing to do.
     pub(super) fn retire(self: &Arc<Self>) {
         let mut state = self.state();
-        state.end = state.end.max(End::WhenIdle);
+        state.end = state.end.max(Shutdown::WhenIdle);
         for number in std::mem::take(&mut state.idle) {
             state.kill(number);
         }
@@ -208,15 +212,15 @@ impl Function {
     /// Invocations are expected, perhaps again.
     pub(super) fn keep(&self) {
         let mut state = self.state();
-        if state.end == End::WhenIdle {
-            state.end = End::No;
+        if state.end == Shutdown::WhenIdle {
+            state.end = Shutdown::None;
         }
     }
 
     /// Ends everything at once.
     pub(super) fn stop(&self) {
         let mut state = self.state();
-        state.end = End::Now;
+        state.end = Shutdown::Immediate;
         state.fail_queue(&FunctionError::Stopped);
         state.idle.clear();
         for process in state.processes.values_mut() {
@@ -241,6 +245,6 @@ impl Function {
 
     /// Whether no more invocations are expected.
     pub(super) fn is_retired(&self) -> bool {
-        self.state().end != End::No
+        self.state().end != Shutdown::None
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::outbound::function::output::{self, LastLine};
-use crate::outbound::function::pool::Function;
+use crate::outbound::function::pool::FunctionPool;
 use crate::outbound::function::{launcher, runtime_api, variables};
 
 /// Enough for what the threads of a process do; there are a few for each.
@@ -33,7 +33,7 @@ struct Started {
 }
 
 /// Starts the process with that number and stays until it has ended.
-pub(super) fn run(function: &Arc<Function>, number: u64) {
+pub(super) fn run(function: &Arc<FunctionPool>, number: u64) {
     let end = match start(function) {
         Ok(started) => supervise(function, number, started),
         Err(reason) => reason,
@@ -46,7 +46,7 @@ pub(super) fn working_directory(directory: &Path) -> PathBuf {
     std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned())
 }
 
-fn start(function: &Arc<Function>) -> Result<Started, String> {
+fn start(function: &Arc<FunctionPool>) -> Result<Started, String> {
     let definition = &function.definition;
     let refused = |error: io::Error| format!("the system refuses what a process needs: {error}");
     let Some((program, arguments)) = definition.command.split_first() else {
@@ -101,7 +101,7 @@ fn start(function: &Arc<Function>) -> Result<Started, String> {
 }
 
 /// Stays until the process has ended; tells how.
-fn supervise(function: &Arc<Function>, number: u64, started: Started) -> String {
+fn supervise(function: &Arc<FunctionPool>, number: u64, started: Started) -> String {
     let Started {
         mut child,
         listener,

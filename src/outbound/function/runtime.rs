@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::outbound::function::invocation::{Job, Outcome};
+use crate::outbound::function::invocation::{Outcome, PendingInvocation};
 use crate::outbound::function::lifecycle::START_TIMEOUT;
-use crate::outbound::function::pool::Function;
+use crate::outbound::function::pool::FunctionPool;
 use crate::outbound::function::runtime_api::Connection;
-use crate::outbound::function::state::{End, Freshness, Phase, State};
+use crate::outbound::function::state::{Freshness, Phase, Shutdown, State};
 
 /// How long a process may go on that has reported that it cannot start.
 const LAST_BREATH: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// What a runtime that asks for an event gets.
 pub(super) enum Next {
     /// This one.
-    Event(Arc<Job>),
+    Event(Arc<PendingInvocation>),
     /// None yet; whoever brings one writes it to the connection.
     Wait,
     /// None any more.
@@ -30,7 +30,7 @@ pub(super) enum Verdict {
     WrongState,
 }
 
-impl Function {
+impl FunctionPool {
     /// Whether that process is still served.
     pub(super) fn is_served(&self, number: u64) -> bool {
         self.state()
@@ -67,10 +67,10 @@ impl Function {
             // It has given up the other connection, or nobody would know which of them to answer.
             Phase::Idle { connection: other, .. } if !Arc::ptr_eq(other, connection) => other.close(),
             Phase::Idle { .. } => return Next::Gone,
-            Phase::Starting { .. } | Phase::Away { .. } => {}
+            Phase::Starting { .. } | Phase::BetweenInvocations { .. } => {}
         }
         let is_stale = process.freshness == Freshness::Stale;
-        if is_stale || (*end != End::No && queue.is_empty()) {
+        if is_stale || (*end != Shutdown::None && queue.is_empty()) {
             state.kill(number);
             self.start_what_is_needed(&mut state, now);
             return Next::Gone;
@@ -118,7 +118,7 @@ impl Function {
             Phase::Busy { job, until } if job.id == id => {
                 let (job, until) = (Arc::clone(job), *until);
                 let answered = Some(job.id.clone());
-                process.phase = Phase::Away {
+                process.phase = Phase::BetweenInvocations {
                     since: Instant::now(),
                     answered,
                     until,
@@ -128,7 +128,7 @@ impl Function {
                 job.end(outcome);
                 Verdict::Accepted
             }
-            Phase::Away {
+            Phase::BetweenInvocations {
                 answered: Some(answered),
                 ..
             } if answered == id => Verdict::WrongState,
@@ -162,7 +162,7 @@ impl Function {
             return;
         };
         if matches!(&process.phase, Phase::Idle { connection: waiting, .. } if Arc::ptr_eq(waiting, connection)) {
-            process.phase = Phase::Away {
+            process.phase = Phase::BetweenInvocations {
                 since: now,
                 answered: None,
                 until,

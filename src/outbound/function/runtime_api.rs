@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::outbound::function::http::{Body, Head, HttpError, Reader};
-use crate::outbound::function::invocation::{Job, Outcome};
+use crate::outbound::function::invocation::{Outcome, PendingInvocation};
 use crate::outbound::function::output::escaped;
-use crate::outbound::function::pool::Function;
+use crate::outbound::function::pool::FunctionPool;
 use crate::outbound::function::process::STACK_SIZE;
 use crate::outbound::function::runtime::{Next, Verdict};
 use crate::outbound::function::{Answer, MAX_PAYLOAD_LENGTH};
@@ -37,13 +37,16 @@ pub(super) struct Connection(TcpStream);
 
 impl Connection {
     /// Hands the event of an invocation to the runtime that asked for it.
-    pub(super) fn send_event(&self, job: &Job, deadline_ms: u128) -> io::Result<()> {
+    pub(super) fn send_event(&self, job: &PendingInvocation, deadline_ms: u128) -> io::Result<()> {
         let mut message = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {}\r\n\
              Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n",
             job.id
         );
-        for (name, value) in [("Invoked-Function-Arn", &job.function_arn), ("Trace-Id", &job.trace_id)] {
+        for (name, value) in [
+            ("Invoked-FunctionPool-Arn", &job.function_arn),
+            ("Trace-Id", &job.trace_id),
+        ] {
             // A line break in it would make fields of its own.
             if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
                 message.push_str(&format!("Lambda-Runtime-{name}: {value}\r\n"));
@@ -62,7 +65,7 @@ impl Connection {
 }
 
 /// Serves a process until it has ended.
-pub(super) fn listen(function: &Arc<Function>, number: u64, listener: &TcpListener) {
+pub(super) fn listen(function: &Arc<FunctionPool>, number: u64, listener: &TcpListener) {
     loop {
         let accepted = listener.accept();
         if !function.is_served(number) {
@@ -105,7 +108,7 @@ fn is_of_another_user(stream: &TcpStream, peer: SocketAddr) -> bool {
 }
 
 /// Reads requests and answers them, until the connection ends.
-fn serve(function: &Arc<Function>, number: u64, connection: &Arc<Connection>) {
+fn serve(function: &Arc<FunctionPool>, number: u64, connection: &Arc<Connection>) {
     let mut reader = Reader::new(&connection.0);
     loop {
         let request = reader.head().and_then(|head| match head {
@@ -144,12 +147,12 @@ fn serve(function: &Arc<Function>, number: u64, connection: &Arc<Connection>) {
 
 enum Reaction {
     Reply(u16, Value),
-    Event(Arc<Job>),
+    Event(Arc<PendingInvocation>),
     Wait,
     Close,
 }
 
-fn answer(function: &Arc<Function>, number: u64, connection: &Arc<Connection>, head: Head, body: Body) -> Reaction {
+fn answer(function: &Arc<FunctionPool>, number: u64, connection: &Arc<Connection>, head: Head, body: Body) -> Reaction {
     let path = head.target.split('?').next().unwrap_or_default();
     let Some(path) = path.strip_prefix(PREFIX) else {
         return not_found();
@@ -181,7 +184,7 @@ fn answer(function: &Arc<Function>, number: u64, connection: &Arc<Connection>, h
 }
 
 /// What an answer means for the invocation.
-fn outcome(function: &Function, is_error: bool, error_type: Option<String>, body: Body) -> Outcome {
+fn outcome(function: &FunctionPool, is_error: bool, error_type: Option<String>, body: Body) -> Outcome {
     let name = &function.definition.name;
     let message = if is_error {
         format!("function {name}: {}", error_text(error_type, &body.bytes))

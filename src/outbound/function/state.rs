@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use crate::outbound::function::FunctionError;
 use crate::outbound::function::activity::Activity;
 use crate::outbound::function::edits::Restarts;
-use crate::outbound::function::invocation::Job;
+use crate::outbound::function::invocation::PendingInvocation;
 use crate::outbound::function::runtime_api::Connection;
 use crate::outbound::function::source_files::Snapshot;
 
@@ -31,26 +31,26 @@ pub(super) struct State {
     /// Who waits for an event; the last was busy last, so it is the warmest.
     pub(super) idle: Vec<u64>,
     /// Invocations that wait for a process.
-    pub(super) queue: VecDeque<Arc<Job>>,
+    pub(super) queue: VecDeque<Arc<PendingInvocation>>,
     pub(super) failures: Failures,
     /// The source files, as the youngest process may have read them.
     pub(super) sources: Option<Snapshot>,
     pub(super) restarts: Restarts,
     /// When its processes were at work, those that are still at it left out.
     pub(super) activity: Activity,
-    pub(super) end: End,
+    pub(super) end: Shutdown,
 }
 
 /// Whether and how the function comes to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum End {
+pub(super) enum Shutdown {
     /// It goes on.
     #[default]
-    No,
+    None,
     /// When what it was asked is answered.
     WhenIdle,
     /// It has ended.
-    Now,
+    Immediate,
 }
 
 /// Starts that have failed, one after another.
@@ -102,9 +102,12 @@ pub(super) enum Phase {
         connection: Arc<Connection>,
     },
     /// It works on an event.
-    Busy { job: Arc<Job>, until: Instant },
+    Busy {
+        job: Arc<PendingInvocation>,
+        until: Instant,
+    },
     /// It has answered that one, or lost its connection, and may ask again.
-    Away {
+    BetweenInvocations {
         since: Instant,
         answered: Option<String>,
         until: Instant,
@@ -141,7 +144,9 @@ impl Process {
     /// When it has taken too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Starting { until } | Phase::Busy { until, .. } | Phase::Away { until, .. } => Some(until),
+            Phase::Starting { until } | Phase::Busy { until, .. } | Phase::BetweenInvocations { until, .. } => {
+                Some(until)
+            }
             Phase::Idle { .. } => None,
             Phase::Ending { until } => until,
         }
@@ -234,7 +239,7 @@ impl State {
     }
 
     /// The warmest process that waits for an event is given one; returns its number and connection.
-    pub(super) fn occupy(&mut self, job: &Arc<Job>, until: Instant) -> Option<(u64, Arc<Connection>)> {
+    pub(super) fn occupy(&mut self, job: &Arc<PendingInvocation>, until: Instant) -> Option<(u64, Arc<Connection>)> {
         while let Some(number) = self.idle.pop() {
             if let Some(process) = self.processes.get_mut(&number)
                 && let Phase::Idle { connection, .. } = &process.phase
@@ -263,7 +268,7 @@ impl State {
         for process in self.processes.values().filter(|process| process.counts()) {
             match process.phase {
                 Phase::Starting { .. } => count += 1,
-                Phase::Away { since, .. } if now < since + SOON => {
+                Phase::BetweenInvocations { since, .. } if now < since + SOON => {
                     count += 1;
                     too_late = Some(too_late.map_or(since + SOON, |moment| moment.min(since + SOON)));
                 }

@@ -17,7 +17,7 @@ use crate::outbound::upstream::outgoing::{Content, Outgoing};
 use crate::outbound::upstream::resolver::{CachingResolver, LookUp};
 use crate::outbound::upstream::transport::GatewayConnector;
 use crate::outbound::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH, Settings, UpstreamError};
-use crate::platform::slots::Slot;
+use crate::platform::slots::ConcurrencyPermit;
 
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
@@ -53,7 +53,7 @@ struct Kept {
 /// What there is for a request.
 struct Taken {
     agent: Agent,
-    slot: Option<Slot>,
+    slot: Option<ConcurrencyPermit>,
 }
 
 enum Agent {
@@ -103,7 +103,7 @@ pub(super) struct Lease {
     home: Arc<Clients>,
     /// What the worker that waits holds of its destination, until somebody else does. It is free after the agent, so
     /// that whoever takes it finds the agent's connection.
-    pub(super) slot: Option<Slot>,
+    pub(super) slot: Option<ConcurrencyPermit>,
 }
 
 impl Clients {
@@ -132,7 +132,7 @@ impl Clients {
     pub(super) fn lease(
         clients: &Arc<Clients>,
         request: &IntegrationRequest,
-        slot: impl FnOnce(&Destination) -> Result<Option<Slot>, UpstreamError>,
+        slot: impl FnOnce(&Destination) -> Result<Option<ConcurrencyPermit>, UpstreamError>,
     ) -> Result<Lease, UpstreamError> {
         let Taken { agent, slot } = clients.kept().take(request, clients.most, slot)?;
         let client = match agent {
@@ -204,7 +204,7 @@ impl Kept {
         &mut self,
         request: &IntegrationRequest,
         most: usize,
-        slot: impl FnOnce(&Destination) -> Result<Option<Slot>, UpstreamError>,
+        slot: impl FnOnce(&Destination) -> Result<Option<ConcurrencyPermit>, UpstreamError>,
     ) -> Result<Taken, UpstreamError> {
         if let Some(at) = self.idle.iter().rposition(|idle| idle.client.server.is_of(request))
             && let Some(idle) = self.idle.get(at)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::http1::target::Scheme;
 use crate::outbound::upstream::UpstreamError;
-use crate::platform::slots::{Slot, Slots};
+use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// Most destinations that are known though nobody uses them. They come from files only; this bounds what many reloads
 /// could leave behind.
@@ -38,7 +38,7 @@ struct Key {
 #[derive(Debug)]
 pub(super) struct Destination {
     key: Key,
-    slots: Arc<Slots>,
+    slots: Arc<ConcurrencyLimit>,
     began: Instant,
     /// Until when no connection is kept, in milliseconds after it began; 0 where all are.
     not_kept_until: AtomicU64,
@@ -63,7 +63,7 @@ impl Destinations {
         }
         let destination = Arc::new(Destination {
             key: key.clone(),
-            slots: Slots::new(self.share),
+            slots: ConcurrencyLimit::new(self.share),
             began: Instant::now(),
             not_kept_until: AtomicU64::new(0),
         });
@@ -96,7 +96,7 @@ impl Destination {
     ///
     /// # Errors
     /// As many workers wait for it as may.
-    pub(super) fn take_slot(&self) -> Result<Slot, UpstreamError> {
+    pub(super) fn take_slot(&self) -> Result<ConcurrencyPermit, UpstreamError> {
         self.slots.take().ok_or_else(|| UpstreamError::Overloaded {
             destination: self.name(),
             most: self.slots.most(),
@@ -104,7 +104,7 @@ impl Destination {
     }
 
     /// What workers that wait for it hold.
-    pub(super) fn slots(&self) -> &Arc<Slots> {
+    pub(super) fn slots(&self) -> &Arc<ConcurrencyLimit> {
         &self.slots
     }
 

@@ -34,7 +34,7 @@ use crate::outbound::upstream::clients::{Clients, Lease};
 use crate::outbound::upstream::outgoing::Outgoing;
 use crate::outbound::upstream::resolver::LookUp;
 use crate::platform::metrics::UpstreamConnections;
-use crate::platform::slots::{Slot, Slots};
+use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// Most bytes of a request's target, and of all its fields. A client's head has no more than a third of it, and
 /// percent-encoding makes three bytes of one; only what files add gets there.
@@ -208,7 +208,7 @@ impl Upstream {
     }
 
     /// What workers that wait for the destination of a URL with that scheme and authority hold of it.
-    pub fn slots(&self, scheme: Scheme, authority: &str) -> Arc<Slots> {
+    pub fn slots(&self, scheme: Scheme, authority: &str) -> Arc<ConcurrencyLimit> {
         Arc::clone(self.clients.destination(scheme, authority).slots())
     }
 
@@ -216,7 +216,7 @@ impl Upstream {
     ///
     /// # Errors
     /// As many workers wait for it as may.
-    pub fn take_slot(&self, scheme: Scheme, authority: &str) -> Result<Slot, UpstreamError> {
+    pub fn take_slot(&self, scheme: Scheme, authority: &str) -> Result<ConcurrencyPermit, UpstreamError> {
         self.clients.destination(scheme, authority).take_slot()
     }
 
@@ -224,7 +224,11 @@ impl Upstream {
     ///
     /// # Errors
     /// See [`UpstreamError`].
-    pub fn send_within(&self, _: &Slot, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
+    pub fn send_within(
+        &self,
+        _: &ConcurrencyPermit,
+        request: IntegrationRequest,
+    ) -> Result<IntegrationResponse, UpstreamError> {
         let client = Clients::lease(&self.clients, &request, |_| Ok(None))?;
         self.exchange(request, client)
     }

@@ -19,7 +19,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
-pub use rate_limit::Sparing;
+pub use rate_limit::RateLimit;
 
 use crate::platform::logging::queue::Queue;
 

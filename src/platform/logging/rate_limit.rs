@@ -8,16 +8,16 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// When a line was told last, and how many were not.
 #[derive(Debug)]
-pub struct Sparing {
+pub struct RateLimit {
     began: Instant,
     /// Nanoseconds after the beginning until which nothing is told.
     quiet_until: AtomicU64,
     left_out: AtomicU64,
 }
 
-impl Sparing {
+impl RateLimit {
     /// Whether a line may be told now, and how many were not since the last one that was.
-    pub fn may_tell(&self) -> Option<u64> {
+    pub fn suppressed_since(&self) -> Option<u64> {
         let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let quiet = u64::try_from(QUIET.as_nanos()).unwrap_or(u64::MAX);
         let next = |until: u64| (now >= until).then(|| now.saturating_add(quiet));
@@ -32,9 +32,9 @@ impl Sparing {
     }
 }
 
-impl Default for Sparing {
-    fn default() -> Sparing {
-        Sparing {
+impl Default for RateLimit {
+    fn default() -> RateLimit {
+        RateLimit {
             began: Instant::now(),
             quiet_until: AtomicU64::new(0),
             left_out: AtomicU64::new(0),
@@ -48,12 +48,12 @@ mod tests {
 
     #[test]
     fn one_line_is_told_and_the_others_are_counted() {
-        let lines = Sparing::default();
-        assert_eq!(lines.may_tell(), Some(0));
+        let lines = RateLimit::default();
+        assert_eq!(lines.suppressed_since(), Some(0));
         for _ in 0..5 {
-            assert_eq!(lines.may_tell(), None);
+            assert_eq!(lines.suppressed_since(), None);
         }
         lines.quiet_until.store(0, Ordering::Relaxed);
-        assert_eq!(lines.may_tell(), Some(5));
+        assert_eq!(lines.suppressed_since(), Some(5));
     }
 }

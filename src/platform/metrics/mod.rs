@@ -62,17 +62,17 @@ impl Gauge {
 
 /// Keeps a gauge higher by one for as long as it lives.
 #[derive(Debug)]
-pub struct Raised<'a>(&'a Gauge);
+pub struct InFlightGuard<'a>(&'a Gauge);
 
-impl Raised<'_> {
+impl InFlightGuard<'_> {
     /// From now on.
-    pub fn by_one(gauge: &Gauge) -> Raised<'_> {
+    pub fn new(gauge: &Gauge) -> InFlightGuard<'_> {
         gauge.rise();
-        Raised(gauge)
+        InFlightGuard(gauge)
     }
 }
 
-impl Drop for Raised<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         self.0.fall();
     }

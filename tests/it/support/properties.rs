@@ -13,7 +13,7 @@ use apigateway::definition::notation::path::{self as request_path, RequestPath};
 use apigateway::definition::notation::query as query_string;
 use apigateway::definition::notation::route_key::{MAX_SEGMENTS, RouteKey, RouteMethod, Segment};
 use apigateway::definition::notation::uri::{IntegrationUri, Part};
-use apigateway::http1::body_decoder::{BodyError, Decoder};
+use apigateway::http1::body_decoder::{BodyDecoder, DecodeError};
 use apigateway::http1::framing::{Framing, framing};
 use apigateway::http1::limits::{MAX_BODY_LENGTH, MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use apigateway::http1::message::{Headers, Version};
@@ -134,11 +134,11 @@ fn emit(head: &Head) -> Vec<u8> {
 }
 
 /// What became of a body: the content, the bytes taken, whether it is whole.
-type Decoded = (Vec<u8>, Result<(usize, bool), BodyError>);
+type Decoded = (Vec<u8>, Result<(usize, bool), DecodeError>);
 
 fn decode(bytes: &[u8], cut: &[usize], framing: Framing) -> Decoded {
     let mut content = Vec::new();
-    let mut decoder = match Decoder::new(framing) {
+    let mut decoder = match BodyDecoder::new(framing) {
         Ok(decoder) => decoder,
         Err(error) => return (content, Err(error)),
     };
@@ -221,7 +221,7 @@ pub fn framed(bytes: &[u8]) {
                     sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
                 });
                 assert_eq!(told, exact);
-                assert_eq!(Decoder::new(Framing::Length(told)).is_err(), told > MAX_BODY_LENGTH);
+                assert_eq!(BodyDecoder::new(Framing::Length(told)).is_err(), told > MAX_BODY_LENGTH);
             }
             Err(_) => assert!(!lengths.is_empty() || !codings.is_empty()),
         }

@@ -27,7 +27,7 @@ const MOST_OF_A_VARIABLE: usize = 512;
 const MOST_OF_A_NAME: usize = 128;
 
 /// Adds the warnings.
-pub(super) fn review(resources: &Resources, problems: &mut Problems) {
+pub(super) fn add(resources: &Resources, problems: &mut Problems) {
     unused_integrations(resources, problems);
     unused_routes(resources, problems);
     unused_authorizers(resources, problems);
@@ -37,7 +37,7 @@ pub(super) fn review(resources: &Resources, problems: &mut Problems) {
 
 /// Warns of a region or an account that all functions' ARNs have and the gateway has not: events and the ARNs that
 /// authorizers see have the gateway's.
-pub(super) fn options(arns: &[NamedArn], region: &str, account_id: &str, problems: &mut Problems) {
+pub(super) fn of_options(arns: &[NamedArn], region: &str, account_id: &str, problems: &mut Problems) {
     let Some(first) = arns.first() else { return };
     let mut compare = |what: &str, option: &str, theirs: &str, ours: &str| {
         if theirs != ours {
