@@ -1,17 +1,14 @@
-//! The files of an API on disk: reads them all, and tells when any has changed. The only user of `std::fs`.
+//! The files of an API on disk: reads them all, and tells when any has changed.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use rustix::fs::OFlags;
+use std::time::{Duration, SystemTime};
 
 use crate::definition::problem::Problems;
 use crate::definition::resource::{CREDENTIALS_FILE, DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
-use crate::platform::process::FileId;
+use crate::platform::files::{self, FileInfo};
 
 /// Most bytes of one file. The largest resource of AWS, an integration with all its mappings, is far below.
 pub const MAX_FILE_LENGTH: u64 = 1024 * 1024;
@@ -41,19 +38,10 @@ pub struct Fingerprint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     path: PathBuf,
-    /// None where the file cannot be looked at.
-    state: Option<State>,
+    /// None where the file cannot be looked at. A rename or a swapped symbolic link changes the id even where times do
+    /// not.
+    info: Option<FileInfo>,
 }
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct State {
-    modified: Option<SystemTime>,
-    length: u64,
-    identity: Identity,
-}
-
-/// Which file a name stands for: a rename or a swapped symbolic link changes it even where times do not.
-type Identity = (u64, u64, i64, i64);
 
 /// The files' texts, with what could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +59,8 @@ pub struct Listing {
 impl Listing {
     fn add(&mut self, path: String, at: &Path) {
         let text = read_text(at);
-        let is_missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
-        if text.is_err() && at.metadata().is_err_and(is_missing) {
+        let is_missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        if text.is_err() && files::info(at).is_err_and(is_missing) {
             self.dangling.insert(path.clone());
         }
         self.files.push(File { path, text });
@@ -111,7 +99,7 @@ impl Store {
             problems: Problems::new(),
             dangling: BTreeSet::new(),
         };
-        if let Err(error) = fs::read_dir(&self.root) {
+        if let Err(error) = files::entries(&self.root) {
             let text = format!("the root directory cannot be read: {error}");
             listing.problems.error(&self.root.to_string_lossy(), "", text);
             return listing;
@@ -119,7 +107,7 @@ impl Store {
         for name in ROOT_FILES {
             let path = self.root.join(name);
             // A link that leads nowhere is a file that cannot be read, not an absent one.
-            if path.symlink_metadata().is_ok() {
+            if files::link_info(&path).is_ok() {
                 listing.add(name.to_owned(), &path);
                 if name == CREDENTIALS_FILE && is_open_to_others(&path) {
                     let text = "others than its owner and its group can read or write the file, which holds secrets";
@@ -138,8 +126,8 @@ impl Store {
         let required = REQUIRED_DIRECTORIES.contains(&directory);
         let names = match names_in(&path) {
             Ok(names) => names,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return listing.problems.error(directory, "", "the directory is missing");
             }
             Err(error) => {
@@ -173,7 +161,7 @@ impl Store {
         let entries: Vec<Entry> = paths
             .into_iter()
             .map(|path| Entry {
-                state: fs::metadata(&path).ok().map(|metadata| State::of(&metadata)),
+                info: files::info(&path).ok(),
                 path,
             })
             .collect();
@@ -191,27 +179,11 @@ impl Fingerprint {
 
 impl Entry {
     fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
-        let Some(state) = &self.state else { return false };
+        let Some(info) = &self.info else { return false };
         // A writer can set the one time back, but not the other. A stamp in the future says nothing about its age.
         let is_younger = |time: SystemTime| now.duration_since(time).is_ok_and(|since| since < age);
-        state.modified.is_some_and(is_younger) || state.changed().is_some_and(is_younger)
-    }
-}
-
-impl State {
-    fn of(metadata: &fs::Metadata) -> State {
-        State {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            identity: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// When content, name or rights were changed last.
-    fn changed(&self) -> Option<SystemTime> {
-        let (_, _, seconds, nanoseconds) = self.identity;
-        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
-        UNIX_EPOCH.checked_add(since)
+        let times = [info.modified, info.changed].into_iter().filter_map(files::time_of);
+        times.into_iter().any(is_younger)
     }
 }
 
@@ -219,15 +191,13 @@ impl State {
 ///
 /// Hidden files and editors' backups are left out: a ConfigMap mount keeps its data in `..data`, and an editor its
 /// swap file beside the original.
-fn names_in(directory: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
+fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
+    let names = files::entries(directory)?.into_iter().map(|(name, _)| name);
+    let is_a_person_s = |name: &OsString| {
         let bytes = name.as_encoded_bytes();
-        if !bytes.starts_with(b".") && !bytes.ends_with(b"~") {
-            names.push(name);
-        }
-    }
+        !bytes.starts_with(b".") && !bytes.ends_with(b"~")
+    };
+    let mut names: Vec<OsString> = names.filter(is_a_person_s).collect();
     names.sort();
     Ok(names)
 }
@@ -235,7 +205,7 @@ fn names_in(directory: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
 /// Whether the file's mode lets everybody in. Its group may be: an orchestrator mounts secrets so.
 fn is_open_to_others(path: &Path) -> bool {
     const READ_OR_WRITE: u32 = 0o006;
-    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & READ_OR_WRITE != 0)
+    files::info(path).is_ok_and(|info| info.permissions & READ_OR_WRITE != 0)
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
@@ -266,50 +236,20 @@ fn other_encoding(bytes: &[u8]) -> Option<&'static str> {
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    // Opening a named pipe would wait for a writer for ever, and what a name stands for can change at any moment: so
-    // it is opened without waiting, and looked at when it is open.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = opened.map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    // Room for all of it from the start: a vector that grows leaves copies behind, and a file may hold secrets.
-    let length = file.metadata().map_err(unreadable)?.len().min(MAX_FILE_LENGTH);
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
-    file.take(MAX_FILE_LENGTH + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    let bytes = files::read_at_most(path, MAX_FILE_LENGTH).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => "is not a regular file".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    })?;
     if bytes.len() as u64 > MAX_FILE_LENGTH {
         return Err(format!("is larger than {MAX_FILE_LENGTH} bytes"));
     }
     Ok(bytes)
 }
 
-/// Opens a file to write at its end, and makes it where there is none; tells which file it is.
-///
-/// # Errors
-/// A sentence without its subject: what the operating system says.
-pub fn open_log_file(path: &Path) -> Result<(Box<dyn Write + Send>, FileId), String> {
-    // A named pipe without a reader would be waited for; once it is open, it is written as any file.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let opened = fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .custom_flags(flags)
-        .open(path);
-    let file = opened.map_err(|error| format!("cannot be written: {error}"))?;
-    let blocking = rustix::fs::fcntl_getfl(&file)
-        .and_then(|flags| rustix::fs::fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)));
-    blocking.map_err(|error| format!("cannot be written: {error}"))?;
-    let metadata = file.metadata().map_err(|error| format!("cannot be written: {error}"))?;
-    Ok((Box::new(file), (metadata.dev(), metadata.ino())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

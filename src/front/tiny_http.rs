@@ -5,7 +5,7 @@
 //! and an answer that breaks off cuts its connection.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -301,7 +301,7 @@ impl Exchange {
         let is_read = framing == Framing::Length(0) || (can_be_read && discard(request.as_reader()));
         reply.close |= !is_read || turn.shared.stopping.load(Ordering::SeqCst);
         let mut writer = request.into_writer();
-        match reply.write(&mut writer, response) {
+        match reply.write(sending(&mut writer), response) {
             Ok(true) => {}
             Ok(false) if is_read && closes_itself => {}
             Ok(false) => drop(turn.socket().map(|socket| socket.linger(LINGER))),
@@ -354,7 +354,7 @@ impl Exchange {
         let Some(socket) = self.turn.socket() else {
             // tiny_http's way is the only one: it reads the body first.
             if length <= MAX_DISCARDED {
-                let _ = reply.write(self.request.into_writer(), response);
+                let _ = reply.write(sending(&mut self.request.into_writer()), response);
             } else {
                 std::mem::forget(self.request);
             }
@@ -362,7 +362,7 @@ impl Exchange {
         };
         // Past tiny_http's order of answers; where an earlier one is under way, this one would stand inside it.
         if self.turn.has_come() {
-            let _ = reply.write(&socket, response);
+            let _ = reply.write(sending(&mut &socket), response);
         }
         socket.linger(lingering);
         if length > MAX_DISCARDED {
@@ -420,4 +420,13 @@ fn asks_for_upgrade(headers: &Headers) -> bool {
 fn discard(body: &mut dyn Read) -> bool {
     let discarded = io::copy(&mut body.take(MAX_BODY_LENGTH + 1), &mut io::sink());
     discarded.is_ok_and(|count| count <= MAX_BODY_LENGTH)
+}
+
+/// Sends bytes to a client, and tells how long it was waited for.
+fn sending(to: &mut impl Write) -> impl FnMut(&[u8]) -> io::Result<Duration> {
+    |bytes| {
+        let start = Instant::now();
+        to.write_all(bytes).and_then(|()| to.flush())?;
+        Ok(start.elapsed())
+    }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::http1::limits::PIECE_LENGTH;
 use crate::http1::message::{Body, Response, Version};
@@ -86,22 +86,25 @@ impl ResponseWriter {
         }
     }
 
-    /// Writes an answer; tells whether the connection can take another request.
+    /// Writes an answer by `send`, which tells how long the client was waited for; tells whether the connection can take
+    /// another request.
     ///
     /// # Errors
     /// See [`SendError`].
-    pub fn write(self, mut to: impl Write, response: Response) -> Result<bool, SendError> {
+    pub fn write(
+        self,
+        mut send: impl FnMut(&[u8]) -> io::Result<Duration>,
+        response: Response,
+    ) -> Result<bool, SendError> {
         let Answer { mut bytes, rest, close } = self.answer(response);
-        let mut send = |bytes: &[u8]| to.write_all(bytes).and_then(|()| to.flush());
         send(&bytes).map_err(SendError::Client)?;
         if let Some(mut rest) = rest {
             bytes = Vec::with_capacity(PIECE_LENGTH);
             while !rest.is_done() {
                 bytes.clear();
                 rest.read_into(&mut bytes).map_err(SendError::Integration)?;
-                let start = Instant::now();
-                send(&bytes).map_err(SendError::Client)?;
-                rest.put_off_deadline(start.elapsed());
+                let waited = send(&bytes).map_err(SendError::Client)?;
+                rest.put_off_deadline(waited);
             }
         }
         Ok(!close)
@@ -187,6 +190,14 @@ mod tests {
     use super::*;
     use crate::http1::message::{Headers, Stream};
     use std::time::UNIX_EPOCH;
+
+    /// A client that takes everything at once.
+    fn into(sent: &mut Vec<u8>) -> impl FnMut(&[u8]) -> io::Result<Duration> {
+        |bytes| {
+            sent.extend_from_slice(bytes);
+            Ok(Duration::ZERO)
+        }
+    }
 
     fn reply(head_only: bool, version: Version) -> ResponseWriter {
         ResponseWriter {
@@ -284,7 +295,7 @@ mod tests {
             ),
         ] {
             let mut sent = Vec::new();
-            reply.write(&mut sent, response).expect(what);
+            reply.write(into(&mut sent), response).expect(what);
             assert_eq!(String::from_utf8(sent).unwrap(), expected, "{what}");
         }
     }
@@ -303,7 +314,7 @@ mod tests {
     fn a_stream_of_another_length_is_incomplete() {
         for (length, content) in [(6, &b"hello"[..]), (4, b"hello")] {
             let answer = response(200, stream(Some(length), content));
-            let result = reply(false, Version::Http11).write(io::sink(), answer);
+            let result = reply(false, Version::Http11).write(into(&mut Vec::new()), answer);
             assert!(matches!(result, Err(SendError::Integration(_))), "{length}");
         }
     }
@@ -313,7 +324,7 @@ mod tests {
         let mut answer = response(200, Body::Empty);
         answer.headers.put("content-length", "12345");
         let mut sent = Vec::new();
-        reply(true, Version::Http11).write(&mut sent, answer).unwrap();
+        reply(true, Version::Http11).write(into(&mut sent), answer).unwrap();
         assert!(
             String::from_utf8(sent)
                 .unwrap()

@@ -3,6 +3,7 @@
 pub mod slots;
 pub mod clock;
 pub mod signals;
+pub mod files;
 pub mod process;
 pub mod logging;
 pub mod metrics;

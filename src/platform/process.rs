@@ -5,9 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use rustix::process::Uid;
 
-/// Which file something is, whatever its name: device and inode.
-pub type FileId = (u64, u64);
-
 /// Bytes of memory that are in RAM.
 pub fn resident_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;

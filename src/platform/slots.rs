@@ -1,6 +1,6 @@
 //! How many workers the same thing may hold at once: a destination, a function.
 //!
-//! Whoever lets a worker wait for it takes a slot first. So something that hangs never holds all workers.
+//! A worker takes a slot before it waits for a destination. So something that hangs never holds all workers.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -8,16 +8,15 @@ pub mod line;
 use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::definition::store;
+use crate::platform::files::{self, FileId};
 use crate::platform::metrics::Counter;
-use crate::platform::process::FileId;
 
 /// Most lines that wait to be written.
 const MAX_QUEUED_LINES: usize = 16 * 1024;
@@ -92,7 +91,7 @@ impl AccessLog {
             Destination::Off => return Ok(AccessLog(None)),
             Destination::Stdout => (Box::new(io::stdout()), None),
             Destination::File(path) => {
-                let (sink, file) = store::open_log_file(path)?;
+                let (sink, file) = open_file(path)?;
                 (sink, Some(file))
             }
         };
@@ -288,7 +287,7 @@ impl Writer {
         let Destination::File(path) = &self.destination else {
             return;
         };
-        match store::open_log_file(path) {
+        match open_file(path) {
             Ok((sink, file)) => {
                 self.sink = sink;
                 *lock(&self.state.file) = Some(file);
@@ -298,6 +297,11 @@ impl Writer {
             Err(error) => log::error!("access log: {}: {error}; the old file is written on", path.display()),
         }
     }
+}
+
+/// Opens the file of the log; tells which file it is.
+fn open_file(path: &Path) -> Result<(Box<dyn Write + Send>, FileId), String> {
+    files::append_to(path).map_err(|error| format!("cannot be written: {error}"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How a function is reached, whoever wants it invoked.
+//! Invokes a function for a route or for a Lambda authorizer: at its URL, at `--lambda-endpoint`, or in a process.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;

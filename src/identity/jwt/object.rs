@@ -1,4 +1,4 @@
-//! A JSON object in which each member occurs once: whoever reads it reads the same.
+//! A JSON object in which each member occurs once: every reader reads the same.
 
 use std::collections::HashSet;
 

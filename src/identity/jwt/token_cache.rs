@@ -1,6 +1,6 @@
 //! Tokens that held, so that the next request with one need not be verified again.
 //!
-//! Only tokens that held are remembered: whoever makes tokens up leaves nothing here. An entry does not outlive its
+//! Only tokens that held are remembered: a made-up token leaves nothing here. An entry does not outlive its
 //! token, and its user must see that the issuer still has the key ([`CachedToken::key`]).
 
 use std::collections::HashMap;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::outbound::function::activity::{Span, falls_into};
 use crate::outbound::function::pool::FunctionPool;
-use crate::outbound::function::source_files::{Change, Looks, Snapshot, canonical};
+use crate::outbound::function::source_files::{Change, Looks, Snapshot};
 use crate::outbound::function::state::{Freshness, Phase, State};
-use crate::platform::process::FileId;
+use crate::platform::files::FileId;
+use crate::platform::files::canonical;
 
 /// So many restarts are made as changes come, and then one in so long.
 const MOST_AT_ONCE: u32 = 5;

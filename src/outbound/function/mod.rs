@@ -34,7 +34,7 @@ use crate::outbound::function::edits::Circumstances;
 use crate::outbound::function::pool::FunctionPool;
 use crate::outbound::function::source_files::Looks;
 use crate::platform::clock::Clock;
-use crate::platform::process::FileId;
+use crate::platform::files::FileId;
 use crate::platform::slots::ConcurrencyLimit;
 
 /// Most bytes of an event: Lambda's limit for a synchronous invocation.

@@ -4,9 +4,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
-
 use crate::outbound::function::{Definition, process};
+use crate::platform::files;
 
 /// Why a process of a function would not start now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +57,10 @@ fn runnable(path: &Path) -> Result<(), String> {
     if !path.is_file() {
         return Err(format!("the program {shown} is no file"));
     }
-    access(path, Access::EXEC_OK).map_err(|_| format!("the program {shown} is not executable"))
+    match files::is_executable(path) {
+        true => Ok(()),
+        false => Err(format!("the program {shown} is not executable")),
+    }
 }
 
 fn on_path(program: &str, path: &OsString, directory: &Path) -> Result<(), String> {

@@ -1,21 +1,16 @@
-//! The files that a function is made of: which of them has changed. Besides `store` the only user of `std::fs`.
+//! The files that a function is made of: which of them has changed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs;
 use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use rustix::fs::OFlags;
+use std::time::{Duration, SystemTime};
 
 use crate::outbound::function::Definition;
 use crate::outbound::function::source_names::{is_code, is_of_programs, is_source};
-use crate::platform::process::FileId;
+use crate::platform::files::{self, FileId, FileInfo, FileKind, TimeStamp, canonical};
 
 /// Most files and directories that are looked at for one function, and how deep.
 const MAX_ENTRIES: usize = 5000;
@@ -66,8 +61,8 @@ struct Tree {
 /// What was seen of a file.
 #[derive(Clone, Debug)]
 struct Seen {
-    modified: (i64, i64),
-    changed: (i64, i64),
+    modified: TimeStamp,
+    changed: TimeStamp,
     length: u64,
     id: FileId,
     is_executable: bool,
@@ -133,10 +128,10 @@ impl Sources {
             ..Tree::default()
         };
         for file in &self.files {
-            if let Ok(metadata) = fs::metadata(file)
-                && metadata.is_file()
+            if let Ok(info) = files::info(file)
+                && info.kind == FileKind::File
             {
-                own.add(canonical(file), &metadata);
+                own.add(canonical(file), &info);
             }
         }
         // The first look at a file counts, and here it is known for code.
@@ -148,11 +143,11 @@ impl Sources {
     fn look_below(&self, path: &Path) -> Tree {
         let mut seen = Tree::default();
         let top = canonical(path);
-        match fs::metadata(&top) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(metadata) => {
-                if metadata.is_file() {
-                    seen.add(top, &metadata);
+        match files::info(&top) {
+            Ok(info) if info.kind == FileKind::Directory => {}
+            Ok(info) => {
+                if info.kind == FileKind::File {
+                    seen.add(top, &info);
                 }
                 return seen;
             }
@@ -166,14 +161,16 @@ impl Sources {
                 continue;
             }
             let resources = self.resources_in(&directory, &root, depth);
-            let Ok(found) = fs::read_dir(&directory) else { continue };
-            for entry in found.flatten().filter(|entry| is_source(&entry.file_name())) {
-                let Ok(kind) = entry.file_type() else { continue };
-                let (name, path) = (entry.file_name(), entry.path());
-                if resources.hold(&name, kind.is_dir()) {
+            let Ok(found) = files::entries(&directory) else {
+                continue;
+            };
+            for (name, kind) in found.into_iter().filter(|(name, _)| is_source(name)) {
+                let path = directory.join(&name);
+                let is_directory = kind == FileKind::Directory;
+                if resources.hold(&name, is_directory) {
                     continue;
                 }
-                if !kind.is_dir() && only_code && !is_code(&path) {
+                if !is_directory && only_code && !is_code(&path) {
                     continue;
                 }
                 if entries >= MAX_ENTRIES {
@@ -181,14 +178,14 @@ impl Sources {
                     return seen;
                 }
                 entries += 1;
-                if kind.is_dir() {
+                if is_directory {
                     if depth < MAX_DEPTH {
                         directories.push((path, depth + 1, only_code || is_of_programs(&name)));
                     }
-                } else if let Ok(metadata) = fs::metadata(&path).or_else(|_| fs::symlink_metadata(&path))
-                    && (metadata.is_file() || metadata.is_symlink())
+                } else if let Ok(info) = files::info(&path).or_else(|_| files::link_info(&path))
+                    && matches!(info.kind, FileKind::File | FileKind::Link)
                 {
-                    seen.add(path, &metadata);
+                    seen.add(path, &info);
                 }
             }
         }
@@ -229,16 +226,16 @@ impl Resources {
 }
 
 impl Tree {
-    fn add(&mut self, path: PathBuf, metadata: &fs::Metadata) {
+    fn add(&mut self, path: PathBuf, info: &FileInfo) {
         let mut seen = Seen {
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            length: metadata.len(),
-            id: (metadata.dev(), metadata.ino()),
-            is_executable: metadata.mode() & 0o111 != 0,
+            modified: info.modified,
+            changed: info.changed,
+            length: info.length,
+            id: info.id,
+            is_executable: info.permissions & 0o111 != 0,
             content: None,
         };
-        if metadata.is_file() && seen.is_restless() {
+        if info.kind == FileKind::File && seen.is_restless() {
             seen.content = digest(&path);
         }
         self.files.insert(path, seen);
@@ -324,46 +321,31 @@ impl Snapshot {
 
 /// The files to which this process writes what it prints.
 pub(super) fn own_outputs() -> Vec<FileId> {
-    let (stdout, stderr) = (io::stdout(), io::stderr());
-    let outputs = [stdout.as_fd().try_clone_to_owned(), stderr.as_fd().try_clone_to_owned()];
-    let metadata = outputs.into_iter().flatten().map(|fd| fs::File::from(fd).metadata());
-    metadata
-        .flatten()
-        .map(|metadata| (metadata.dev(), metadata.ino()))
-        .collect()
-}
-
-/// A path without links where there is such a file; else as it is.
-pub(super) fn canonical(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    let ids = [files::id_of(io::stdout()), files::id_of(io::stderr())];
+    ids.into_iter().flatten().collect()
 }
 
 /// A time stamp, and how exact it is: some file systems know whole seconds only.
-fn time_of((seconds, nanoseconds): (i64, i64)) -> Option<(SystemTime, Duration)> {
-    let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
-    let precision = if nanoseconds == 0 {
+fn time_of(stamp: TimeStamp) -> Option<(SystemTime, Duration)> {
+    let precision = if stamp.1 == 0 {
         Duration::from_secs(1)
     } else {
         Duration::ZERO
     };
-    Some((UNIX_EPOCH.checked_add(since)?, precision))
+    Some((files::time_of(stamp)?, precision))
 }
 
 /// When something has gone from where a file was.
 fn changed_above(path: &Path) -> Option<(SystemTime, Duration)> {
-    let metadata = path
+    let info = path
         .ancestors()
         .skip(1)
-        .find_map(|directory| fs::metadata(directory).ok())?;
-    time_of((metadata.ctime(), metadata.ctime_nsec()))
+        .find_map(|directory| files::info(directory).ok())?;
+    time_of(info.changed)
 }
 
 fn digest(path: &Path) -> Option<u64> {
-    // It may have become a named pipe, which must not be waited for.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-    let mut content = Vec::new();
-    file.take(MAX_READ).read_to_end(&mut content).ok()?;
+    let content = files::read_at_most(path, MAX_READ).ok()?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&content);
     Some(hasher.finish())

@@ -1,6 +1,6 @@
 //! The operational log: one line a message on stderr, as text or as JSON, written by a thread of its own.
 //!
-//! Whoever reads stderr may stop, and then nothing here may: who logs puts its line into a `queue` and goes on.
+//! Logging never blocks a request: a line goes into a `queue`, from which a thread writes to stderr.
 
 mod queue;
 #[cfg(test)]
