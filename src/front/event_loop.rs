@@ -5,27 +5,24 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
 use crate::front::connection_table::{Poller, ReadyConnection};
 use crate::front::exchange;
 use crate::front::handler::Handler;
-use crate::front::limits::{
-    HALF_CLOSE_TIME, LEAST_MOVING, LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE, WORTH_A_LOOK, most_waiting_answers,
-};
+use crate::front::limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
+use crate::front::queued::{self, Verdict};
 use crate::front::request_reader::{CompleteRequest, Refusal};
 use crate::front::response_stream::{self, Progress, ResponseStream};
 use crate::front::room::{self, TOO_MANY};
 use crate::front::send;
 use crate::front::shared::Shared;
-use crate::front::slots::Occupant;
-use crate::front::socket::{Presence, Wait};
-use crate::front::stream_scheduler::{Asked, Most, Permit, StreamScheduler};
+use crate::front::socket::Wait;
+use crate::front::stream_scheduler::{Asked, Permit, StreamScheduler};
 use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
@@ -37,18 +34,6 @@ const STOP_TICK: Duration = Duration::from_millis(20);
 
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
-
-/// How long answers take scheduler. Workers are left for ordinary requests, and scheduler for more destinations than one.
-fn scheduler(most_workers: usize) -> StreamScheduler<ResponseStream> {
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let turns = (most_workers - most_workers.div_ceil(4)).max(most_workers.min(2));
-    StreamScheduler::new(Most {
-        moving: processors.saturating_mul(2).max(LEAST_MOVING).min(turns),
-        turns: NonZeroUsize::new(turns).unwrap_or(NonZeroUsize::MIN),
-        waiting: most_waiting_answers(most_workers),
-        step_time: STEP_TIME,
-    })
-}
 
 /// The loop of a listener, and what its workers go on with.
 pub(super) struct EventLoop {
@@ -69,7 +54,7 @@ impl EventLoop {
         handler: Arc<dyn Handler>,
     ) -> io::Result<(Arc<EventLoop>, Poller)> {
         let (shared, watch) = Shared::new(name, most_workers, limits, handler)?;
-        let scheduler = scheduler(most_workers.get());
+        let scheduler = response_stream::scheduler(most_workers.get());
         Ok((Arc::new(EventLoop { shared, scheduler }), watch))
     }
 
@@ -164,7 +149,7 @@ impl EventLoop {
     /// the end of what is here.
     fn register(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
         connection.shrink();
-        let deadline = self.deadline(&connection);
+        let deadline = self.shared.deadline(&connection);
         self.shared
             .table
             .register(connection, deadline, is_afresh)
@@ -185,15 +170,6 @@ impl EventLoop {
             self.shared.table.deregister(connection);
         }
         is_of_use
-    }
-
-    fn deadline(&self, connection: &Connection) -> Instant {
-        let deadline = connection.deadline(&self.shared.limits);
-        if self.shared.is_stopping() && connection.is_idle() {
-            deadline.min(Instant::now() + STOP_PATIENCE)
-        } else {
-            deadline
-        }
     }
 
     /// Waits for all connections, until the listener has stopped.
@@ -362,38 +338,22 @@ impl EventLoop {
         whole: CompleteRequest,
         waited: Duration,
     ) -> Option<(Box<Connection>, CompleteRequest)> {
-        if waited < WORTH_A_LOOK {
-            return Some((connection, whole));
-        }
-        if self.has_left(&mut connection, waited) {
-            // For the access log; nobody would get it.
-            let refusal = Refusal::of(RequestError::ClientGone, &whole.head);
-            drop(self.shared.handler.refuse(refusal.error, &refusal.request));
-            return None;
-        }
-        if waited >= self.shared.limits.queue_timeout {
-            let error = RequestError::Overloaded("it has waited too long for a worker");
-            self.refuse(connection, Refusal::of(error, &whole.head));
-            return None;
-        }
-        Some((connection, whole))
-    }
-
-    /// Whether the client of a request has gone while that waited. One that ended its side with the request, or right behind
-    /// it, waits for the answer.
-    fn has_left(&self, connection: &mut Connection, waited: Duration) -> bool {
-        match connection.socket.presence() {
-            Presence::Here => false,
-            Presence::Gone => true,
-            Presence::Ended if connection.has_ended => false,
-            Presence::Ended => {
-                let since_end = self.shared.table.end_noted_at(connection).map(|at| at.elapsed());
-                waited.saturating_sub(since_end.unwrap_or_default()) > HALF_CLOSE_TIME
+        match queued::verdict(&self.shared, &mut connection, waited) {
+            Verdict::Serve => return Some((connection, whole)),
+            // For the access log; the client would not get it.
+            Verdict::ClientGone => {
+                let refusal = Refusal::of(RequestError::ClientGone, &whole.head);
+                drop(self.shared.handler.refuse(refusal.error, &refusal.request));
+            }
+            Verdict::TooLate => {
+                let error = RequestError::Overloaded("it has waited too long for a worker");
+                self.refuse(connection, Refusal::of(error, &whole.head));
             }
         }
+        None
     }
 
-    /// The permit of a long answer; none if it waits for one now, which is looked after.
+    /// The permit of a long answer; none if it waits for one now.
     fn permit_of(&self, asked: Asked<ResponseStream>) -> Option<(ResponseStream, Permit)> {
         match asked {
             Asked::Has(stream, permit) => Some((stream, permit)),
@@ -404,7 +364,7 @@ impl EventLoop {
         }
     }
 
-    /// Lets long answers that wait have the scheduler that are free; tells whether some wait still.
+    /// Lets long answers that wait have the permits that are free; tells whether some wait still.
     fn begin_streams(self: &Arc<EventLoop>) -> bool {
         while let Some((stream, permit)) = self.scheduler.next() {
             let event_loop = Arc::clone(self);

@@ -1,4 +1,4 @@
-//! The memory that all connections of a listener reservation for messages that are not through yet.
+//! The memory that all connections of a listener share for messages that are not through yet.
 //!
 //! Large bodies and large answers each have a bound of their own, and both together leave a part to small messages, so
 //! that few clients with much to send or to take cannot keep out the many with little.

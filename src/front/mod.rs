@@ -27,6 +27,7 @@ mod outcome;
 mod send;
 mod response_stream;
 mod exchange;
+mod queued;
 mod room;
 mod event_loop;
 mod admission;

@@ -5,24 +5,40 @@
 //! bound for those.
 
 use std::io;
+use std::num::NonZeroUsize;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, State};
 use crate::front::limits::{
-    LONG_ANSWER, LOOK_AT_CLIENT, MAX_KEPT_ANSWER, TAKING_PATIENCE, TAKING_PATIENCE_WHILE_OTHERS_WAIT,
+    LEAST_MOVING, LONG_ANSWER, LOOK_AT_CLIENT, MAX_KEPT_ANSWER, STEP_TIME, TAKING_PATIENCE,
+    TAKING_PATIENCE_WHILE_OTHERS_WAIT, most_waiting_answers,
 };
 use crate::front::memory_budget::{Class, Reservation};
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite};
 use crate::front::send::{self, Sent, StreamSlot, no_slot, wait_for_client_in_slot};
 use crate::front::shared::Shared;
-use crate::front::stream_scheduler::{Permit, Task};
+use crate::front::stream_scheduler::{Most, Permit, StreamScheduler, Task};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::remaining_body::RemainingBody;
 use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::outbound::upstream::UpstreamError;
 use crate::platform::slots::ConcurrencyPermit;
+
+/// The scheduler of a listener's long answers. Workers are left for ordinary requests, and permits for more destinations
+/// than one.
+pub(super) fn scheduler(most_workers: usize) -> StreamScheduler<ResponseStream> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let turns = (most_workers - most_workers.div_ceil(4)).max(most_workers.min(2));
+    StreamScheduler::new(Most {
+        moving: processors.saturating_mul(2).max(LEAST_MOVING).min(turns),
+        turns: NonZeroUsize::new(turns).unwrap_or(NonZeroUsize::MIN),
+        waiting: most_waiting_answers(most_workers),
+        step_time: STEP_TIME,
+    })
+}
 
 /// An answer that is being passed on.
 #[derive(Debug)]
@@ -34,7 +50,7 @@ pub(super) struct ResponseStream {
     rest: RemainingBody,
     then: AfterWrite,
     reply: ResponseWriter,
-    /// What the queue take of the budget while they are kept.
+    /// What the queue takes of the budget while it is kept.
     reservation: Reservation,
     /// Bytes of content that were read.
     read: usize,

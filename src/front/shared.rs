@@ -4,12 +4,13 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use crate::front::connection::Connection;
 use crate::front::connection_log::ConnectionLog;
 use crate::front::connection_table::{ConnectionTable, Poller};
 use crate::front::handler::Handler;
-use crate::front::limits::Limits;
+use crate::front::limits::{Limits, STOP_PATIENCE};
 use crate::front::memory_budget::MemoryBudget;
 use crate::front::quota::Quotas;
 use crate::front::slots::Occupant;
@@ -124,5 +125,15 @@ impl Shared {
     /// As [`Shared::unfinished`], but without connections on which nothing was asked.
     pub(super) fn in_flight(&self) -> usize {
         self.unfinished().saturating_sub(self.table.count(Occupant::is_idle))
+    }
+
+    /// When a connection has waited too long, or is to be looked at.
+    pub(super) fn deadline(&self, connection: &Connection) -> Instant {
+        let deadline = connection.deadline(&self.limits);
+        if self.is_stopping() && connection.is_idle() {
+            deadline.min(Instant::now() + STOP_PATIENCE)
+        } else {
+            deadline
+        }
     }
 }

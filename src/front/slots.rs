@@ -12,7 +12,7 @@ pub(super) trait Occupant {
     fn idle_since(&self) -> Option<Instant>;
 }
 
-/// All slots. No connection is dropped in here, since that would want the slots for its token.
+/// All slots. No connection is dropped in here, since the drop of its token would lock the slots again.
 #[derive(Debug)]
 pub(super) struct Slots<C> {
     pub(super) slots: Vec<Slot<C>>,
@@ -109,7 +109,7 @@ impl<C: Occupant> Slots<C> {
     }
 
     /// Takes out the connection that is idle for longest. The first time looks at all of them. From then on an entry is
-    /// register right when it is found, so that a request leaves its connection's as it is.
+    /// put right when it is found, so that a request leaves its connection's as it is.
     pub(super) fn take_longest_idle(&mut self) -> Option<Box<C>> {
         if self.idle.is_none() {
             self.idle = Some(BTreeSet::new());

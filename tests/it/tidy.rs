@@ -11,7 +11,7 @@ use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
 
 /// More lines than this are more than one subject.
-const MAX_LINES: usize = 460;
+const MAX_LINES: usize = 400;
 
 /// A text file of the repository; the path is relative to it, with `/`.
 pub struct Source {
@@ -207,7 +207,9 @@ fn a_package_is_used_in_its_place_only() {
         }),
         ("nix", &["nix::"], |path| path == "src/platform/signals.rs"),
         ("argh", &["argh::", "argh"], is_of_the_command),
-        ("tiny_http", &["tiny_http::"], |path| path == "src/front/tiny_http.rs"),
+        ("tiny_http", &["tiny_http::"], |path| {
+            path.starts_with("src/front/tiny_http/")
+        }),
         ("mio", &["mio::"], |path| path == "src/front/connection_table.rs"),
         ("threadpool", &["threadpool::"], |path| {
             path == "src/front/worker_pool.rs"
@@ -256,7 +258,7 @@ fn the_places_of_packages_are_real() {
         ("src/platform/files.rs", "std::fs"),
         ("src/main/arguments.rs", "argh::"),
         ("src/platform/signals.rs", "nix::"),
-        ("src/front/tiny_http.rs", "tiny_http::"),
+        ("src/front/tiny_http/mod.rs", "tiny_http::"),
         ("src/front/connection_table.rs", "mio::"),
         ("src/front/worker_pool.rs", "threadpool::"),
     ] {

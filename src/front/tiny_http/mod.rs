@@ -4,8 +4,10 @@
 //! What can be mended from outside is mended here: ambiguous framing is refused, bodies are held to their limit,
 //! and an answer that breaks off cuts its connection.
 
+mod content;
+
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::front::client_socket::ClientSocket;
 use crate::front::handler::Handler;
+use crate::front::tiny_http::content::{Content, Slot, asks_for_upgrade, discard, sending};
 use crate::front::worker_pool::{Full, Urgency, Workers};
 use crate::http1::error::RequestError;
 use crate::http1::framing::{Framing, framing};
@@ -373,60 +376,5 @@ impl Exchange {
             std::mem::forget(self.request);
         }
         // Else the request is dropped, and what tiny_http answers goes to a closed socket.
-    }
-}
-
-/// A request that is being answered, between the reader of its content and the writer of its answer.
-#[derive(Default)]
-struct Slot {
-    request: Mutex<Option<tiny_http::Request>>,
-    /// The content ended badly; tiny_http forgets that, and would read the rest as the next request.
-    is_broken: AtomicBool,
-}
-
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Option<tiny_http::Request>> {
-        self.request.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The content of a request that is being answered.
-struct Content(Arc<Slot>);
-
-impl Read for Content {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut request = self.0.lock();
-        let Some(request) = request.as_mut() else {
-            return Err(io::Error::other("the request has been answered"));
-        };
-        request
-            .as_reader()
-            .read(buffer)
-            .inspect_err(|_| self.0.is_broken.store(true, Ordering::SeqCst))
-    }
-}
-
-/// Whether tiny_http takes all that follows on the connection for the request's content.
-fn asks_for_upgrade(headers: &Headers) -> bool {
-    let connection = headers.get("connection").unwrap_or_default();
-    connection
-        .to_ascii_lowercase()
-        .windows(7)
-        .any(|window| window == b"upgrade")
-}
-
-/// Reads what is left of a body, or else it would be read as the next request. Reading also answers
-/// `Expect: 100-continue`, without which some clients send nothing.
-fn discard(body: &mut dyn Read) -> bool {
-    let discarded = io::copy(&mut body.take(MAX_BODY_LENGTH + 1), &mut io::sink());
-    discarded.is_ok_and(|count| count <= MAX_BODY_LENGTH)
-}
-
-/// Sends bytes to a client, and tells how long it was waited for.
-fn sending(to: &mut impl Write) -> impl FnMut(&[u8]) -> io::Result<Duration> {
-    |bytes| {
-        let start = Instant::now();
-        to.write_all(bytes).and_then(|()| to.flush())?;
-        Ok(start.elapsed())
     }
 }
