@@ -73,7 +73,7 @@ impl GatewayError {
             GatewayError::BadRequest(_) => (400, "Bad Request"),
             GatewayError::Unauthorized { .. } => (401, "Unauthorized"),
             GatewayError::Forbidden { .. } => (403, "Forbidden"),
-            GatewayError::NotFound => (404, "Not RequestInfo"),
+            GatewayError::NotFound => (404, "Not Found"),
             GatewayError::RequestTimeout => (408, "Request Timeout"),
             GatewayError::PayloadTooLarge => (413, "Request Entity Too Large"),
             GatewayError::UriTooLong => (414, "Request URI too long"),

@@ -44,7 +44,7 @@ impl Connection {
             job.id
         );
         for (name, value) in [
-            ("Invoked-FunctionPool-Arn", &job.function_arn),
+            ("Invoked-Function-Arn", &job.function_arn),
             ("Trace-Id", &job.trace_id),
         ] {
             // A line break in it would make fields of its own.
