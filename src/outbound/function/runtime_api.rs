@@ -43,10 +43,7 @@ impl Connection {
              Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n",
             job.id
         );
-        for (name, value) in [
-            ("Invoked-Function-Arn", &job.function_arn),
-            ("Trace-Id", &job.trace_id),
-        ] {
+        for (name, value) in [("Invoked-Function-Arn", &job.function_arn), ("Trace-Id", &job.trace_id)] {
             // A line break in it would make fields of its own.
             if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
                 message.push_str(&format!("Lambda-Runtime-{name}: {value}\r\n"));
