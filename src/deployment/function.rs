@@ -184,13 +184,13 @@ impl Checker<'_> {
             }
             (None, Some(command)) => self.local(command),
             (Some(_), Some(_)) => {
-                self.error("/Command", "a function has either Url or Command, not both");
+                self.error("/Command", "a function has either InvokeUri or Command, not both");
                 None
             }
             (None, None) => {
-                let text = "the function needs an Url or a Command";
+                let text = "the function needs an InvokeUri or a Command";
                 let file = &resource.file;
-                if !self.problems.has_error(file, "/Url") && !self.problems.has_error(file, "/Command") {
+                if !self.problems.has_error(file, "/InvokeUri") && !self.problems.has_error(file, "/Command") {
                     self.error("", text);
                 }
                 None
