@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 
-use crate::outbound::function::Definition;
+use crate::outbound::function::definition::Definition;
 use crate::outbound::function::source_names::{is_code, is_of_programs, is_source};
 use crate::platform::process::FileId;
 
