@@ -1,27 +1,22 @@
 //! Restarts of a function whose source files have changed.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use crate::outbound::function::activity::{Span, falls_into};
 use crate::outbound::function::pool::FunctionPool;
+use crate::outbound::function::restarts::Cause;
 use crate::outbound::function::source_files::{Change, Looks, Snapshot};
 use crate::outbound::function::state::{Freshness, Phase, State};
 use crate::platform::files::FileId;
 use crate::platform::files::canonical;
 
-/// So many restarts are made as changes come, and then one in so long.
-const MOST_AT_ONCE: u32 = 5;
-const EVERY: Duration = Duration::from_secs(10);
-
 /// So many restarts for the same file are told of, where none is that much later than the one before. People save code
 /// again and again.
 const WORTH_A_WARNING: u32 = 3;
 const WORTH_A_WARNING_OF_CODE: u32 = 5;
-const IN_A_ROW: Duration = Duration::from_secs(30);
 
 /// So many files are told of that a function seems to write itself: whoever has edited one wonders why nothing happens.
 const MOST_TOLD: usize = 20;
@@ -38,61 +33,6 @@ pub(super) struct Circumstances<'a> {
 pub(super) struct Work {
     pub(super) directory: PathBuf,
     pub(super) spans: Vec<Span>,
-}
-
-/// What a function is restarted for.
-#[derive(Clone, Debug)]
-struct Cause {
-    path: PathBuf,
-    is_code: bool,
-    /// How many other files have changed.
-    others: usize,
-}
-
-impl Cause {
-    fn of(changes: &[Change]) -> Option<Cause> {
-        let (first, others) = changes.split_first()?;
-        Some(Cause {
-            path: first.path.clone(),
-            is_code: first.is_known_code,
-            others: others.len(),
-        })
-    }
-}
-
-/// The restarts of a function so far.
-#[derive(Debug, Default)]
-pub(super) struct Restarts {
-    /// One that is due as soon as there may be one.
-    pending: Option<Cause>,
-    /// When there may be as many at once again as there ever may.
-    recovered_at: Option<Instant>,
-    /// The file that has caused the last ones, how many that are, and when the last was.
-    in_a_row: Option<(PathBuf, u32, Instant)>,
-    /// Files that count as the function's own doing, as far as the log has told of them.
-    own: BTreeSet<PathBuf>,
-}
-
-impl Restarts {
-    /// When there may be one.
-    fn next(&self, now: Instant) -> Instant {
-        let recovered_at = self.recovered_at.unwrap_or(now);
-        recovered_at
-            .checked_sub(EVERY * (MOST_AT_ONCE - 1))
-            .unwrap_or(now)
-            .max(now)
-    }
-
-    /// Counts one; how many the same file has caused in a row.
-    fn count(&mut self, path: &Path, now: Instant) -> u32 {
-        self.recovered_at = Some(self.recovered_at.unwrap_or(now).max(now) + EVERY);
-        let count = match &self.in_a_row {
-            Some((before, count, at)) if before == path && now.saturating_duration_since(*at) < IN_A_ROW => count + 1,
-            _ => 1,
-        };
-        self.in_a_row = Some((path.to_owned(), count, now));
-        count
-    }
 }
 
 impl FunctionPool {
@@ -244,30 +184,5 @@ impl FunctionPool {
     fn shown_path(&self, path: &Path) -> String {
         let directory = canonical(&self.working_directory);
         path.strip_prefix(directory).unwrap_or(path).display().to_string()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn restarts_are_bounded_and_those_for_one_file_are_counted() {
-        let (mut restarts, began) = (Restarts::default(), Instant::now());
-        let at = |seconds: u64| began + Duration::from_secs(seconds);
-        for count in 1..=MOST_AT_ONCE {
-            assert_eq!(restarts.next(began), began);
-            assert_eq!(restarts.count(Path::new("a"), began), count);
-        }
-        assert_eq!(restarts.next(began), at(10));
-        assert_eq!(restarts.count(Path::new("a"), at(10)), MOST_AT_ONCE + 1);
-        assert_eq!(restarts.next(at(10)), at(20));
-        assert_eq!(restarts.count(Path::new("b"), at(20)), 1, "another file");
-        assert_eq!(restarts.next(at(75)), at(75));
-        assert_eq!(restarts.count(Path::new("b"), at(75)), 1, "long after");
-        for _ in 0..MOST_AT_ONCE - 2 {
-            assert_eq!(restarts.next(at(75)), at(75));
-            restarts.count(Path::new("b"), at(75));
-        }
     }
 }

@@ -1,14 +1,44 @@
-//! One invocation on its way: who waits for the answer, and who gives it.
+//! One invocation: the event, who waits for the answer, and who gives it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http1::message::Client;
-use crate::outbound::function::{Answer, FunctionError};
+use crate::outbound::function::error::FunctionError;
 
 /// How often it is looked whether the client is still there.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// One event for a function.
+#[derive(Clone, Debug)]
+pub struct Invocation<'a> {
+    /// The event, as JSON.
+    pub event: &'a [u8],
+    /// How long the answer is waited for: what is left of `TimeoutInMillis`.
+    pub timeout: Duration,
+    /// The value of `X-Amzn-Trace-Id`; left out where it is empty or cannot be a field's.
+    pub trace_id: &'a str,
+    /// The ARN that was invoked.
+    pub function_arn: &'a str,
+    /// Who waits for the answer. When nobody does any more, an event that waits for a process is not given to one; a
+    /// function that has begun goes on.
+    pub client: Option<Client>,
+}
+
+/// What a function answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// What its handler returned, whatever that is.
+    Payload(Vec<u8>),
+    /// It failed: reported an error, ended, took longer than its timeout, or answered more than is allowed.
+    Failed {
+        /// For the operator; names the function and the cause.
+        message: String,
+        /// What it reported itself, as its runtime sends it; empty where it did not.
+        report: Vec<u8>,
+    },
+}
 
 /// How an invocation ends.
 pub(super) type Outcome = Result<Answer, FunctionError>;

@@ -1,17 +1,18 @@
 //! How the processes of a function begin and end.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use crate::outbound::function::error::FunctionError;
+use crate::outbound::function::limits::{STACK_SIZE, START_TIMEOUT};
 use crate::outbound::function::pool::FunctionPool;
+use crate::outbound::function::process::{self, Start};
+use crate::outbound::function::runtime_api;
 use crate::outbound::function::state::{Freshness, Phase, Shutdown, State, kill_with_group};
-use crate::outbound::function::{FunctionError, process};
-
-/// How long a process may take until it asks for its first event, as in Lambda.
-pub(super) const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// After so long without an event a process ends, unless it is the last of its function.
 const IDLE_AGE: Duration = Duration::from_secs(300);
@@ -36,8 +37,8 @@ impl FunctionPool {
             let number = state.add(until);
             let function = Arc::clone(self);
             let builder = thread::Builder::new().name("function-process".to_owned());
-            let run = move || process::run(&function, number);
-            if let Err(error) = builder.stack_size(process::STACK_SIZE).spawn(run) {
+            let run = move || function.run_process(number);
+            if let Err(error) = builder.stack_size(STACK_SIZE).spawn(run) {
                 state.processes.remove(&number);
                 self.start_failed(state, &format!("the system refuses a thread: {error}"), now);
                 continue;
@@ -51,6 +52,26 @@ impl FunctionPool {
         }
     }
 
+    /// Starts the process with that number and stays until it has ended.
+    fn run_process(self: &Arc<Self>, number: u64) {
+        let unique = self.shared.clock.uuid();
+        let start = Start {
+            definition: &self.definition,
+            working_directory: &self.working_directory,
+            launcher: self.shared.settings.launcher.as_deref(),
+            unique: &unique,
+        };
+        let served = Arc::clone(self);
+        let end = process::run(
+            &start,
+            || self.look_at_sources(),
+            move |listener: &TcpListener| runtime_api::listen(&served, number, listener),
+            |pid, is_whole| self.process_started(number, pid, is_whole),
+            |pid| self.process_died(number, pid),
+        );
+        self.process_ended(number, &end);
+    }
+
     /// A process did not come so far as to ask for an event.
     pub(super) fn start_failed(self: &Arc<Self>, state: &mut State, cause: &str, now: Instant) {
         let reason = format!("function {}: its process {cause}", self.name());
@@ -62,7 +83,7 @@ impl FunctionPool {
     }
 
     /// It runs, and can be killed; `is_whole` tells whether all that it needs is there.
-    pub(super) fn process_started(&self, number: u64, pid: Pid, is_whole: bool) {
+    fn process_started(&self, number: u64, pid: Pid, is_whole: bool) {
         let mut state = self.state();
         let is_wanted = is_whole
             && state.processes.get_mut(&number).is_some_and(|process| {
@@ -75,7 +96,7 @@ impl FunctionPool {
     }
 
     /// It is dead, but its number is still its own: what it has started is killed with it.
-    pub(super) fn process_died(&self, number: u64, pid: Pid) {
+    fn process_died(&self, number: u64, pid: Pid) {
         let mut state = self.state();
         if let Some(process) = state.processes.get_mut(&number) {
             process.set_dead();
@@ -84,7 +105,7 @@ impl FunctionPool {
     }
 
     /// It is no more, or never was; `how` says why.
-    pub(super) fn process_ended(self: &Arc<Self>, number: u64, how: &str) {
+    fn process_ended(self: &Arc<Self>, number: u64, how: &str) {
         let now = Instant::now();
         let mut state = self.state();
         let phase = state.kill(number);

@@ -9,11 +9,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::outbound::function::invocation::{Outcome, PendingInvocation};
-use crate::outbound::function::runtime_api::Connection;
+use crate::outbound::function::connection::Connection;
+use crate::outbound::function::definition::Definition;
+use crate::outbound::function::error::FunctionError;
+use crate::outbound::function::invocation::{Answer, Invocation, Outcome, PendingInvocation};
+use crate::outbound::function::limits::STACK_SIZE;
+use crate::outbound::function::process;
+use crate::outbound::function::shared::Shared;
 use crate::outbound::function::source_files::Sources;
 use crate::outbound::function::state::{Phase, Shutdown, State};
-use crate::outbound::function::{Answer, Definition, FunctionError, Invocation, Shared, process};
 use crate::platform::slots::ConcurrencyLimit;
 
 /// Most invocations of one function that wait for a process, and most bytes of their events. Each holds a worker that
@@ -192,7 +196,7 @@ impl FunctionPool {
         let (function, delivered) = (Arc::clone(self), Arc::clone(job));
         let builder = thread::Builder::new().name("function-event".to_owned());
         let spawned = builder
-            .stack_size(process::STACK_SIZE)
+            .stack_size(STACK_SIZE)
             .spawn(move || function.deliver(number, &connection, &delivered));
         if let Err(error) = spawned {
             self.state().kill(number);

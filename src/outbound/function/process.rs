@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use crate::outbound::function::definition::Definition;
+use crate::outbound::function::launcher;
+use crate::outbound::function::limits::STACK_SIZE;
 use crate::outbound::function::output::{self, LastLine};
-use crate::outbound::function::pool::FunctionPool;
-use crate::outbound::function::{launcher, runtime_api, variables};
-
-/// Enough for what the threads of a process do; there are a few for each.
-pub(super) const STACK_SIZE: usize = 256 * 1024;
+use crate::outbound::function::variables;
 
 /// How long the end of a process waits for its last words. Longer only where what it has started still holds the pipe.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -32,13 +31,33 @@ struct Started {
     output: PipeReader,
 }
 
-/// Starts the process with that number and stays until it has ended.
-pub(super) fn run(function: &Arc<FunctionPool>, number: u64) {
-    let end = match start(function) {
-        Ok(started) => supervise(function, number, started),
+/// What a process is started with.
+pub(super) struct Start<'a> {
+    pub(super) definition: &'a Definition,
+    /// Where it runs, absolute.
+    pub(super) working_directory: &'a Path,
+    /// As in the settings.
+    pub(super) launcher: Option<&'a Path>,
+    /// Makes the name of a log stream that no other process has.
+    pub(super) unique: &'a str,
+}
+
+/// Starts a process and stays until it has ended, or could not be started; tells how that was.
+///
+/// `before_start` is called when nothing is known that prevents the start. `serve` is called in a thread of its own, with
+/// the listener of the process's runtime API; a connection wakes it when the process has ended. `on_started` is told
+/// whether all that the process needs is there. `on_died` is called while the number of the dead process is still its own.
+pub(super) fn run(
+    start: &Start<'_>,
+    before_start: impl FnOnce(),
+    serve: impl FnOnce(&TcpListener) + Send + 'static,
+    on_started: impl FnOnce(Pid, bool),
+    on_died: impl FnOnce(Pid),
+) -> String {
+    match start.spawn(before_start) {
+        Ok(started) => supervise(&start.definition.name, started, serve, on_started, on_died),
         Err(reason) => reason,
-    };
-    function.process_ended(number, &end);
+    }
 }
 
 /// Where the function runs, absolute.
@@ -46,62 +65,67 @@ pub(super) fn working_directory(directory: &Path) -> PathBuf {
     std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned())
 }
 
-fn start(function: &Arc<FunctionPool>) -> Result<Started, String> {
-    let definition = &function.definition;
-    let refused = |error: io::Error| format!("the system refuses what a process needs: {error}");
-    let Some((program, arguments)) = definition.command.split_first() else {
-        return Err("it has no command".to_owned());
-    };
-    let root = &function.working_directory;
-    if !root.is_dir() {
-        return Err(format!("its working directory {} is not there", root.display()));
-    }
-    // A path is one below the working directory; a name is looked up in PATH.
-    let program: PathBuf = if program.contains('/') {
-        root.join(program)
-    } else {
-        program.into()
-    };
-    // Before the sources are read by the process, so that a write in between is seen.
-    function.look_at_sources();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refused)?;
-    let address = listener.local_addr().map_err(refused)?;
-    let (output, input) = io::pipe().map_err(refused)?;
-    let settings = &function.shared.settings;
-    let mut command = match &settings.launcher {
-        Some(launcher) => {
-            let mut command = Command::new(launcher);
-            command
-                .arg(launcher::ARGUMENT)
-                .arg(std::process::id().to_string())
-                .arg(&program);
-            command
+impl Start<'_> {
+    fn spawn(&self, before_start: impl FnOnce()) -> Result<Started, String> {
+        let refused = |error: io::Error| format!("the system refuses what a process needs: {error}");
+        let Some((program, arguments)) = self.definition.command.split_first() else {
+            return Err("it has no command".to_owned());
+        };
+        let root = self.working_directory;
+        if !root.is_dir() {
+            return Err(format!("its working directory {} is not there", root.display()));
         }
-        None => Command::new(&program),
-    };
-    let unique = function.shared.clock.uuid();
-    command
-        .args(arguments)
-        .current_dir(root)
-        .env_clear()
-        .envs(variables::of(definition, root, address, &unique))
-        .stdin(Stdio::null())
-        .stdout(input.try_clone().map_err(refused)?)
-        .stderr(input)
-        .process_group(0);
-    let child = command
-        .spawn()
-        .map_err(|error| format!("{} cannot be run: {error}", program.display()))?;
-    Ok(Started {
-        child,
-        listener,
-        address,
-        output,
-    })
+        // A path is one below the working directory; a name is looked up in PATH.
+        let program: PathBuf = if program.contains('/') {
+            root.join(program)
+        } else {
+            program.into()
+        };
+        // Before the sources are read by the process, so that a write in between is seen.
+        before_start();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let (output, input) = io::pipe().map_err(refused)?;
+        let mut command = match self.launcher {
+            Some(launcher) => {
+                let mut command = Command::new(launcher);
+                command
+                    .arg(launcher::ARGUMENT)
+                    .arg(std::process::id().to_string())
+                    .arg(&program);
+                command
+            }
+            None => Command::new(&program),
+        };
+        command
+            .args(arguments)
+            .current_dir(root)
+            .env_clear()
+            .envs(variables::of(self.definition, root, address, self.unique))
+            .stdin(Stdio::null())
+            .stdout(input.try_clone().map_err(refused)?)
+            .stderr(input)
+            .process_group(0);
+        let child = command
+            .spawn()
+            .map_err(|error| format!("{} cannot be run: {error}", program.display()))?;
+        Ok(Started {
+            child,
+            listener,
+            address,
+            output,
+        })
+    }
 }
 
 /// Stays until the process has ended; tells how.
-fn supervise(function: &Arc<FunctionPool>, number: u64, started: Started) -> String {
+fn supervise(
+    name: &str,
+    started: Started,
+    serve: impl FnOnce(&TcpListener) + Send + 'static,
+    on_started: impl FnOnce(Pid, bool),
+    on_died: impl FnOnce(Pid),
+) -> String {
     let Started {
         mut child,
         listener,
@@ -114,11 +138,11 @@ fn supervise(function: &Arc<FunctionPool>, number: u64, started: Started) -> Str
     // It is kept until the wake-up below: by then its port could be another's.
     let listener = Arc::new(listener);
     let serve = {
-        let (function, listener) = (Arc::clone(function), Arc::clone(&listener));
-        move || runtime_api::listen(&function, number, &listener)
+        let listener = Arc::clone(&listener);
+        move || serve(&listener)
     };
     let read = {
-        let (name, last_line) = (function.definition.name.clone(), last_line.clone());
+        let (name, last_line) = (name.to_owned(), last_line.clone());
         move || {
             output::pump(output, &last_line, |line| log::info!("function {name}: {line}"));
             drop(last_words);
@@ -128,13 +152,13 @@ fn supervise(function: &Arc<FunctionPool>, number: u64, started: Started) -> Str
     let threads = builder().name("function-output".to_owned()).spawn(read);
     let threads = threads.and_then(|_| builder().name("function-api".to_owned()).spawn(serve));
     // Where the threads are refused, it is killed at once.
-    function.process_started(number, pid, threads.is_ok());
+    on_started(pid, threads.is_ok());
     // The process is left a zombie at first: until it is reaped, its number is given to no other, and can be killed.
     while matches!(
         waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT),
         Err(rustix::io::Errno::INTR)
     ) {}
-    function.process_died(number, pid);
+    on_died(pid);
     let status = child.wait();
     // Wakes the listener, which then sees that there is nothing to serve any more: the one way works on Linux, the other
     // elsewhere.

@@ -3,52 +3,44 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::outbound::function::connection::Connection;
 use crate::outbound::function::invocation::{Outcome, PendingInvocation};
-use crate::outbound::function::lifecycle::START_TIMEOUT;
+use crate::outbound::function::limits::START_TIMEOUT;
 use crate::outbound::function::pool::FunctionPool;
-use crate::outbound::function::runtime_api::Connection;
+use crate::outbound::function::runtime_api::{Next, RuntimeEvents, Verdict};
 use crate::outbound::function::state::{Freshness, Phase, Shutdown, State};
 
 /// How long a process may go on that has reported that it cannot start.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// What a runtime that asks for an event gets.
-pub(super) enum Next {
-    /// This one.
-    Event(Arc<PendingInvocation>),
-    /// None yet; whoever brings one writes it to the connection.
-    Wait,
-    /// None any more.
-    Gone,
-}
+impl RuntimeEvents for FunctionPool {
+    fn name(&self) -> &str {
+        FunctionPool::name(self)
+    }
 
-/// What is said to a runtime that reports something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Accepted,
-    WrongId,
-    WrongState,
-}
+    fn timeout(&self) -> Duration {
+        FunctionPool::timeout(self)
+    }
 
-impl FunctionPool {
-    /// Whether that process is still served.
-    pub(super) fn is_served(&self, number: u64) -> bool {
+    fn deliver(self: &Arc<Self>, number: u64, connection: &Connection, job: &Arc<PendingInvocation>) {
+        FunctionPool::deliver(self, number, connection, job);
+    }
+
+    fn is_served(&self, number: u64) -> bool {
         self.state()
             .processes
             .get(&number)
             .is_some_and(|process| process.is_served())
     }
 
-    /// Whether that process may have one more connection.
-    pub(super) fn admit(&self, number: u64, connection: &Arc<Connection>) -> bool {
+    fn admit(&self, number: u64, connection: &Arc<Connection>) -> bool {
         self.state()
             .processes
             .get_mut(&number)
             .is_some_and(|process| process.admit(connection))
     }
 
-    /// `GET …/invocation/next`.
-    pub(super) fn next(self: &Arc<Self>, number: u64, connection: &Arc<Connection>) -> Next {
+    fn next(self: &Arc<Self>, number: u64, connection: &Arc<Connection>) -> Next {
         let now = Instant::now();
         let until = now + self.timeout();
         let mut state = self.state();
@@ -108,8 +100,7 @@ impl FunctionPool {
         }
     }
 
-    /// `POST …/invocation/<id>/response` and `…/error`.
-    pub(super) fn answer(&self, number: u64, id: &str, outcome: Outcome) -> Verdict {
+    fn answer(&self, number: u64, id: &str, outcome: Outcome) -> Verdict {
         let mut state = self.state();
         let Some(process) = state.processes.get_mut(&number) else {
             return Verdict::WrongState;
@@ -136,8 +127,7 @@ impl FunctionPool {
         }
     }
 
-    /// `POST …/init/error`.
-    pub(super) fn init_failed(self: &Arc<Self>, number: u64, cause: &str) -> Verdict {
+    fn init_failed(self: &Arc<Self>, number: u64, cause: &str) -> Verdict {
         let now = Instant::now();
         let until = now + LAST_BREATH;
         let mut state = self.state();
@@ -153,8 +143,7 @@ impl FunctionPool {
         Verdict::Accepted
     }
 
-    /// A connection has ended. If the process waited for an event on it, it may come back.
-    pub(super) fn disconnected(&self, number: u64, connection: &Arc<Connection>) {
+    fn disconnected(&self, number: u64, connection: &Arc<Connection>) {
         let now = Instant::now();
         let until = now + START_TIMEOUT;
         let mut state = self.state();

@@ -2,21 +2,18 @@
 //!
 //! Each process has a listener of its own, so it can answer only what it was asked.
 
-use std::io::{self, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::outbound::function::connection::Connection;
 use crate::outbound::function::http::{Body, Head, HttpError, Reader};
-use crate::outbound::function::invocation::{Outcome, PendingInvocation};
+use crate::outbound::function::invocation::{Answer, Outcome, PendingInvocation};
+use crate::outbound::function::limits::{MAX_PAYLOAD_LENGTH, STACK_SIZE};
 use crate::outbound::function::output::escaped;
-use crate::outbound::function::pool::FunctionPool;
-use crate::outbound::function::process::STACK_SIZE;
-use crate::outbound::function::runtime::{Next, Verdict};
-use crate::outbound::function::{Answer, MAX_PAYLOAD_LENGTH};
 use crate::platform::process;
 
 /// Most bytes of an answer: Lambda's limit, with what its emulator allows for the envelope.
@@ -31,38 +28,56 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What the paths of the API begin with.
 const PREFIX: &str = "/2018-06-01/runtime/";
 
-/// A connection of a process. An event is written by who has it; all else by the thread that reads.
-#[derive(Debug)]
-pub(super) struct Connection(TcpStream);
+/// What a runtime that asks for an event gets.
+pub(super) enum Next {
+    /// This one.
+    Event(Arc<PendingInvocation>),
+    /// None yet; whoever brings one writes it to the connection.
+    Wait,
+    /// None any more.
+    Gone,
+}
 
-impl Connection {
-    /// Hands the event of an invocation to the runtime that asked for it.
-    pub(super) fn send_event(&self, job: &PendingInvocation, deadline_ms: u128) -> io::Result<()> {
-        let mut message = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {}\r\n\
-             Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n",
-            job.id
-        );
-        for (name, value) in [("Invoked-Function-Arn", &job.function_arn), ("Trace-Id", &job.trace_id)] {
-            // A line break in it would make fields of its own.
-            if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-                message.push_str(&format!("Lambda-Runtime-{name}: {value}\r\n"));
-            }
-        }
-        message.push_str(&format!("Content-Length: {}\r\n\r\n", job.event.len()));
-        let mut message = message.into_bytes();
-        message.extend_from_slice(&job.event);
-        (&self.0).write_all(&message)
-    }
+/// What is said to a runtime that reports something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Accepted,
+    WrongId,
+    WrongState,
+}
 
-    /// Ends it, whoever reads or writes.
-    pub(super) fn close(&self) {
-        let _ = self.0.shutdown(Shutdown::Both);
-    }
+/// A function, as the runtimes of its processes see it. A process is told from others by its number.
+pub(super) trait RuntimeEvents: Send + Sync + 'static {
+    /// The function's name.
+    fn name(&self) -> &str;
+
+    /// How long a runtime may take to read an event.
+    fn timeout(&self) -> Duration;
+
+    /// Whether that process is still served.
+    fn is_served(&self, number: u64) -> bool;
+
+    /// Whether that process may have one more connection.
+    fn admit(&self, number: u64, connection: &Arc<Connection>) -> bool;
+
+    /// `GET …/invocation/next`.
+    fn next(self: &Arc<Self>, number: u64, connection: &Arc<Connection>) -> Next;
+
+    /// Writes an event to a runtime that has asked for it.
+    fn deliver(self: &Arc<Self>, number: u64, connection: &Connection, job: &Arc<PendingInvocation>);
+
+    /// `POST …/invocation/<id>/response` and `…/error`.
+    fn answer(&self, number: u64, id: &str, outcome: Outcome) -> Verdict;
+
+    /// `POST …/init/error`.
+    fn init_failed(self: &Arc<Self>, number: u64, cause: &str) -> Verdict;
+
+    /// A connection has ended. If the process waited for an event on it, it may come back.
+    fn disconnected(&self, number: u64, connection: &Arc<Connection>);
 }
 
 /// Serves a process until it has ended.
-pub(super) fn listen(function: &Arc<FunctionPool>, number: u64, listener: &TcpListener) {
+pub(super) fn listen<F: RuntimeEvents>(function: &Arc<F>, number: u64, listener: &TcpListener) {
     loop {
         let accepted = listener.accept();
         if !function.is_served(number) {
@@ -82,7 +97,7 @@ pub(super) fn listen(function: &Arc<FunctionPool>, number: u64, listener: &TcpLi
         }
         let _ = stream.set_nodelay(true);
         let _ = stream.set_write_timeout(Some(function.timeout()));
-        let connection = Arc::new(Connection(stream));
+        let connection = Arc::new(Connection::new(stream));
         if !function.admit(number, &connection) {
             connection.close();
             continue;
@@ -105,8 +120,8 @@ fn is_of_another_user(stream: &TcpStream, peer: SocketAddr) -> bool {
 }
 
 /// Reads requests and answers them, until the connection ends.
-fn serve(function: &Arc<FunctionPool>, number: u64, connection: &Arc<Connection>) {
-    let mut reader = Reader::new(&connection.0);
+fn serve<F: RuntimeEvents>(function: &Arc<F>, number: u64, connection: &Arc<Connection>) {
+    let mut reader = Reader::new(connection.stream());
     loop {
         let request = reader.head().and_then(|head| match head {
             Some(head) => {
@@ -119,15 +134,15 @@ fn serve(function: &Arc<FunctionPool>, number: u64, connection: &Arc<Connection>
             Ok(Some(request)) => request,
             Ok(None) | Err(HttpError::Broken) => return,
             Err(HttpError::Malformed(reason)) => {
-                let name = &function.definition.name;
+                let name = function.name();
                 log::warn!("function {name}: its runtime sent what is no request: {reason}");
-                let _ = reply(connection, 400, &error("InvalidRequest", reason));
+                let _ = connection.reply(400, &error("InvalidRequest", reason));
                 return;
             }
         };
         let keeps_alive = head.keeps_alive;
         let sent = match answer(function, number, connection, head, body) {
-            Reaction::Reply(status, json) => reply(connection, status, &json),
+            Reaction::Reply(status, json) => connection.reply(status, &json),
             Reaction::Event(job) => {
                 function.deliver(number, connection, &job);
                 Ok(())
@@ -149,7 +164,13 @@ enum Reaction {
     Close,
 }
 
-fn answer(function: &Arc<FunctionPool>, number: u64, connection: &Arc<Connection>, head: Head, body: Body) -> Reaction {
+fn answer<F: RuntimeEvents>(
+    function: &Arc<F>,
+    number: u64,
+    connection: &Arc<Connection>,
+    head: Head,
+    body: Body,
+) -> Reaction {
     let path = head.target.split('?').next().unwrap_or_default();
     let Some(path) = path.strip_prefix(PREFIX) else {
         return not_found();
@@ -167,7 +188,7 @@ fn answer(function: &Arc<FunctionPool>, number: u64, connection: &Arc<Connection
                 return not_found();
             };
             let is_too_large = body.is_too_large;
-            let outcome = outcome(function, path.ends_with("/error"), head.error_type, body);
+            let outcome = outcome(function.name(), path.ends_with("/error"), head.error_type, body);
             match verdict(function.answer(number, id, outcome)) {
                 Reaction::Reply(202, _) if is_too_large => too_large(),
                 reaction => reaction,
@@ -181,8 +202,7 @@ fn answer(function: &Arc<FunctionPool>, number: u64, connection: &Arc<Connection
 }
 
 /// What an answer means for the invocation.
-fn outcome(function: &FunctionPool, is_error: bool, error_type: Option<String>, body: Body) -> Outcome {
-    let name = &function.definition.name;
+fn outcome(name: &str, is_error: bool, error_type: Option<String>, body: Body) -> Outcome {
     let message = if is_error {
         format!("function {name}: {}", error_text(error_type, &body.bytes))
     } else if body.is_too_large {
@@ -254,16 +274,4 @@ fn not_found() -> Reaction {
 
 fn error(error_type: &str, message: &str) -> Value {
     json!({"errorMessage": message, "errorType": error_type})
-}
-
-fn reply(connection: &Connection, status: u16, json: &Value) -> io::Result<()> {
-    let reason = http::StatusCode::from_u16(status)
-        .ok()
-        .and_then(|status| status.canonical_reason());
-    let (reason, body) = (reason.unwrap_or_default(), json.to_string());
-    let message = format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    (&connection.0).write_all(message.as_bytes())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::outbound::function::Definition;
+use crate::outbound::function::definition::Definition;
 use crate::outbound::function::source_names::{is_code, is_of_programs, is_source};
 use crate::platform::files::{self, FileId, FileInfo, FileKind, TimeStamp, canonical};
 

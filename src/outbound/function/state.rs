@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::outbound::function::FunctionError;
 use crate::outbound::function::activity::Activity;
-use crate::outbound::function::edits::Restarts;
+use crate::outbound::function::connection::Connection;
+use crate::outbound::function::error::FunctionError;
 use crate::outbound::function::invocation::PendingInvocation;
-use crate::outbound::function::runtime_api::Connection;
+use crate::outbound::function::restarts::Restarts;
 use crate::outbound::function::source_files::Snapshot;
 
 /// Most connections of one process at once. Runtime clients have one or two.

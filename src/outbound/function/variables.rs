@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::outbound::function::Definition;
+use crate::outbound::function::definition::Definition;
 
 /// The variables that tell the gateway itself what to do are none of a function's business.
 const OWN_PREFIX: &str = "APIGATEWAY_";

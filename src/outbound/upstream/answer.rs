@@ -2,8 +2,8 @@
 
 use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::response_head::{self, Found};
-use crate::outbound::upstream::UpstreamError;
 use crate::outbound::upstream::chunks::Chunks;
+use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::exchange::Exchange;
 
 /// The answer that is being read.

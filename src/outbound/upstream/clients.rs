@@ -11,12 +11,14 @@ use ureq::SendBody;
 
 use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::target::Scheme;
+use crate::outbound::upstream::connector::GatewayConnector;
 use crate::outbound::upstream::destinations::{Destination, Destinations};
+use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::outgoing::{Content, Outgoing};
+use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 use crate::outbound::upstream::resolver::{CachingResolver, LookUp};
-use crate::outbound::upstream::transport::GatewayConnector;
-use crate::outbound::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH, Settings, UpstreamError};
+use crate::outbound::upstream::settings::Settings;
 use crate::platform::slots::ConcurrencyPermit;
 
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::http1::target::Scheme;
-use crate::outbound::upstream::UpstreamError;
+use crate::outbound::upstream::error::UpstreamError;
 use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// Most destinations that are known though nobody uses them. They come from files only; this bounds what many reloads

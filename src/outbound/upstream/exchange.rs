@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http1::message::{Client, Deadline, Headers};
-use crate::outbound::upstream::UpstreamError;
-use crate::outbound::upstream::resolver::Addresses;
+use crate::outbound::upstream::addresses::Addresses;
+use crate::outbound::upstream::error::UpstreamError;
 
 /// How often it is looked whether the client is still there, while its integration is waited for.
 pub(super) const LOOK: Duration = Duration::from_millis(500);

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::http1::message::{Body, Deadline, Stream};
-use crate::outbound::upstream::UpstreamError;
 use crate::outbound::upstream::clients::Lease;
+use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::exchange::Exchange;
 
 /// Content of at most this many bytes is held whole: one write to the client, and a break inside it is still a 503.

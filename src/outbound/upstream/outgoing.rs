@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::{Body, Method, RequestParts, Stream};
-use crate::outbound::upstream::UpstreamError;
+use crate::outbound::upstream::error::UpstreamError;
 
 /// Content of an unknown length is read this far, to see whether that is all.
 const READ_AHEAD: usize = 64 * 1024;

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::outbound::upstream::UpstreamError;
+use crate::outbound::upstream::addresses::Addresses;
+use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::exchange::{Exchange, LOOK};
 
 /// How long a failure is remembered, so that a dead name server is not asked by every request.
@@ -31,9 +32,6 @@ const MAX_TRIED: usize = 16;
 
 /// What finds the addresses of `host:port`; it may take as long as it likes.
 pub(super) type LookUp = Box<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
-
-/// Addresses of one name, all from one look-up.
-pub(super) type Addresses = Arc<[SocketAddr]>;
 
 /// The cache that all agents share.
 pub(super) struct CachingResolver {

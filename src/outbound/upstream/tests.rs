@@ -5,9 +5,12 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
 
 use super::*;
+use crate::http1::message::{Headers, RequestParts};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);

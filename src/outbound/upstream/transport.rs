@@ -2,20 +2,18 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustix::net::{RecvFlags, recv};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
+use rustls::{ClientConnection, StreamOwned};
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-use crate::outbound::upstream::UpstreamError;
 use crate::outbound::upstream::answer::{Answer, Taken};
 use crate::outbound::upstream::destinations::Destination;
-use crate::outbound::upstream::exchange::Exchange;
+use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::resolver::HostResolver;
-use crate::outbound::upstream::socket::{self, Socket, Written, is_gone};
+use crate::outbound::upstream::socket::{Socket, Written, is_gone};
 
 /// Bytes of a request that are sent without a look whether the upstream has answered already: such a look is a system
 /// call, and what the kernel buffers is under way in any case.
@@ -23,143 +21,6 @@ const WITHOUT_A_LOOK: usize = 64 * 1024;
 
 /// Bytes that are looked at of what has come over TLS since the last answer: a record has no more (RFC 8446 §5.2).
 const LOOKED_AT: usize = 5 + (16 * 1024) + 256;
-
-/// Makes connections for one agent.
-pub(super) struct GatewayConnector {
-    exchange: Arc<Exchange>,
-    resolver: HostResolver,
-    destination: Arc<Destination>,
-    tls: Arc<ClientConfig>,
-    server_name: Option<ServerName<'static>>,
-}
-
-impl GatewayConnector {
-    /// Where there is a `server_name`, certificates must be for it instead of the URI's host.
-    pub(super) fn new(
-        exchange: Arc<Exchange>,
-        resolver: HostResolver,
-        destination: Arc<Destination>,
-        tls: Arc<ClientConfig>,
-        server_name: Option<ServerName<'static>>,
-    ) -> GatewayConnector {
-        GatewayConnector {
-            exchange,
-            resolver,
-            destination,
-            tls,
-            server_name,
-        }
-    }
-
-    /// Notes what failed where ureq's error types cannot say it.
-    fn fail(&self, failure: UpstreamError) -> ureq::Error {
-        self.exchange.note_failure(failure);
-        ureq::Error::ConnectionFailed
-    }
-
-    fn connect_tcp(&self, host: &str, addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), ureq::Error> {
-        let not_connected = |reason: String| UpstreamError::NotConnected {
-            host: host.to_owned(),
-            reason,
-        };
-        let mut failure = not_connected("it has no address".to_owned());
-        for (tried, address) in addresses.iter().enumerate() {
-            let wait = self.exchange.next_wait().map_err(|failure| self.fail(failure))?;
-            // An address that is silent must leave time for those after it.
-            let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
-            match socket::connect(*address, wait / left, &self.exchange) {
-                Ok(stream) => {
-                    // Requests are written whole; waiting for more would only delay them.
-                    stream.set_nodelay(true)?;
-                    return Ok((stream, *address));
-                }
-                Err(error) => match error.downcast::<UpstreamError>() {
-                    // The exchange is over.
-                    Ok(UpstreamError::ClientGone) => return Err(self.fail(UpstreamError::ClientGone)),
-                    Ok(over) => failure = over,
-                    Err(error) if error.kind() == io::ErrorKind::TimedOut && left == 1 => {
-                        failure = self.exchange.timed_out();
-                    }
-                    Err(error) => failure = not_connected(format!("{address}: {error}")),
-                },
-            }
-        }
-        // It may have moved.
-        self.resolver.forget();
-        Err(self.fail(failure))
-    }
-
-    fn start_tls(&self, details: &ConnectionDetails<'_>, socket: Socket) -> Result<Stream, ureq::Error> {
-        let failed = |reason: String| {
-            let host = details.uri.authority().map(ToString::to_string).unwrap_or_default();
-            self.fail(UpstreamError::Tls { host, reason })
-        };
-        let name = match &self.server_name {
-            Some(name) => name.clone(),
-            None => {
-                let host = details.uri.host().unwrap_or_default();
-                let host = host.trim_start_matches('[').trim_end_matches(']');
-                ServerName::try_from(host.to_owned()).map_err(|error| failed(error.to_string()))?
-            }
-        };
-        let connection =
-            ClientConnection::new(Arc::clone(&self.tls), name).map_err(|error| failed(error.to_string()))?;
-        let mut stream = StreamOwned::new(connection, socket);
-        while stream.conn.is_handshaking() {
-            if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
-                return Err(match error.downcast::<UpstreamError>() {
-                    Ok(failure) => self.fail(failure),
-                    // What rustls objects to is TLS; a connection that ends is what it is without TLS.
-                    Err(error) if error.kind() == io::ErrorKind::InvalidData => failed(error.to_string()),
-                    Err(error) => self.fail(UpstreamError::Broken(format!("in the TLS handshake: {error}"))),
-                });
-            }
-        }
-        Ok(Stream::Tls(Box::new(stream)))
-    }
-}
-
-impl Connector<()> for GatewayConnector {
-    type Out = Connection;
-
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Connection>, ureq::Error> {
-        self.exchange.note_connected();
-        let host = details
-            .uri
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .unwrap_or_default();
-        let (stream, peer) = self.connect_tcp(host, &details.addrs)?;
-        let socket = Socket::new(stream, Arc::clone(&self.exchange));
-        let stream = if details.needs_tls() {
-            self.start_tls(details, socket)?
-        } else {
-            Stream::Plain(socket)
-        };
-        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Connection {
-            stream,
-            resolver: self.resolver.clone(),
-            destination: Arc::clone(&self.destination),
-            peer,
-            buffers,
-            head: Vec::new(),
-            answer: Answer::to(b""),
-            sent: 0,
-            backlog: Vec::new(),
-            handed_on: 0,
-            is_at_rest: false,
-            is_early: false,
-            is_reset: false,
-        }))
-    }
-}
-
-impl fmt::Debug for GatewayConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GatewayConnector")
-    }
-}
 
 /// A connection to an integration, as ureq uses it. The timeouts that ureq computes are not set, so not heeded.
 pub(super) struct Connection {
@@ -187,7 +48,8 @@ pub(super) struct Connection {
     is_reset: bool,
 }
 
-enum Stream {
+/// What a connection sends and receives on.
+pub(super) enum Stream {
     Plain(Socket),
     Tls(Box<StreamOwned<ClientConnection, Socket>>),
 }
@@ -202,6 +64,31 @@ impl Stream {
 }
 
 impl Connection {
+    /// A connection to that address, on which nothing has been sent.
+    pub(super) fn new(
+        stream: Stream,
+        resolver: HostResolver,
+        destination: Arc<Destination>,
+        peer: SocketAddr,
+        buffers: LazyBuffers,
+    ) -> Connection {
+        Connection {
+            stream,
+            resolver,
+            destination,
+            peer,
+            buffers,
+            head: Vec::new(),
+            answer: Answer::to(b""),
+            sent: 0,
+            backlog: Vec::new(),
+            handed_on: 0,
+            is_at_rest: false,
+            is_early: false,
+            is_reset: false,
+        }
+    }
+
     /// Notes the failure, and hands ureq an error that it cannot take for the end of a body.
     ///
     /// ureq counts a reset, an abort and rustls's missing `close_notify` as the end of a body that lasts until the

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::http1::message::{Body, Headers, Method, RequestParts};
 use crate::http1::target::{AbsoluteUrl, Scheme, has_dot_segment_encoded};
-use crate::outbound::upstream::IntegrationRequest;
+use crate::outbound::upstream::request::IntegrationRequest;
 
 /// Most characters of a URL.
 const MAX_LENGTH: usize = 2048;

@@ -1,7 +1,16 @@
 //! Text with sources in it: `${source}`, or a bare `$source`, which ends where no name goes on (`R4.5`).
 
 use crate::definition::notation::mapping_key::Side;
-use crate::definition::notation::mapping_value::{InvalidValue, Piece, Source, begins_with_root};
+use crate::definition::notation::mapping_value::source::{InvalidValue, Source, begins_with_root};
+
+/// A part of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Used as it is.
+    Text(String),
+    /// Replaced by what it stands for.
+    Source(Source),
+}
 
 /// Takes a text apart.
 ///

@@ -1,6 +1,8 @@
 //! Values of mappings: what is read, and what is refused with which words.
 
 use super::*;
+use crate::definition::notation::context_variable::ContextVariable;
+use crate::definition::notation::json_path::JsonPath;
 
 fn parse(text: &str) -> Result<MappingValue, InvalidValue> {
     MappingValue::parse(text, Side::Request)

@@ -1,0 +1,60 @@
+//! What is written to a connection of a process: events, and answers to what its runtime reports.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+
+use serde_json::Value;
+
+use crate::outbound::function::invocation::PendingInvocation;
+
+/// A connection of a process. An event is written by who has it; all else by the thread that reads.
+#[derive(Debug)]
+pub(super) struct Connection(TcpStream);
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream) -> Connection {
+        Connection(stream)
+    }
+
+    /// What requests are read from.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.0
+    }
+
+    /// Hands the event of an invocation to the runtime that asked for it.
+    pub(super) fn send_event(&self, job: &PendingInvocation, deadline_ms: u128) -> io::Result<()> {
+        let mut message = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {}\r\n\
+             Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n",
+            job.id
+        );
+        for (name, value) in [("Invoked-Function-Arn", &job.function_arn), ("Trace-Id", &job.trace_id)] {
+            // A line break in it would make fields of its own.
+            if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+                message.push_str(&format!("Lambda-Runtime-{name}: {value}\r\n"));
+            }
+        }
+        message.push_str(&format!("Content-Length: {}\r\n\r\n", job.event.len()));
+        let mut message = message.into_bytes();
+        message.extend_from_slice(&job.event);
+        (&self.0).write_all(&message)
+    }
+
+    /// Answers a request.
+    pub(super) fn reply(&self, status: u16, json: &Value) -> io::Result<()> {
+        let reason = http::StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason());
+        let (reason, body) = (reason.unwrap_or_default(), json.to_string());
+        let message = format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        (&self.0).write_all(message.as_bytes())
+    }
+
+    /// Ends it, whoever reads or writes.
+    pub(super) fn close(&self) {
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}

@@ -1,0 +1,22 @@
+//! How integrations are reached.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the addresses of a name are used unless an option says otherwise: container platforms move a name about as
+/// fast.
+pub const DNS_TTL: Duration = Duration::from_secs(5);
+
+/// How upstreams are reached.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What TLS is spoken with, see [`client_config`](crate::outbound::upstream::tls::client_config).
+    pub tls: Arc<rustls::ClientConfig>,
+    /// Most connections, in use or not: where there are so many, none is kept.
+    pub most_connections: usize,
+    /// Most workers that wait for one destination, see [`share`](crate::platform::slots::share); one more is refused.
+    pub share: NonZeroUsize,
+    /// How long the addresses of a name are used before it is looked up again.
+    pub dns_ttl: Duration,
+}
