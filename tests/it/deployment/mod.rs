@@ -1,0 +1,3 @@
+//! The definitions as they are checked and compiled.
+
+mod quotas;

@@ -1,0 +1,4 @@
+//! Who is asking: tokens and signatures.
+
+mod jwt;
+mod iam;

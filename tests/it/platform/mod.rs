@@ -1,0 +1,3 @@
+//! The process and its system.
+
+mod resource_exhaustion;
