@@ -1,4 +1,4 @@
-//! Each theme of `tests/cases`, on a real gateway.
+//! Each theme of `tests/cases` holds on a real gateway.
 
 use crate::support::case::run::run_theme;
 

@@ -1,4 +1,5 @@
-//! Black-box tests: a real gateway on a free port, a scripted endpoint behind it, raw sockets before it.
+//! These black-box tests run a real gateway on a free port, with a scripted endpoint behind it and raw sockets before
+//! it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! `check`, and what the program says of files that it cannot read or use before it serves.
+//! `check`, and a start of `serve`, tell every file that cannot be read or used.
 
 use std::net::TcpListener;
 use std::process::Command;

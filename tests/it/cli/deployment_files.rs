@@ -1,4 +1,5 @@
-//! The files to run the gateway with: containers, Kubernetes, and the static binary in an empty root.
+//! The files to run the gateway with hold what they promise: containers, Kubernetes, and the static binary in an empty
+//! root.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Variables of the environment in place of options.
+//! Variables of the environment take the place of options, and a flag overrides its variable.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -1,4 +1,4 @@
-//! The built program from outside: command line, environment, output, signals and exit status.
+//! These tests run the built program: command line, environment, output, signals and exit status.
 
 mod help;
 mod options;

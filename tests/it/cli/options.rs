@@ -1,4 +1,4 @@
-//! Options of the command line: which are taken, and how those that cannot be are refused.
+//! The command line takes its options, and refuses by name those that are unknown or have bad values.
 
 use std::ffi::OsString;
 use std::net::TcpListener;

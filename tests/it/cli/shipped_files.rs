@@ -1,4 +1,4 @@
-//! The API that comes with the sources, and the files that the article about it prints.
+//! The API that comes with the sources has no problem, and its files are those that the article prints.
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! SIGTERM, SIGINT and SIGHUP: how `serve` ends, and how it reads the files again.
+//! SIGTERM and SIGINT end `serve`, and SIGHUP makes it read its files again.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What `serve` writes: listeners and the access log to stdout or a file, the log to stderr.
+//! `serve` writes its listeners and the access log to stdout or a file, and the log to stderr.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

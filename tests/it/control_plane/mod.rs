@@ -1,4 +1,4 @@
-//! Edits of the files while the gateway serves.
+//! These tests edit the files while the gateway serves.
 
 mod reload;
 mod broken_files;

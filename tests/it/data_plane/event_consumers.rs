@@ -1,4 +1,4 @@
-//! Events as their consumers read them: with the types of the crate that functions in Rust are written with.
+//! Events can be read with the types of the crate that functions in Rust are written with.
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! What the cases cannot say of HTTP integrations: options of the command, bodies in parts, bodies that are cut.
+//! These tests of HTTP integrations are those that cases cannot express: options of the command, bodies in parts,
+//! bodies that are cut.
 
 use serde_json::{Value, json};
 

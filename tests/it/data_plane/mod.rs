@@ -1,4 +1,4 @@
-//! One request, from its route to its response.
+//! These tests follow one request from its route to its response.
 
 mod lambda_authorizer;
 mod throttling;

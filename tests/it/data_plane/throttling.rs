@@ -1,4 +1,4 @@
-//! Throttles of stages and routes: buckets, bursts, and edits of the limits.
+//! Throttles bound the requests of a stage and of a route, also over edits of their limits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;

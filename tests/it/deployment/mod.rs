@@ -1,3 +1,3 @@
-//! The definitions as they are checked and compiled.
+//! These tests check and compile the definitions.
 
 mod quotas;

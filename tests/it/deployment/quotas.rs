@@ -1,4 +1,4 @@
-//! More resources than AWS allows are warned of.
+//! `check` warns of more resources than AWS allows.
 
 use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;

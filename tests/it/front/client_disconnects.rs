@@ -1,5 +1,5 @@
-//! Clients that go before they have their answer: what waits is not begun, what is under way ends, and it is counted and
-//! logged with 499.
+//! A client that goes before it has its answer ends its request: what waits is not begun, what is under way ends, and
+//! both are counted and logged with 499.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

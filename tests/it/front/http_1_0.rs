@@ -1,4 +1,4 @@
-//! Clients that speak HTTP/1.0.
+//! Clients that speak HTTP/1.0 need no `Host`, and cannot send chunks.
 
 use super::{ended, serve};
 use crate::support::client::{Client, exchange};

@@ -1,4 +1,4 @@
-//! Which connections take another request, and how the last response of a connection reaches its client.
+//! A connection takes requests until its last one, and the last response reaches its client whole.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;

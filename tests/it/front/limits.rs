@@ -1,4 +1,4 @@
-//! Limits of bodies, heads, connections and waiting requests, and how a request beyond them is refused.
+//! Bodies, heads, connections and waiting requests have limits, and a request beyond them is refused.
 
 use std::io::Write;
 use std::sync::{Condvar, Mutex};

@@ -1,4 +1,4 @@
-//! Connections of clients: bytes in both directions, limits, and what happens to connections at a stop.
+//! These tests are clients: they check bytes in both directions, limits, and what happens to connections at a stop.
 
 mod bodies;
 mod limits;

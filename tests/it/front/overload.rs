@@ -1,4 +1,5 @@
-//! More clients than there is room for: which connection gives way to a new one, and how long a request waits.
+//! If there are more clients than there is room for, idle connections give way, and a request waits for a worker for a
+//! bounded time.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Requests whose end or whose host is not certain are refused, and what a refusal consists of.
+//! A request whose end or whose host is not certain is refused, and every refusal has an id and a body.
 
 use std::io::Write;
 

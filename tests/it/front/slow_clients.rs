@@ -1,4 +1,4 @@
-//! Clients that send or read slowly or not at all: their deadlines, and that they hold no worker.
+//! Clients that send or read slowly or not at all meet deadlines, and hold no worker.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

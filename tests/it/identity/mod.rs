@@ -1,4 +1,4 @@
-//! Who is asking: tokens and signatures.
+//! These tests check who is asking: by tokens and by signatures.
 
 mod jwt;
 mod iam;

@@ -1,4 +1,4 @@
-//! `/healthz` of the management listener.
+//! `/healthz` of the management listener is ok while an API is served and no stop has begun.
 
 use rustix::process::Signal;
 

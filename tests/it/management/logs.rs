@@ -1,4 +1,4 @@
-//! The access log: one line for each request, whatever becomes of its response.
+//! The access log has one line for each request, however its response ends.
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;

@@ -1,4 +1,4 @@
-//! The metrics page: what is counted, and that clients cannot make series.
+//! The metrics page counts requests and caches, and clients cannot make series.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

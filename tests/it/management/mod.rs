@@ -1,4 +1,4 @@
-//! What an operator sees: health, metrics, the access log.
+//! These tests read what an operator sees: health, metrics, the access log.
 
 mod health;
 mod echo;

@@ -1,4 +1,4 @@
-//! Responses that are missing, malformed or cut, and integrations that cannot be reached.
+//! A response that is missing, malformed or cut is refused or never looks whole.
 
 use std::io::{ErrorKind, Read};
 

@@ -1,4 +1,4 @@
-//! The timeout of an integration: which waits it bounds, and that slow clients do not use it up.
+//! The timeout of an integration bounds each wait for it, and a slow client does not use it up.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! A destination that hangs holds its share of the workers and no more, whatever it is asked for: the others go on.
+//! A destination that hangs holds its share of the workers and no more, and the others go on.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;

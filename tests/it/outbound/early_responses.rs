@@ -1,4 +1,4 @@
-//! Responses that come while the request is still being sent.
+//! An integration may answer while it still reads the request.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

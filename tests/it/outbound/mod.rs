@@ -1,4 +1,4 @@
-//! What an integration can do wrong, and that none of it hurts the next request.
+//! These tests play integrations that do wrong, and check that none of it hurts the next request.
 
 mod broken_responses;
 mod response_framing;

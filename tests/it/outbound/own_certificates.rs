@@ -1,4 +1,5 @@
-//! A server whose own certificate is in `--upstream-ca`, as `openssl req -x509` makes one and `curl --cacert` takes it.
+//! A server may show its own certificate if that is in `--upstream-ca`, as `openssl req -x509` makes one and `curl
+//! --cacert` takes it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Kept connections that were closed or hold left-over bytes are not used for another request.
+//! A kept connection that was closed or holds left-over bytes is not used for another request.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

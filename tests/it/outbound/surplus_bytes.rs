@@ -1,5 +1,5 @@
-//! Bytes that an upstream sends behind a complete answer: they are the answer to nothing, and cost their destination its
-//! kept connections for a minute.
+//! Bytes that an upstream sends behind a complete answer are the answer to nothing, and cost their destination its kept
+//! connections for a minute.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

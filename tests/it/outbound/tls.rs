@@ -1,4 +1,4 @@
-//! Integrations over TLS: which certificates are trusted, for which name, and where a response ends.
+//! Over TLS an integration must prove its name, and the end of its response.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};

@@ -1,3 +1,3 @@
-//! The process and its system.
+//! These tests limit what the system gives the process.
 
 mod resource_exhaustion;

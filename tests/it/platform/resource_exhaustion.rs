@@ -1,4 +1,4 @@
-//! A machine that is short of something: a reader of the log, descriptors, threads, memory.
+//! The gateway goes on if the machine is short of something: a reader of the log, descriptors, threads, memory.
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};

@@ -1,4 +1,4 @@
-//! Content for bodies, plain and in chunks.
+//! Makes content for bodies, plain and in chunks.
 
 /// Bytes without a pattern that a lost, doubled or shifted part could hide in.
 pub fn content(length: usize) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Files of a Lambda authorizer and of the function behind it.
+//! Makes the files of a Lambda authorizer and of the function behind it.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! A function in a child process, without a gateway before it.
+//! Runs a function in a child process, without a gateway before it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

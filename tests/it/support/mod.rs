@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! These helpers are used by the tests of several rooms.
 
 pub mod case;
 pub mod wait;

@@ -1,4 +1,4 @@
-//! The built program in a process of its own.
+//! Runs the built program in a process of its own.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

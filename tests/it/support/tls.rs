@@ -1,4 +1,4 @@
-//! An authority, and a server over TLS whose certificate it signs.
+//! Provides an authority, and a server over TLS whose certificate it signs.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

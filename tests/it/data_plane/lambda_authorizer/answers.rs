@@ -1,4 +1,4 @@
-//! What an authorizer is asked and answers, and that nothing passes where it fails or is taken out of the files.
+//! An authorizer alone decides who passes, and no request passes if the authorizer fails or is taken out of the files.
 
 use std::io::Write;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! What the cases cannot say of Lambda authorizers: what is remembered and for whom, reloads, and time.
+//! These tests of Lambda authorizers are those that cases cannot express: what is remembered and for whom, reloads, and
+//! time.
 
 mod cache;
 mod answers;

@@ -1,4 +1,4 @@
-//! Signed requests that pass, and what the integration learns of their signer.
+//! Good signatures pass, and the integration learns of their signer.
 
 use serde_json::json;
 

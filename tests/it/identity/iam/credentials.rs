@@ -1,4 +1,4 @@
-//! `credentials.json`: when it is read, what it may hold, and that no secret is told or logged.
+//! `credentials.json` is read again when it changes, and no secret in it is told or logged.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

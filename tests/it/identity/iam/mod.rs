@@ -1,4 +1,4 @@
-//! Signed requests (Signature Version 4).
+//! These tests sign requests with Signature Version 4.
 
 mod accepted;
 mod refused;

@@ -1,4 +1,4 @@
-//! Presigned requests: signatures in the query.
+//! A presigned request carries its signature in the query, and passes for its time only.
 
 use super::{ALICE, Api, BOB, BOB_TOKEN, alice, bob};
 use crate::support::sigv4::{Request, encoded};

@@ -1,4 +1,4 @@
-//! Requests that are not signed, signed for something else, or altered.
+//! Requests that are unsigned, altered, or signed for something else are refused.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What an attacker tries: forged signatures and keys, other ways to a route, secrets in the log.
+//! Forged tokens, and other ways to a route, are refused, and no token is logged.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Claims of a token as integrations and mappings get them.
+//! Integrations and mappings get the claims of a token as text.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The way from an issuer to the URL of its keys, and how long it is waited for.
+//! The gateway finds an issuer's keys by discovery, and refuses tokens if that fails or takes too long.
 
 use std::thread;
 use std::time::{Duration, Instant};

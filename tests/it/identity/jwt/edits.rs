@@ -1,4 +1,4 @@
-//! Edited files and tokens: broken files open no route, and a withdrawn issuer lets no token pass.
+//! A broken file opens no route, and a withdrawn issuer lets no token pass.
 
 use serde_json::{Value, json};
 

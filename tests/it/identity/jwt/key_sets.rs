@@ -1,4 +1,4 @@
-//! Key sets: which keys are of use, and how large a set may be.
+//! A key set may hold keys of no use and has a largest size; without a usable key a token is refused.
 
 use serde_json::{Value, json};
 

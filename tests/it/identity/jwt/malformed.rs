@@ -1,4 +1,4 @@
-//! Tokens that are written in a way that two readers could take differently are refused.
+//! A token that two readers could take differently is refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -1,4 +1,4 @@
-//! JWT authorizers: tokens, and the issuers whose keys verify them.
+//! These tests bear tokens to JWT authorizers, and play the issuers whose keys verify them.
 
 mod tokens;
 mod scopes;

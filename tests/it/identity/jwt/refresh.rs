@@ -1,4 +1,4 @@
-//! When keys are fetched again, and when an issuer is left alone.
+//! Keys are fetched again when a new one is asked for, and an issuer that fails is left alone for a while.
 
 use std::thread;
 use std::time::{Duration, Instant};

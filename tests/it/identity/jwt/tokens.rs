@@ -1,4 +1,4 @@
-//! Tokens: where they stand, what passes, what does not, and what the client is told.
+//! A token passes if every check of it holds, and the client is told the first one that does not.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What functions and their runtimes do wrong, and what comes of it.
+//! A function or a runtime that does wrong fails its own event, and the next event is answered.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Functions as `functions/<name>.json` describes them, through a gateway: how many events at once, what they are told,
-//! and what `check` says of them.
+//! Functions run as `functions/<name>.json` describes them: how many events at once, what they are told, and what
+//! `check` says of them.
 
 use std::io::Write;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Invocations: what a function is told, how many run at once, and how large they may be.
+//! An invocation tells a function what Lambda tells, runs within its concurrency, and has a largest size.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! The life of a function process: start, restart after a change, and end.
+//! A function process starts, is restarted after a change, and ends with its gateway.
 
 use std::num::NonZeroUsize;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Functions that run as child processes or behind a URL.
+//! These tests invoke functions that run as child processes or behind a URL.
 
 mod invoke;
 mod faults;

@@ -1,4 +1,4 @@
-//! What a function is restarted for, through a gateway whose functions run in its root, as they do by default.
+//! A function is restarted for edits of its code alone, in a root where gateway and programs write too.
 
 use std::fs::File;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Cases as data: their format, how they are run, and how what comes is compared with what they expect.
+//! Cases are data: this module reads and runs them, and compares what comes with what they expect.
 
 pub mod format;
 pub mod compare;

@@ -1,4 +1,4 @@
-//! What an issuer may answer to a request for its document and for its keys, and when.
+//! An issuer must answer in time with a document and keys that are of use.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Which keys and tokens are remembered, and for how long.
+//! Keys and verified tokens are remembered for a bounded time.
 
 use std::sync::{Arc, Barrier};
 use std::thread;

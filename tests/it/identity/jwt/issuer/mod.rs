@@ -1,4 +1,4 @@
-//! The library's JWT authorizers with an issuer on a socket, and a clock that the test sets.
+//! These tests ask the library's JWT authorizers, with an issuer on a socket and a time that the test sets.
 
 mod answers;
 mod key_cache;

@@ -1,4 +1,4 @@
-//! How many requests wait for an issuer, and for which server.
+//! Only the share of a destination waits for an issuer that hangs.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
