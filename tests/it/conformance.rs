@@ -1,6 +1,6 @@
-//! Each theme of `tests/cases`, on a real gateway.
+//! Each theme of `tests/cases` holds on a real gateway.
 
-use crate::support::case::run_theme;
+use crate::support::case::run::run_theme;
 
 #[test]
 fn routing() {
@@ -86,7 +86,7 @@ fn authorizer_lambda() {
 #[cfg(feature = "tiny_http")]
 #[test]
 fn every_theme_on_tiny_http() {
-    use crate::support::case::run_theme_on;
+    use crate::support::case::run::run_theme_on;
     use apigateway::server::FrontKind;
     let themes = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     // All that fail, not the first.

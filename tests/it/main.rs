@@ -1,4 +1,5 @@
-//! Black-box tests: a real gateway on a free port, a scripted endpoint behind it, raw sockets before it.
+//! These black-box tests run a real gateway on a free port, with a scripted endpoint behind it and raw sockets before
+//! it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,32 +11,18 @@
 
 mod support;
 
+mod circles;
 mod conformance;
-mod wire;
-mod hostile;
 mod properties;
-mod decoding;
-mod http_integrations;
-mod jwt_issuers;
-mod connections;
-mod crowds;
-mod departures;
-mod upstream_faults;
-mod surplus_bytes;
-mod destinations;
-mod live_files;
-mod functions;
-mod function_files;
-mod function_restarts;
-mod event_consumers;
-mod authorizers_lambda;
-mod authorizers_jwt;
-mod issuers;
-mod authorizers_iam;
-mod operations;
-mod own_certificates;
 mod schemas;
-mod deployment_files;
-mod cli;
-mod machine_faults;
 mod tidy;
+
+mod platform;
+mod outbound;
+mod front;
+mod identity;
+mod deployment;
+mod data_plane;
+mod control_plane;
+mod management;
+mod cli;

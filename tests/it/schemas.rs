@@ -1,4 +1,4 @@
-//! The JSON Schemas of `schemas/`, which editors use: they say what the code says, of fields and of values.
+//! The JSON Schemas of `schemas/`, which editors use, say what the code says, of fields and of values.
 
 use std::collections::BTreeSet;
 use std::fs;

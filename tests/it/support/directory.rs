@@ -89,3 +89,8 @@ pub fn pass_everything(address: impl std::fmt::Display) -> Vec<(&'static str, Va
         ),
     ]
 }
+
+/// A stage with limits for all its routes.
+pub fn throttled_stage(rate: f64, burst: u64) -> Value {
+    json!({"DefaultRouteSettings": {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}})
+}

@@ -97,7 +97,7 @@ pub const GATEWAY: &str = "support::runtime::scripted_gateway";
 #[test]
 fn scripted_gateway() {
     if let Some(directory) = std::env::var_os("RUN_FUNCTION_IN") {
-        crate::functions::run_until_killed(directory.into());
+        crate::support::local_function::run_until_killed(directory.into());
     }
 }
 

@@ -1,0 +1,76 @@
+//! `--version` and `--help` tell the commands, and every option with its default.
+
+use super::OPTIONS;
+use crate::support::program::run;
+
+#[test]
+fn the_version_is_the_package_s() {
+    let ended = run(&["--version"]);
+    assert_eq!(ended.code(), 0);
+    assert_eq!(ended.stdout, [concat!("apigateway ", env!("CARGO_PKG_VERSION"))]);
+    assert_eq!(ended.stderr, [""; 0]);
+}
+
+#[test]
+fn help_tells_the_commands() {
+    let ended = run(&["--help"]);
+    assert_eq!(ended.code(), 0);
+    assert!(ended.stdout[0].starts_with("Usage: apigateway "), "{ended:?}");
+    let text = ended.stdout.join("\n");
+    for word in ["serve", "check", "routes", "--version", "--help", "APIGATEWAY_"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert_eq!(ended.stderr, [""; 0]);
+}
+
+#[test]
+fn help_of_serve_lists_every_option_with_its_default() {
+    let ended = run(&["serve", "--help"]);
+    assert_eq!(ended.code(), 0);
+    let mut listed: Vec<&str> = ended
+        .stdout
+        .iter()
+        .filter_map(|line| line.strip_prefix("  --")?.split([' ', ',']).next())
+        .collect();
+    listed.sort_unstable();
+    if cfg!(feature = "tiny_http") {
+        listed.retain(|name| *name != "front");
+    }
+    let mut options: Vec<&str> = OPTIONS.iter().map(|(name, _)| &name[2..]).chain(["help"]).collect();
+    options.sort_unstable();
+    assert_eq!(listed, options);
+    let text = ended.stdout.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    for (option, default) in [
+        ("--root", "."),
+        ("--listen", "127.0.0.1:8000"),
+        ("--admin", "127.0.0.1:8001"),
+        ("--workers", "512"),
+        ("--region", "us-east-1"),
+        ("--access-log", "-"),
+        ("--log-level", "info"),
+        ("--log-format", "text on a terminal, else json"),
+        ("--account-id", "123456789012"),
+        ("--max-connections", "10000"),
+        ("--head-timeout", "10"),
+        ("--body-timeout", "30"),
+        ("--dns-ttl", "5"),
+        ("--idle-timeout", "75"),
+        ("--write-timeout", "30"),
+        ("--grace", "25"),
+    ] {
+        let described = text.rsplit(&format!("{option} ")).next().unwrap();
+        let own = described.split(" --").next().unwrap();
+        assert!(own.ends_with(&format!("default: {default}")), "{option}: {own}");
+    }
+}
+
+#[test]
+fn help_of_check_lists_its_options() {
+    let ended = run(&["check", "--help"]);
+    assert_eq!(ended.code(), 0);
+    assert!(
+        ended.stdout.iter().any(|line| line.starts_with("  --root ")),
+        "{ended:?}"
+    );
+    assert!(!ended.stdout.iter().any(|line| line.contains("--listen")), "{ended:?}");
+}

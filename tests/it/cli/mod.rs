@@ -1,0 +1,39 @@
+//! These tests run the built program: command line, environment, output, signals and exit status.
+
+mod help;
+mod options;
+mod environment;
+mod check;
+mod routes;
+mod streams;
+mod shipped_files;
+mod signals;
+mod deployment_files;
+
+use std::time::Duration;
+
+/// The options of `serve`, and a value that each can take.
+const OPTIONS: [(&str, &str); 19] = [
+    ("--root", "."),
+    ("--listen", "127.0.0.1:0"),
+    ("--admin", "off"),
+    ("--workers", "3"),
+    ("--max-connections", "100"),
+    ("--access-log", "off"),
+    ("--log-level", "warn"),
+    ("--log-format", "text"),
+    ("--upstream-ca", ""),
+    ("--dns-ttl", "1"),
+    ("--lambda-endpoint", "http://127.0.0.1:3001"),
+    ("--trusted-proxy", "10.0.0.0/8"),
+    ("--region", "eu-west-1"),
+    ("--account-id", "000000000001"),
+    ("--head-timeout", "10"),
+    ("--body-timeout", "10"),
+    ("--idle-timeout", "10"),
+    ("--write-timeout", "10"),
+    ("--grace", "1"),
+];
+
+/// Much less than the grace that is given beside it.
+const AT_ONCE: Duration = Duration::from_secs(8);

@@ -1,0 +1,142 @@
+//! The API that comes with the sources has no problem, and its files are those that the article prints.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::client::{exchange, get};
+use crate::support::directory::Directory;
+use crate::support::endpoint::Endpoint;
+use crate::support::program::{json_of, run, serve};
+
+/// A copy of the shipped files; the stage variable `echo` is put to that address.
+fn shipped(echo: Option<SocketAddr>) -> Directory {
+    let directory = Directory::empty();
+    for kind in ["stages", "routes", "integrations"] {
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(kind)).unwrap() {
+            let entry = entry.unwrap();
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            directory.write(&format!("{kind}/{}", entry.file_name().to_str().unwrap()), &text);
+        }
+    }
+    if let Some(echo) = echo {
+        point_echo_to(&directory, echo);
+    }
+    directory
+}
+
+fn point_echo_to(directory: &Directory, echo: SocketAddr) {
+    let text = std::fs::read_to_string(directory.path().join("stages/v0.json")).unwrap();
+    let mut stage: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        stage["StageVariables"]["echo"], "127.0.0.1:8001",
+        "the default of --admin"
+    );
+    stage["StageVariables"]["echo"] = json!(echo.to_string());
+    directory.write("stages/v0.json", &stage.to_string());
+}
+
+#[test]
+fn the_shipped_api_has_no_problem() {
+    let ended = run(&["check", "--root", env!("CARGO_MANIFEST_DIR")]);
+    assert_eq!(
+        (ended.code(), ended.stdout.as_slice()),
+        (0, &["0 errors, 0 warnings".to_owned()][..])
+    );
+}
+
+/// The article that describes the files prints these three.
+const ARTICLE: [(&str, &str); 3] = [
+    (
+        "stages/v0.json",
+        r#"{
+  "Name": "v0",
+  "Routes": ["routes/ja32tiv"]
+}"#,
+    ),
+    (
+        "routes/ja32tiv.json",
+        r#"{
+  "RouteKey": "GET /postman",
+  "Target": "integrations/pa09itl"
+}"#,
+    ),
+    (
+        "integrations/pa09itl.json",
+        r#"{
+  "IntegrationType": "HTTP_PROXY",
+  "IntegrationUri": "https://postman-echo.com/get"
+}"#,
+    ),
+];
+
+#[test]
+fn the_articles_files_have_no_problem_and_are_served() {
+    let directory = Directory::empty();
+    for (path, text) in ARTICLE {
+        directory.write(path, text);
+    }
+    let ended = run(&["check", "--root", directory.path().to_str().unwrap()]);
+    assert_eq!(
+        (ended.code(), ended.stdout.as_slice()),
+        (0, &["0 errors, 0 warnings".to_owned()][..])
+    );
+    // Where that service cannot be reached it is 503, by the gateway.
+    let served = serve(&directory, &[]);
+    let answer = get(served.address, "/v0/postman?a=b");
+    assert_ne!(answer.status, 404, "{answer:?}");
+    assert!(answer.header("apigw-requestid").is_some(), "{answer:?}");
+    assert_eq!(get(served.address, "/v0/other").status, 404);
+    // The same with a service that is here.
+    let endpoint = Endpoint::ok();
+    let text = ARTICLE[2]
+        .1
+        .replace("https://postman-echo.com", &format!("http://{}", endpoint.address));
+    directory.write(ARTICLE[2].0, &text);
+    let served = serve(&directory, &[]);
+    assert_eq!(get(served.address, "/v0/postman?a=b").status, 200);
+    assert_eq!(endpoint.next().line(), "GET /get?a=b HTTP/1.1");
+}
+
+/// Other members and more routes may stand beside the article's.
+#[test]
+fn the_shipped_files_have_what_the_article_prints() {
+    for (path, text) in ARTICLE {
+        let shipped = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let (shipped, article): (Value, Value) = (
+            serde_json::from_str(&shipped).unwrap(),
+            serde_json::from_str(text).unwrap(),
+        );
+        for (name, value) in article.as_object().unwrap() {
+            match (value, &shipped[name]) {
+                (Value::Array(some), Value::Array(all)) => {
+                    assert!(some.iter().all(|entry| all.contains(entry)), "{path}: {name}");
+                }
+                (value, shipped) => assert_eq!(shipped, value, "{path}: {name}"),
+            }
+        }
+    }
+    let integration = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ARTICLE[2].0)).unwrap();
+    assert!(!integration.contains("IntegrationMethod"), "{integration}");
+}
+
+#[test]
+fn the_shipped_api_answers_by_its_own_echo() {
+    let directory = shipped(None);
+    let mut served = serve(&directory, &[]);
+    point_echo_to(&directory, served.admin);
+    served.running.signal(Signal::HUP);
+    served.running.complains("reloaded");
+    let echoed = json_of(&get(served.address, "/v0/echo?a=b"));
+    assert_eq!(echoed["args"], json!({"a": "b"}));
+    assert_eq!(echoed["url"], format!("http://{}/echo?a=b", served.admin));
+    assert_eq!(echoed["headers"]["host"], served.admin.to_string());
+    let echoed = json_of(&get(served.address, "/v0/echo/x/y%20z"));
+    assert_eq!(echoed["url"], format!("http://{}/echo/x/y%20z", served.admin));
+    let post =
+        "POST /v0/echo HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}";
+    assert_eq!(json_of(&exchange(served.address, post))["json"], json!({"a": 1}));
+    assert_eq!(get(served.address, "/echo").status, 404, "there is no default stage");
+}

@@ -1,0 +1,7 @@
+//! These tests follow one request from its route to its response.
+
+mod lambda_authorizer;
+mod throttling;
+mod event_consumers;
+mod decoding;
+mod http_integrations;

@@ -1,0 +1,3 @@
+//! These tests check and compile the definitions.
+
+mod quotas;
