@@ -13,6 +13,7 @@ use crate::deployment::parameter_mapping::{Change, Edit, RequestMapping, Respons
 use crate::deployment::routes::RouteMatch;
 use crate::error::GatewayError;
 use crate::message::{Body, Headers, Method, RequestParts, Response, is_hop_by_hop};
+use crate::notation::context_variable::ContextVariable;
 use crate::notation::mapping_value::{MappingValue, Piece, Source};
 use crate::notation::path::{self, RequestPath};
 use crate::notation::{query, uri};
@@ -194,7 +195,9 @@ impl RequestSources<'_> {
 
     fn push_source(&self, path: &mut String, source: &Source, value: &[u8]) -> Result<(), GatewayError> {
         match source {
-            Source::Path => push(path, path::passed_path(&String::from_utf8_lossy(value))),
+            Source::Path | Source::Context(ContextVariable::Path) => {
+                push(path, path::passed_path(&String::from_utf8_lossy(value)));
+            }
             // Not its value, which is decoded once more than the path by which the route was chosen.
             Source::PathParameter(name) => {
                 if let Some(parameter) = self.route.parameter(name) {
