@@ -36,6 +36,7 @@ mod operations;
 mod own_certificates;
 mod schemas;
 mod deployment_files;
+mod documents;
 mod cli;
 mod machine_faults;
 mod tidy;
