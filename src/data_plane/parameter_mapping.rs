@@ -10,6 +10,7 @@ use std::io;
 
 use crate::data_plane::context::ContextVariables;
 use crate::data_plane::error::GatewayError;
+use crate::definition::notation::context_variable::ContextVariable;
 use crate::definition::notation::mapping_value::{MappingValue, Piece, Source};
 use crate::definition::notation::path::{self, RequestPath};
 use crate::definition::notation::query;
@@ -195,7 +196,9 @@ impl RequestSources<'_> {
 
     fn push_source(&self, path: &mut String, source: &Source, value: &[u8]) -> Result<(), GatewayError> {
         match source {
-            Source::Path => push(path, path::passed_path(&String::from_utf8_lossy(value))),
+            Source::Path | Source::Context(ContextVariable::Path) => {
+                push(path, path::passed_path(&String::from_utf8_lossy(value)));
+            }
             // Not its value, which is decoded once more than the path by which the route was chosen.
             Source::PathParameter(name) => {
                 if let Some(parameter) = self.route.parameter(name) {

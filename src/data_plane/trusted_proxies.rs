@@ -1,7 +1,7 @@
 //! What a trusted proxy says of its client: address, scheme, host and port.
 //!
 //! A proxy speaks by `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`, or by `Forwarded` (RFC 7239). One of the two
-//! counts for everything: `X-Forwarded-*` where there is an `X-Forwarded-For` or no `Forwarded`. Values that are not of
+//! counts for everything: `X-Forwarded-*` where there is any of these fields, else `Forwarded`. Values that are not of
 //! their form do not count.
 
 use std::net::IpAddr;
@@ -62,8 +62,17 @@ impl TrustedProxies {
             return Client::direct(peer);
         }
         let has = |name: &str| headers.get(name).is_some();
-        // A proxy that writes both means the same by them; more proxies add to `X-Forwarded-For`.
-        match has("x-forwarded-for") || !has("forwarded") {
+        // A proxy that writes both means the same by them; more proxies write `X-Forwarded-*`. What a client adds of the
+        // other kind must not take their place.
+        match [
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "x-forwarded-port",
+        ]
+        .into_iter()
+        .any(has)
+        {
             true => self.by_x_forwarded(peer, headers),
             false => self.by_forwarded(peer, headers),
         }
@@ -87,7 +96,6 @@ impl TrustedProxies {
     }
 
     fn by_forwarded(&self, peer: IpAddr, headers: &Headers) -> Client {
-        // A field that leaves a quote open holds the proxy's word in it, and so says nothing.
         let elements: Vec<Element> = headers.get_all("forwarded").flat_map(forwarded::elements).collect();
         let chain: Vec<_> = elements.iter().map(|element| element.node).collect();
         let (address, place) = self.end_of_chain(peer, &chain);
@@ -317,14 +325,31 @@ mod tests {
                 "http://",
             ),
             (&[("forwarded", "proto=https;host=evil.test, for=\"")], "http://"),
+            // What a client leaves open takes in what its proxy adds: such a field says nothing.
+            (
+                &[(
+                    "forwarded",
+                    "for=6.6.6.6;proto=https;host=evil.test;x=\", for=192.0.2.1;proto=https;host=api.test",
+                )],
+                "http://",
+            ),
+            (
+                &[("forwarded", "proto=https;host=\"evil.test, for=192.0.2.1")],
+                "http://",
+            ),
+            (&[("forwarded", "proto=https;x=\"a\\\", for=192.0.2.1")], "http://"),
             // One source for all.
             (
                 &[FOR, ("forwarded", "for=192.0.2.1;proto=https;host=api.test")],
                 "http://",
             ),
             (
-                &[PROTO, ("x-forwarded-host", "evil.test"), ("forwarded", "for=192.0.2.1")],
-                "http://",
+                &[
+                    PROTO,
+                    ("x-forwarded-host", "api.test"),
+                    ("forwarded", "for=192.0.2.1;host=evil.test"),
+                ],
+                "https://api.test",
             ),
         ] {
             assert_eq!(told(&client("10.0.0.1", fields)), expected, "{fields:?}");

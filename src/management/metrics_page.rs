@@ -1,6 +1,6 @@
 //! The page of counters, for Prometheus.
 //!
-//! Names are AWS's with the prefix `apigateway_` and the endings that Prometheus wants; README.md has the table.
+//! Names are AWS's with the prefix `apigateway_` and the endings that Prometheus wants; docs/operating.md has the table.
 
 use std::sync::Arc;
 

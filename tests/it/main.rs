@@ -15,6 +15,7 @@ mod circles;
 mod conformance;
 mod properties;
 mod schemas;
+mod documents;
 mod tidy;
 
 mod platform;

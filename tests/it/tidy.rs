@@ -318,16 +318,16 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn the_readme_shows_the_program_s_own_help() {
+fn the_documents_show_the_program_s_own_help() {
     if cfg!(feature = "tiny_http") {
         // The feature adds an option.
         return;
     }
-    let text = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let text = fs::read_to_string(root().join("docs/operating.md")).expect("docs/operating.md");
     let commands = text
         .split("\n## Commands\n")
         .nth(1)
-        .expect("README.md has a section Commands");
+        .expect("docs/operating.md has a section Commands");
     let commands = commands.split("\n## ").next().unwrap();
     let blocks = commands.split("```").skip(1).step_by(2);
     let mut shown = BTreeSet::new();
@@ -347,7 +347,11 @@ fn the_readme_shows_the_program_s_own_help() {
             .output()
             .unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(trimmed(block), trimmed(&help), "README.md, the help of {command:?}");
+        assert_eq!(
+            trimmed(block),
+            trimmed(&help),
+            "docs/operating.md, the help of {command:?}"
+        );
         shown.insert(command.map(str::to_owned));
     }
     let expected = [
@@ -359,7 +363,7 @@ fn the_readme_shows_the_program_s_own_help() {
     assert_eq!(
         shown,
         BTreeSet::from(expected),
-        "the commands whose help README.md shows"
+        "the commands whose help docs/operating.md shows"
     );
 }
 

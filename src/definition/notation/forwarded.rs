@@ -98,8 +98,12 @@ pub struct Element {
     pub host: Option<Vec<u8>>,
 }
 
-/// The elements of a field, in order.
+/// The elements of a field, in order. A field that leaves a quote open is one element that says nothing: what a client
+/// leaves open takes in what its proxy adds.
 pub fn elements(field: &[u8]) -> Vec<Element> {
+    if !closes_its_quotes(field) {
+        return vec![Element::default()];
+    }
     let elements = split(field, b',').filter(|element| !element.trim_ascii().is_empty());
     elements
         .map(|element| Element {

@@ -142,7 +142,7 @@ fn a_body_that_a_mapping_reads_arrives_whole() {
     }
 }
 
-/// §13 and README, Limits: what a mapping makes too large is refused.
+/// §13 and docs/limits.md: what a mapping makes too large is refused.
 #[test]
 fn a_mapping_has_its_limits() {
     for (length, request_status, response_status) in [(20_000, 200, 200), (40_000, 431, 200), (70_000, 431, 500)] {

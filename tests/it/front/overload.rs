@@ -20,7 +20,7 @@ use crate::support::wait::wait_until;
 
 const GET: &str = "GET /one HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// How long a request waits for a worker, as README.md says.
+/// How long a request waits for a worker, as docs/limits.md says.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 #[test]
@@ -270,7 +270,7 @@ fn who_has_its_answer_may_connect_anew_at_once() {
 
 #[test]
 fn clients_that_do_not_go_on_lock_no_probe_out_of_the_management_listener() {
-    // Its connections with those in reserve, as README.md says, and more.
+    // Its connections with those in reserve, as docs/limits.md says, and more.
     const ROOM: usize = 256;
     const FLOOD: usize = ROOM + 44;
     let endpoint = Endpoint::telling_the_target();
