@@ -22,9 +22,7 @@ use crate::http1::framing::Framing;
 use crate::http1::limits::MAX_EMPTY_LINES;
 use crate::http1::message::Request;
 use crate::http1::request_head::{self, Head, Scanner};
-
-/// Leave to send the content.
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+use crate::http1::response_writer::CONTINUE;
 
 /// An open connection.
 #[derive(Debug)]

@@ -1,25 +1,27 @@
 //! A request's content, freed of its framing as the bytes come (RFC 9112 §6, §7.1).
 
+use crate::http1::chunk_line::{ChunkLine, Taken};
+use crate::http1::field_line;
 use crate::http1::framing::Framing;
 use crate::http1::limits::{MAX_BODY_LENGTH, MAX_EXTENSIONS, MAX_TRAILERS};
-use crate::http1::message::is_token;
-
-/// Most digits of a chunk's size: enough for any size with leading zeros, and no number that does not fit.
-const MAX_DIGITS: u32 = 16;
+use crate::http1::message::{Headers, is_token};
 
 /// Why content cannot be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// It is not framed as it must be.
     Malformed(&'static str),
-    /// It has more than 10 MB.
+    /// It is longer than it may be.
     TooLarge,
 }
+
+const NO_FIELD: DecodeError = DecodeError::Malformed("a line of the trailer section is no field");
 
 /// Reads content of which some may be here, and the rest comes later.
 #[derive(Debug)]
 pub struct BodyDecoder {
     step: Step,
+    limits: BodyLimits,
     /// Bytes of content so far.
     length: u64,
     /// Bytes of extensions so far.
@@ -28,6 +30,29 @@ pub struct BodyDecoder {
     line: Vec<u8>,
     /// Bytes of the trailer section so far.
     trailers: usize,
+    fields: Headers,
+}
+
+/// What content may have.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// Most bytes of the content itself.
+    pub content: u64,
+    /// Most bytes of its trailer section.
+    pub trailers: usize,
+    /// Whether the fields of the trailer section are kept, see [`BodyDecoder::trailers`].
+    pub keeps_trailers: bool,
+}
+
+impl Default for BodyLimits {
+    /// Those of a client's request: [`MAX_BODY_LENGTH`] and [`MAX_TRAILERS`]. Trailer fields are not kept.
+    fn default() -> BodyLimits {
+        BodyLimits {
+            content: MAX_BODY_LENGTH,
+            trailers: MAX_TRAILERS,
+            keeps_trailers: false,
+        }
+    }
 }
 
 /// What comes next.
@@ -37,22 +62,7 @@ enum Step {
     Sized {
         left: u64,
     },
-    Size {
-        digits: u32,
-        size: u64,
-    },
-    /// Blanks behind a size, which only an extension may follow.
-    Blank {
-        size: u64,
-    },
-    Extension {
-        size: u64,
-        is_quoted: bool,
-        is_escaped: bool,
-    },
-    SizeEnd {
-        size: u64,
-    },
+    Line(ChunkLine),
     Chunk {
         left: u64,
     },
@@ -64,24 +74,39 @@ enum Step {
 }
 
 impl BodyDecoder {
-    /// A decoder for content that is framed like that.
+    /// A decoder for the content of a client's request that is framed like that.
     ///
     /// # Errors
     /// It is too large already by what is told of it.
     pub fn new(framing: Framing) -> Result<BodyDecoder, DecodeError> {
+        BodyDecoder::with_limits(framing, BodyLimits::default())
+    }
+
+    /// As [`BodyDecoder::new`], with other limits.
+    ///
+    /// # Errors
+    /// It is too large already by what is told of it.
+    pub fn with_limits(framing: Framing, limits: BodyLimits) -> Result<BodyDecoder, DecodeError> {
         let step = match framing {
             Framing::Length(0) => Step::Done,
-            Framing::Length(length) if length > MAX_BODY_LENGTH => return Err(DecodeError::TooLarge),
+            Framing::Length(length) if length > limits.content => return Err(DecodeError::TooLarge),
             Framing::Length(left) => Step::Sized { left },
-            Framing::Chunked => Step::Size { digits: 0, size: 0 },
+            Framing::Chunked => Step::Line(ChunkLine::of_request()),
         };
         Ok(BodyDecoder {
             step,
+            limits,
             length: 0,
             extensions: 0,
             line: Vec::new(),
             trailers: 0,
+            fields: Headers::new(),
         })
+    }
+
+    /// The fields of the trailer section that have come, if they are kept.
+    pub fn trailers(&self) -> &Headers {
+        &self.fields
     }
 
     /// Whether the end has been reached.
@@ -124,73 +149,33 @@ impl BodyDecoder {
     /// The step after a byte that is no content.
     fn after(&mut self, byte: u8) -> Result<Step, DecodeError> {
         match (self.step, byte) {
-            (Step::Size { digits, size }, _) => self.after_size(digits, size, byte),
-            (Step::Blank { size }, b' ' | b'\t') => self.extend(Step::Blank { size }),
-            (Step::Blank { size }, b';') => self.extend(extension(size)),
-            (Step::Extension { .. }, _) => self.after_extension(byte),
-            (Step::SizeEnd { size: 0 }, b'\n') => Ok(Step::Trailer),
-            (Step::SizeEnd { size }, b'\n') => self.begin_chunk(size),
+            (Step::Line(line), _) => self.after_line(line, byte),
             (Step::ChunkCr, b'\r') => Ok(Step::ChunkLf),
-            (Step::ChunkLf, b'\n') => Ok(Step::Size { digits: 0, size: 0 }),
+            (Step::ChunkLf, b'\n') => Ok(Step::Line(ChunkLine::of_request())),
             (Step::Trailer, _) => self.after_trailer(byte),
             (Step::TrailerEnd, b'\n') => self.end_trailer(),
             _ => Err(DecodeError::Malformed("a chunk is not framed by CR LF")),
         }
     }
 
-    fn after_size(&mut self, digits: u32, size: u64, byte: u8) -> Result<Step, DecodeError> {
-        let Some(digit) = char::from(byte).to_digit(16) else {
-            return match byte {
-                _ if digits == 0 => Err(DecodeError::Malformed("a chunk has no size")),
-                b'\r' => Ok(Step::SizeEnd { size }),
-                b';' => self.extend(extension(size)),
-                b' ' | b'\t' => self.extend(Step::Blank { size }),
-                _ => Err(DecodeError::Malformed("a chunk's size is not a number")),
-            };
-        };
-        if digits == MAX_DIGITS {
-            return Err(DecodeError::Malformed("a chunk's size has too many digits"));
+    fn after_line(&mut self, mut line: ChunkLine, byte: u8) -> Result<Step, DecodeError> {
+        match line.take(byte).map_err(DecodeError::Malformed)? {
+            Taken::Needed => {}
+            Taken::Dropped => {
+                self.extensions += 1;
+                if self.extensions > MAX_EXTENSIONS {
+                    return Err(DecodeError::Malformed("the chunks' extensions are too long"));
+                }
+            }
+            Taken::End(0) => return Ok(Step::Trailer),
+            Taken::End(size) => return self.begin_chunk(size),
         }
-        Ok(Step::Size {
-            digits: digits + 1,
-            size: (size << 4) | u64::from(digit),
-        })
-    }
-
-    fn after_extension(&mut self, byte: u8) -> Result<Step, DecodeError> {
-        let Step::Extension {
-            size,
-            is_quoted,
-            is_escaped,
-        } = self.step
-        else {
-            return Ok(self.step);
-        };
-        let step = match byte {
-            b'\r' if is_quoted => return Err(DecodeError::Malformed("a chunk's extension leaves a quote open")),
-            b'\r' => return Ok(Step::SizeEnd { size }),
-            b'\t' | b' '..=b'~' | 0x80.. => Step::Extension {
-                size,
-                is_quoted: is_quoted != (byte == b'"' && !is_escaped),
-                is_escaped: is_quoted && byte == b'\\' && !is_escaped,
-            },
-            _ => return Err(DecodeError::Malformed("a chunk's extension has a control byte")),
-        };
-        self.extend(step)
-    }
-
-    /// Counts a byte of an extension.
-    fn extend(&mut self, step: Step) -> Result<Step, DecodeError> {
-        self.extensions += 1;
-        if self.extensions > MAX_EXTENSIONS {
-            return Err(DecodeError::Malformed("the chunks' extensions are too long"));
-        }
-        Ok(step)
+        Ok(Step::Line(line))
     }
 
     fn begin_chunk(&mut self, size: u64) -> Result<Step, DecodeError> {
         self.length = self.length.saturating_add(size);
-        if self.length > MAX_BODY_LENGTH {
+        if self.length > self.limits.content {
             return Err(DecodeError::TooLarge);
         }
         Ok(Step::Chunk { left: size })
@@ -198,7 +183,7 @@ impl BodyDecoder {
 
     fn after_trailer(&mut self, byte: u8) -> Result<Step, DecodeError> {
         self.trailers += 1;
-        if self.trailers > MAX_TRAILERS {
+        if self.trailers > self.limits.trailers {
             return Err(DecodeError::Malformed("the trailer section is too long"));
         }
         match byte {
@@ -214,20 +199,14 @@ impl BodyDecoder {
         if self.line.is_empty() {
             return Ok(Step::Done);
         }
-        let name = self.line.split(|byte| *byte == b':').next().unwrap_or_default();
-        if !is_token(name) || name.len() == self.line.len() {
-            return Err(DecodeError::Malformed("a line of the trailer section is no field"));
+        let (name, value) = field_line::parse(&self.line).map_err(|_| NO_FIELD)?;
+        if self.limits.keeps_trailers {
+            self.fields.append(name, value).map_err(|_| NO_FIELD)?;
+        } else if !is_token(name.as_bytes()) {
+            return Err(NO_FIELD);
         }
         self.line.clear();
         Ok(Step::Trailer)
-    }
-}
-
-fn extension(size: u64) -> Step {
-    Step::Extension {
-        size,
-        is_quoted: false,
-        is_escaped: false,
     }
 }
 

@@ -1,15 +1,29 @@
 //! The line before a chunk: its size, and extensions that nobody reads (RFC 9112 §7.1).
+//!
+//! Servers fill sizes up with zeros and blanks, so a response may have them. A request may not.
 
-/// Most bytes of a line's extensions. As many zeros and blanks may stand round its size.
+/// Most bytes of the extensions of a response's line. As many zeros and blanks may stand round its size.
 pub const MAX_EXTENSION_LENGTH: usize = 4 * 1024;
 
+/// Most digits of the size in a request: enough for any size with leading zeros, and no number that does not fit.
+const MAX_REQUEST_DIGITS: u32 = 16;
+
 /// Reads the line before a chunk byte by byte.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkLine {
+    of: MessageKind,
     step: Step,
     size: u64,
+    digits: u32,
     /// Bytes that say nothing, since the begin or since the extensions began.
     dropped: usize,
+}
+
+/// What the chunk is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MessageKind {
+    Request,
+    Response,
 }
 
 /// What has come.
@@ -41,18 +55,38 @@ pub enum Taken {
 }
 
 impl ChunkLine {
-    /// Nothing has come of the line.
-    pub fn begin() -> ChunkLine {
+    /// The line of a response's chunk, of which nothing has come.
+    ///
+    /// Its size may have any number of zeros before it that [`MAX_EXTENSION_LENGTH`] allows, and blanks round it.
+    pub fn of_response() -> ChunkLine {
+        ChunkLine::of(MessageKind::Response)
+    }
+
+    /// The line of a request's chunk, of which nothing has come.
+    ///
+    /// Its size has 16 digits at most, and blanks behind it only where an extension follows. Zeros are
+    /// [needed](Taken::Needed). The caller bounds what is [dropped](Taken::Dropped), over all chunks of the request.
+    pub fn of_request() -> ChunkLine {
+        ChunkLine::of(MessageKind::Request)
+    }
+
+    fn of(of: MessageKind) -> ChunkLine {
         ChunkLine {
+            of,
             step: Step::Begin,
             size: 0,
+            digits: 0,
             dropped: 0,
         }
     }
 
+    fn is_of_request(self) -> bool {
+        self.of == MessageKind::Request
+    }
+
     /// Takes the next byte.
     ///
-    /// Blanks round the size are SP and HTAB, which some servers fill it up with. A sign, a prefix, another blank, a line
+    /// Blanks are SP and HTAB. A sign, a prefix, another blank, a line
     /// end that is not CR LF and a quote that is left open are refused: readers differ on them.
     ///
     /// # Errors
@@ -60,7 +94,7 @@ impl ChunkLine {
     pub fn take(&mut self, byte: u8) -> Result<Taken, &'static str> {
         use Step::{Begin, Blank, End, Extension, Size};
         match (self.step, byte) {
-            (Begin, b' ' | b'\t') => self.drop_one(),
+            (Begin, b' ' | b'\t') if !self.is_of_request() => self.drop_one(),
             (Begin | Size, _) if byte.is_ascii_hexdigit() => self.take_digit(byte),
             (Begin, _) => Err("a chunk has no size"),
             (Size | Blank, b' ' | b'\t') => {
@@ -75,6 +109,7 @@ impl ChunkLine {
                 self.dropped = 0;
                 self.drop_one()
             }
+            (Blank, _) if self.is_of_request() => Err("a chunk is not framed by CR LF"),
             (Extension { is_quoted: true, .. }, b'\r') => Err("a chunk's extension leaves a quote open"),
             (Size | Blank | Extension { .. }, b'\r') => {
                 self.step = End;
@@ -99,7 +134,13 @@ impl ChunkLine {
         // The first digit is needed, be it a zero: there must be one.
         let is_surplus = self.step == Step::Size && self.size == 0 && digit == 0;
         self.step = Step::Size;
-        if is_surplus {
+        if self.is_of_request() {
+            self.digits += 1;
+            if self.digits > MAX_REQUEST_DIGITS {
+                return Err("a chunk's size has too many digits");
+            }
+        }
+        if is_surplus && !self.is_of_request() {
             return self.drop_one();
         }
         if self.size >> 60 != 0 {
@@ -111,7 +152,7 @@ impl ChunkLine {
 
     fn drop_one(&mut self) -> Result<Taken, &'static str> {
         self.dropped += 1;
-        if self.dropped > MAX_EXTENSION_LENGTH {
+        if self.dropped > MAX_EXTENSION_LENGTH && !self.is_of_request() {
             return Err("the line before a chunk is too long");
         }
         Ok(Taken::Dropped)
@@ -124,7 +165,7 @@ mod tests {
 
     /// The size, and the shortest line that says the same.
     fn read(line: &str) -> Result<(u64, String), &'static str> {
-        let mut reader = ChunkLine::begin();
+        let mut reader = ChunkLine::of_response();
         let mut needed = String::new();
         for byte in line.bytes() {
             match reader.take(byte)? {

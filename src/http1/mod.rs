@@ -5,6 +5,7 @@ pub mod error;
 pub mod headers;
 pub mod body;
 pub mod message;
+pub mod field_line;
 pub mod framing;
 pub mod target;
 pub mod chunk_line;

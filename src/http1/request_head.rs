@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::http1::error::RequestError;
+use crate::http1::field_line;
 use crate::http1::framing::{Framing, framing};
 use crate::http1::limits::{MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use crate::http1::message::{Body, Headers, Request, Version, is_token};
@@ -41,15 +42,29 @@ impl Head {
 }
 
 /// Looks for the end of a head in bytes that come bit by bit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Scanner {
+    /// Most bytes that the head may have.
+    most: usize,
     /// Where to go on.
     at: usize,
     /// Where the line begins that is being looked at.
     line: usize,
 }
 
+impl Default for Scanner {
+    /// For the head of a client's request, see [`MAX_REQUEST_HEAD_LENGTH`].
+    fn default() -> Scanner {
+        Scanner::with_limit(MAX_REQUEST_HEAD_LENGTH)
+    }
+}
+
 impl Scanner {
+    /// For a head of at most so many bytes.
+    pub fn with_limit(most: usize) -> Scanner {
+        Scanner { most, at: 0, line: 0 }
+    }
+
     /// The length of the head, with its empty line, once it is whole. The bytes are those of before, and more.
     ///
     /// # Errors
@@ -57,7 +72,7 @@ impl Scanner {
     pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, RequestError> {
         let end = self.find_empty_line(bytes)?;
         let length = end.unwrap_or(bytes.len());
-        if length > MAX_REQUEST_HEAD_LENGTH {
+        if length > self.most {
             return Err(RequestError::HeadTooLarge);
         }
         Ok(end)
@@ -114,7 +129,7 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, R
         if number == MAX_FIELDS {
             return Err(RequestError::HeadTooLarge);
         }
-        let (name, value) = parse_field(line).map_err(bad)?;
+        let (name, value) = field_line::parse(line).map_err(bad)?;
         headers
             .append(name, value)
             .map_err(|_| bad("a line of the head is no field"))?;
@@ -161,24 +176,6 @@ fn parse_request_line(line: &[u8]) -> Result<(&str, &str, Version), &'static str
         _ => return Err("the version is neither HTTP/1.1 nor HTTP/1.0"),
     };
     Ok((method, target, version))
-}
-
-/// Name and value of a field line. A folded line begins with a blank, which no name does.
-fn parse_field(line: &[u8]) -> Result<(&str, &[u8]), &'static str> {
-    let colon = line.iter().position(|byte| *byte == b':');
-    let (name, value) = colon
-        .and_then(|at| line.split_at_checked(at))
-        .ok_or("a line of the head has no colon")?;
-    let name = str::from_utf8(name).map_err(|_| "a field's name is not ASCII")?;
-    Ok((name, trimmed(value.get(1..).unwrap_or_default())))
-}
-
-/// Without the blanks round it; other white space belongs to a value, or is refused in it.
-fn trimmed(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
 }
 
 /// The host of a target in absolute form counts, and not the field (RFC 9112 §3.2.2).

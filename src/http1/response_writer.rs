@@ -9,6 +9,9 @@ use crate::http1::limits::PIECE_LENGTH;
 use crate::http1::message::{Body, Response, Version};
 use crate::http1::remaining_body::{Framing, RemainingBody};
 
+/// Leave for a client to send the content that it holds back (RFC 9110 §10.1.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Bytes of a head besides the fields of the response: the status line, and what the connection adds.
 const OWN_LENGTH: usize = 192;
 
@@ -135,17 +138,12 @@ impl ResponseWriter {
     }
 
     fn head(&self, response: &Response, framing: Framing) -> Vec<u8> {
-        let reason = http::StatusCode::from_u16(response.status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .unwrap_or_default();
         let content = match &response.body {
             Body::Bytes(bytes) => bytes.len(),
             Body::Empty | Body::Stream(_) => 0,
         };
         let mut head = Vec::with_capacity(response.headers.length() + OWN_LENGTH + content);
-        // Writing to a Vec cannot fail.
-        let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", response.status);
+        write_status_line(&mut head, response.status);
         response.headers.write_to(&mut head, |name| name == b"content-length");
         if response.headers.get("date").is_none() {
             append_date(&mut head, self.date);
@@ -160,6 +158,16 @@ impl ResponseWriter {
         head.extend_from_slice(b"\r\n");
         head
     }
+}
+
+/// Writes the line with that status, and the reason that goes with it.
+pub fn write_status_line(head: &mut Vec<u8>, status: u16) {
+    let reason = http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default();
+    // Writing to a Vec cannot fail.
+    let _ = write!(head, "HTTP/1.1 {status} {reason}\r\n");
 }
 
 fn field(head: &mut Vec<u8>, name: &str, value: &[u8]) {

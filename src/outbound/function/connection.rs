@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use serde_json::Value;
 
+use crate::http1::response_writer::write_status_line;
 use crate::outbound::function::invocation::PendingInvocation;
 
 /// A connection of a process. An event is written by who has it; all else by the thread that reads.
@@ -42,15 +43,15 @@ impl Connection {
 
     /// Answers a request.
     pub(super) fn reply(&self, status: u16, json: &Value) -> io::Result<()> {
-        let reason = http::StatusCode::from_u16(status)
-            .ok()
-            .and_then(|status| status.canonical_reason());
-        let (reason, body) = (reason.unwrap_or_default(), json.to_string());
-        let message = format!(
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        let (mut message, body) = (Vec::new(), json.to_string());
+        write_status_line(&mut message, status);
+        // Writing to a Vec cannot fail.
+        let _ = write!(
+            message,
+            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        (&self.0).write_all(message.as_bytes())
+        (&self.0).write_all(&message)
     }
 
     /// Ends it, whoever reads or writes.

@@ -1,16 +1,20 @@
-//! Requests to a Runtime API, read as strictly as RFC 9112 asks and within bounds.
+//! Requests to a runtime API, read off a connection as strictly as those of clients, within limits of their own.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 
-use httparse::{EMPTY_HEADER, Header, Status};
-
-use crate::http1::chunk_line::{ChunkLine, Taken};
+use crate::http1::body_decoder::{BodyDecoder, BodyLimits, DecodeError};
+use crate::http1::error::RequestError;
+use crate::http1::framing::Framing;
+use crate::http1::limits::MAX_EMPTY_LINES;
+use crate::http1::message::Headers;
+use crate::http1::request_head::{self, Head, Scanner};
+use crate::http1::response_writer::CONTINUE;
 
 /// Most bytes of a request line and its fields, and of the trailer fields.
 const MAX_HEAD_LENGTH: usize = 16 * 1024;
 
-/// Most fields of a head.
+/// Most fields of a head, and of a trailer section.
 const MAX_FIELDS: usize = 64;
 
 /// Most bytes of a body that are read after it has turned out to be too large, so that the client sees the answer.
@@ -19,16 +23,44 @@ const MAX_SWALLOWED: u64 = 64 * 1024 * 1024;
 /// Bytes read at once.
 const READ_LENGTH: usize = 16 * 1024;
 
+const TOO_MANY_FIELDS: &str = "it has too many fields";
+
 /// The field, or trailer field, that says of what type a function's error is.
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+
+/// Nobody asks at which address a request came.
+const ANY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
 
 /// Why a connection is of no more use.
 #[derive(Debug)]
 pub(super) enum HttpError {
     /// What was read is no request.
-    Malformed(&'static str),
+    Malformed(String),
     /// The connection ended inside a request, or broke.
     Broken,
+}
+
+impl HttpError {
+    fn malformed(reason: &str) -> HttpError {
+        HttpError::Malformed(reason.to_owned())
+    }
+
+    /// What is wrong with a head, and what it means that it has too much of something.
+    fn of_head(error: RequestError, too_large: &str) -> HttpError {
+        match error {
+            RequestError::Malformed(reason) => HttpError::Malformed(reason),
+            _ => HttpError::malformed(too_large),
+        }
+    }
+}
+
+impl From<DecodeError> for HttpError {
+    fn from(error: DecodeError) -> HttpError {
+        match error {
+            DecodeError::Malformed(reason) => HttpError::malformed(reason),
+            DecodeError::TooLarge => HttpError::malformed("its body has no end"),
+        }
+    }
 }
 
 impl From<io::Error> for HttpError {
@@ -37,22 +69,15 @@ impl From<io::Error> for HttpError {
     }
 }
 
-/// What a request's head says.
+/// A request of a runtime.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct RuntimeRequest {
     pub(super) method: String,
-    pub(super) target: String,
-    pub(super) framing: Framing,
-    pub(super) expects_continue: bool,
-    pub(super) keeps_alive: bool,
+    pub(super) path: String,
+    pub(super) keeps_connection: bool,
+    /// The type of the error that it reports.
     pub(super) error_type: Option<String>,
-}
-
-/// How the end of a body is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    Length(u64),
-    Chunked,
+    pub(super) body: Body,
 }
 
 /// A request's content.
@@ -83,136 +108,83 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next request's head; none at the end of the connection.
-    pub(super) fn head(&mut self) -> Result<Option<Head>, HttpError> {
+    /// The next request, with at most `limit` bytes of its content; none at the end of the connection.
+    pub(super) fn next(&mut self, limit: usize) -> Result<Option<RuntimeRequest>, HttpError> {
+        let Some(head) = self.head()? else {
+            return Ok(None);
+        };
+        let error_type = error_type(&head.request.headers)?;
+        let body = self.body(&head, limit)?;
+        Ok(Some(RuntimeRequest {
+            keeps_connection: head.keeps_connection(),
+            method: head.request.method,
+            path: head.request.path,
+            error_type,
+            body,
+        }))
+    }
+
+    fn head(&mut self) -> Result<Option<Head>, HttpError> {
+        let mut scanner = Scanner::with_limit(MAX_HEAD_LENGTH);
+        let mut empty_lines = 0;
         loop {
-            if !self.buffered().is_empty()
-                && let Some((length, head)) = parse_head(self.buffered())?
-            {
-                self.consume(length);
-                return Ok(Some(head));
-            }
-            if self.buffered().len() > MAX_HEAD_LENGTH {
-                return Err(HttpError::Malformed("its head is too large"));
-            }
-            if self.fill()? == 0 {
-                return if self.buffered().is_empty() {
-                    Ok(None)
-                } else {
-                    Err(HttpError::Broken)
-                };
-            }
-        }
-    }
-
-    /// The content that belongs to the head that was read last; at most `limit` bytes of it are kept.
-    pub(super) fn body(&mut self, head: &Head, limit: usize) -> Result<Body, HttpError> {
-        if head.framing == Framing::Length(0) {
-            return Ok(Body::default());
-        }
-        if head.expects_continue && self.buffered().is_empty() {
-            self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        }
-        let mut body = Body::default();
-        match head.framing {
-            Framing::Length(length) => self.take(length, limit, &mut body)?,
-            Framing::Chunked => {
-                let mut total: u64 = 0;
-                loop {
-                    let size = self.chunk_size()?;
-                    total = total.saturating_add(size);
-                    if total > MAX_SWALLOWED {
-                        return Err(HttpError::Malformed("its body has no end"));
-                    }
-                    if size == 0 {
-                        break;
-                    }
-                    self.take(size, limit, &mut body)?;
-                    self.line_end()?;
-                }
-                body.error_type = self.trailer()?;
-            }
-        }
-        Ok(body)
-    }
-
-    /// Moves bytes of the content to `body`, or away.
-    fn take(&mut self, length: u64, limit: usize, body: &mut Body) -> Result<(), HttpError> {
-        if length > MAX_SWALLOWED {
-            return Err(HttpError::Malformed("its body has no end"));
-        }
-        let room = (limit.saturating_sub(body.bytes.len())) as u64;
-        let kept = length.min(room);
-        body.is_too_large |= length > room;
-        let buffered = self.buffered();
-        let part = buffered
-            .get(..usize::try_from(kept).unwrap_or(usize::MAX))
-            .unwrap_or(buffered);
-        let taken = part.len();
-        body.bytes.extend_from_slice(part);
-        self.consume(taken);
-        let mut left = kept - taken as u64;
-        if left > 0 {
-            body.bytes.reserve_exact(usize::try_from(left).unwrap_or_default());
-            left -= self.stream.take(left).read_to_end(&mut body.bytes)? as u64;
-        }
-        let mut beyond = length - kept;
-        while left == 0 && beyond > 0 {
-            if self.buffered().is_empty() && self.fill()? == 0 {
-                return Err(HttpError::Broken);
-            }
-            let step = self.buffered().len().min(usize::try_from(beyond).unwrap_or(usize::MAX));
-            self.consume(step);
-            beyond -= step as u64;
-        }
-        if left > 0 { Err(HttpError::Broken) } else { Ok(()) }
-    }
-
-    fn chunk_size(&mut self) -> Result<u64, HttpError> {
-        let mut line = ChunkLine::begin();
-        loop {
-            if self.buffered().is_empty() && self.fill()? == 0 {
-                return Err(HttpError::Broken);
-            }
-            let byte = self.buffered().first().copied().unwrap_or_default();
-            self.consume(1);
-            if let Taken::End(size) = line.take(byte).map_err(HttpError::Malformed)? {
-                return Ok(size);
-            }
-        }
-    }
-
-    fn line_end(&mut self) -> Result<(), HttpError> {
-        while self.buffered().len() < 2 {
-            if self.fill()? == 0 {
-                return Err(HttpError::Broken);
-            }
-        }
-        if !self.buffered().starts_with(b"\r\n") {
-            return Err(HttpError::Malformed("a chunk is longer than its size"));
-        }
-        self.consume(2);
-        Ok(())
-    }
-
-    /// Reads the trailer fields; tells the error's type that is among them.
-    fn trailer(&mut self) -> Result<Option<String>, HttpError> {
-        loop {
-            let mut fields = [EMPTY_HEADER; MAX_FIELDS];
-            match httparse::parse_headers(self.buffered(), &mut fields) {
-                Ok(Status::Complete((length, fields))) => {
-                    let error_type = value(fields, ERROR_TYPE)?.map(text);
+            let found = scanner.find_end(self.buffered());
+            match found.map_err(|error| HttpError::of_head(error, "its head is too large"))? {
+                Some(length) if length == 2 && empty_lines < MAX_EMPTY_LINES => {
+                    empty_lines += 1;
                     self.consume(length);
-                    return Ok(error_type);
+                    scanner = Scanner::with_limit(MAX_HEAD_LENGTH);
                 }
-                Ok(Status::Partial) if self.buffered().len() <= MAX_HEAD_LENGTH => {
-                    if self.fill()? == 0 {
-                        return Err(HttpError::Broken);
-                    }
+                Some(length) => {
+                    let bytes = self.buffered().get(..length).unwrap_or_default();
+                    let head = request_head::parse(bytes, ANY, ANY);
+                    let head = head.map_err(|error| HttpError::of_head(error, TOO_MANY_FIELDS))?;
+                    self.consume(length);
+                    return Ok(Some(head));
                 }
-                _ => return Err(HttpError::Malformed("its trailer is none")),
+                None if self.fill()? > 0 => {}
+                None if self.buffered().is_empty() => return Ok(None),
+                None => return Err(HttpError::Broken),
             }
         }
+    }
+
+    /// The content that belongs to the head that was read last.
+    fn body(&mut self, head: &Head, limit: usize) -> Result<Body, HttpError> {
+        let limits = BodyLimits {
+            content: MAX_SWALLOWED,
+            trailers: MAX_HEAD_LENGTH,
+            keeps_trailers: true,
+        };
+        let mut decoder = BodyDecoder::with_limits(head.framing, limits)?;
+        let mut body = Body::default();
+        if decoder.is_done() {
+            return Ok(body);
+        }
+        if head.expects_continue() && self.buffered().is_empty() {
+            self.stream.write_all(CONTINUE)?;
+        }
+        if let Framing::Length(length) = head.framing {
+            let most = limit + READ_LENGTH;
+            body.bytes
+                .reserve_exact(usize::try_from(length).map_or(most, |length| length.min(most)));
+        }
+        loop {
+            let taken = decoder.decode(self.buffered(), &mut body.bytes)?;
+            self.consume(taken);
+            if body.bytes.len() > limit {
+                body.bytes.truncate(limit);
+                body.is_too_large = true;
+            }
+            if decoder.is_done() {
+                break;
+            }
+            if self.fill()? == 0 {
+                return Err(HttpError::Broken);
+            }
+        }
+        body.error_type = error_type(decoder.trailers())?;
+        Ok(body)
     }
 
     fn buffered(&self) -> &[u8] {
@@ -246,76 +218,17 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The length of a head and what it says; none where it is not whole.
-fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head)>, HttpError> {
-    let mut fields = [EMPTY_HEADER; MAX_FIELDS];
-    let mut request = httparse::Request::new(&mut fields);
-    let parsed = request.parse(bytes).map_err(|error| {
-        HttpError::Malformed(match error {
-            httparse::Error::TooManyHeaders => "it has too many fields",
-            _ => "it is not HTTP/1.1",
-        })
-    })?;
-    let Status::Complete(length) = parsed else {
-        return Ok(None);
-    };
-    if length > MAX_HEAD_LENGTH {
-        return Err(HttpError::Malformed("its head is too large"));
+/// The type of an error that a function reports, where it does.
+fn error_type(fields: &Headers) -> Result<Option<String>, HttpError> {
+    if fields.iter().count() > MAX_FIELDS {
+        return Err(HttpError::malformed(TOO_MANY_FIELDS));
     }
-    let is_http_1_1 = request.version == Some(1);
-    let fields = &*request.headers;
-    let connection = value(fields, "connection")?.map(text).unwrap_or_default();
-    let says = |option: &str| connection.split(',').any(|one| one.trim().eq_ignore_ascii_case(option));
-    let expects_continue =
-        value(fields, "expect")?.is_some_and(|expected| expected.eq_ignore_ascii_case(b"100-continue"));
-    Ok(Some((
-        length,
-        Head {
-            method: request.method.unwrap_or_default().to_owned(),
-            target: request.path.unwrap_or_default().to_owned(),
-            framing: framing(fields, is_http_1_1)?,
-            expects_continue: expects_continue && is_http_1_1,
-            keeps_alive: if is_http_1_1 {
-                !says("close")
-            } else {
-                says("keep-alive")
-            },
-            error_type: value(fields, ERROR_TYPE)?.map(text),
-        },
-    )))
-}
-
-fn framing(fields: &[Header<'_>], is_http_1_1: bool) -> Result<Framing, HttpError> {
-    match (value(fields, "transfer-encoding")?, value(fields, "content-length")?) {
-        (None, None) => Ok(Framing::Length(0)),
-        (None, Some(length)) => {
-            // `str::parse` alone would take a sign.
-            let digits = str::from_utf8(length)
-                .ok()
-                .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-            let length = digits.filter(|text| !text.is_empty());
-            let length = length.ok_or(HttpError::Malformed("Content-Length is not a number"))?;
-            // What no number holds is surely too large.
-            Ok(Framing::Length(length.parse().unwrap_or(u64::MAX)))
-        }
-        (Some(coding), None) if is_http_1_1 && coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-        (Some(_), None) => Err(HttpError::Malformed("Transfer-Encoding is not exactly chunked")),
-        (Some(_), Some(_)) => Err(HttpError::Malformed("it has both Content-Length and Transfer-Encoding")),
+    let mut values = fields.get_all(ERROR_TYPE);
+    let first = values.next().map(|value| String::from_utf8_lossy(value).into_owned());
+    match values.next() {
+        Some(_) => Err(HttpError::malformed("it has a field twice that may be there once")),
+        None => Ok(first),
     }
-}
-
-/// The value of a field of which there may be one at most.
-fn value<'a>(fields: &[Header<'a>], name: &str) -> Result<Option<&'a [u8]>, HttpError> {
-    let mut values = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
-    let first = values.next().map(|field| field.value);
-    if values.next().is_some() {
-        return Err(HttpError::Malformed("it has a field twice that may be there once"));
-    }
-    Ok(first)
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
 }
 
 #[cfg(test)]
@@ -323,8 +236,8 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    /// What is read of these bytes, with a limit of 10: each request's target, content, and whether that was too large.
-    fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>, bool)>, HttpError> {
+    /// What is read of these bytes, with that limit.
+    fn requests(bytes: &[u8], limit: usize) -> Result<Vec<RuntimeRequest>, HttpError> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
@@ -332,19 +245,24 @@ mod tests {
         drop(client);
         let mut reader = Reader::new(&server);
         let mut requests = Vec::new();
-        while let Some(head) = reader.head()? {
-            let body = reader.body(&head, 10)?;
-            requests.push((head.target, body.bytes, body.is_too_large));
+        while let Some(request) = reader.next(limit)? {
+            requests.push(request);
         }
         Ok(requests)
+    }
+
+    /// With a limit of 10: each request's path, content, and whether that was too large.
+    fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>, bool)>, HttpError> {
+        let request = |request: RuntimeRequest| (request.path, request.body.bytes, request.body.is_too_large);
+        Ok(requests(bytes, 10)?.into_iter().map(request).collect())
     }
 
     #[test]
     fn one_request_after_another_is_read() {
         let requests = read(
-            b"POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc\
-              POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n00000000000000002\r\nab\r\nA ;x=y\r\n0123456789\r\n0\r\nA: b\r\n\r\n\
-              POST /c HTTP/1.1\r\nContent-Length: 12\r\n\r\n0123456789abGET /d HTTP/1.1\r\n\r\n",
+            b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc\
+              POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0000000000000002\r\nab\r\nA ;x=y\r\n0123456789\r\n0\r\nA: b\r\n\r\n\
+              POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n0123456789abGET /d HTTP/1.1\r\nHost: x\r\n\r\n",
         );
         let expected = [
             ("/a", &b"abc"[..], false),
@@ -357,27 +275,65 @@ mod tests {
     }
 
     #[test]
+    fn the_type_of_an_error_is_read_from_head_and_trailer() {
+        let error = |kind: &str| format!("Lambda-Runtime-Function-Error-Type: {kind}\r\n");
+        let body = format!("Lambda-Runtime-Function-Error-Body: {}\r\n", "a".repeat(15 * 1024));
+        let request = |head: &str, trailer: &str| {
+            format!(
+                "POST / HTTP/1.1\r\nHost: x\r\n{head}Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n{trailer}\r\n"
+            )
+        };
+        let types = |request: String| {
+            let requests = requests(request.as_bytes(), 10)?;
+            let types = |request: &RuntimeRequest| (request.error_type.clone(), request.body.error_type.clone());
+            Ok::<_, HttpError>(requests.iter().map(types).next().unwrap())
+        };
+        let some = |kind: &str| Some(kind.to_owned());
+        assert_eq!(types(request("", "")).unwrap(), (None, None));
+        assert_eq!(types(request(&error("a"), "")).unwrap(), (some("a"), None));
+        assert_eq!(types(request("", &(body + &error("b")))).unwrap(), (None, some("b")));
+        assert!(types(request("", &error("b").repeat(2))).is_err());
+        assert!(types(request(&error("a").repeat(2), "")).is_err());
+    }
+
+    #[test]
     fn what_is_not_a_request_is_told_from_what_is_cut() {
-        let long = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "a".repeat(MAX_HEAD_LENGTH));
-        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
+        let long = format!(
+            "GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n",
+            "a".repeat(MAX_HEAD_LENGTH)
+        );
+        let no_end = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            MAX_SWALLOWED + 1
+        );
+        let long_trailer = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: {}\r\n\r\n",
+            "a".repeat(MAX_HEAD_LENGTH)
+        );
+        let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
         for malformed in [
             "\u{16}\u{3}\u{1} hello\r\n\r\n",
             "GET /\r\n\r\n",
-            "POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\na",
-            "POST / HTTP/1.1\r\nContent-Length: \r\n\r\n",
-            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
-            "POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\na",
-            "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\na",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551616\r\n\r\na",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;\n\r\na\r\n0\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\nHost: x\n\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n00000000000000002\r\nab\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;\n\r\na\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n",
             &long,
             &many,
+            &no_end,
+            &long_trailer,
         ] {
             assert!(
                 matches!(read(malformed.as_bytes()), Err(HttpError::Malformed(_))),
@@ -386,10 +342,10 @@ mod tests {
         }
         for cut in [
             "GET / HT",
-            "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\na",
-            "POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n0123456789a",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n0123456789a",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
         ] {
             assert!(matches!(read(cut.as_bytes()), Err(HttpError::Broken)), "{cut}");
         }

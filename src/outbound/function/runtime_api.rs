@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::outbound::function::connection::Connection;
-use crate::outbound::function::http::{Body, Head, HttpError, Reader};
+use crate::outbound::function::http::{Body, HttpError, Reader, RuntimeRequest};
 use crate::outbound::function::invocation::{Answer, Outcome, PendingInvocation};
 use crate::outbound::function::limits::{MAX_PAYLOAD_LENGTH, STACK_SIZE};
 use crate::outbound::function::output::escaped;
@@ -123,25 +123,18 @@ fn is_of_another_user(stream: &TcpStream, peer: SocketAddr) -> bool {
 fn serve<F: RuntimeEvents>(function: &Arc<F>, number: u64, connection: &Arc<Connection>) {
     let mut reader = Reader::new(connection.stream());
     loop {
-        let request = reader.head().and_then(|head| match head {
-            Some(head) => {
-                let body = reader.body(&head, MAX_ANSWER_LENGTH)?;
-                Ok(Some((head, body)))
-            }
-            None => Ok(None),
-        });
-        let (head, body) = match request {
+        let request = match reader.next(MAX_ANSWER_LENGTH) {
             Ok(Some(request)) => request,
             Ok(None) | Err(HttpError::Broken) => return,
             Err(HttpError::Malformed(reason)) => {
                 let name = function.name();
                 log::warn!("function {name}: its runtime sent what is no request: {reason}");
-                let _ = connection.reply(400, &error("InvalidRequest", reason));
+                let _ = connection.reply(400, &error("InvalidRequest", &reason));
                 return;
             }
         };
-        let keeps_alive = head.keeps_alive;
-        let sent = match answer(function, number, connection, head, body) {
+        let keeps_connection = request.keeps_connection;
+        let sent = match answer(function, number, connection, request) {
             Reaction::Reply(status, json) => connection.reply(status, &json),
             Reaction::Event(job) => {
                 function.deliver(number, connection, &job);
@@ -151,7 +144,7 @@ fn serve<F: RuntimeEvents>(function: &Arc<F>, number: u64, connection: &Arc<Conn
             Reaction::Wait => continue,
             Reaction::Close => return,
         };
-        if sent.is_err() || !keeps_alive {
+        if sent.is_err() || !keeps_connection {
             return;
         }
     }
@@ -168,27 +161,32 @@ fn answer<F: RuntimeEvents>(
     function: &Arc<F>,
     number: u64,
     connection: &Arc<Connection>,
-    head: Head,
-    body: Body,
+    request: RuntimeRequest,
 ) -> Reaction {
-    let path = head.target.split('?').next().unwrap_or_default();
+    let RuntimeRequest {
+        method,
+        path,
+        error_type,
+        body,
+        ..
+    } = request;
     let Some(path) = path.strip_prefix(PREFIX) else {
         return not_found();
     };
-    match (head.method.as_str(), path) {
+    match (method.as_str(), path) {
         ("GET", "invocation/next") => match function.next(number, connection) {
             Next::Event(job) => Reaction::Event(job),
             Next::Wait => Reaction::Wait,
             Next::Gone => Reaction::Close,
         },
-        ("POST", "init/error") => verdict(function.init_failed(number, &error_text(head.error_type, &body.bytes))),
+        ("POST", "init/error") => verdict(function.init_failed(number, &error_text(error_type, &body.bytes))),
         ("POST", path) => {
             let parts = path.strip_prefix("invocation/").and_then(|rest| rest.split_once('/'));
             let Some((id, "response" | "error")) = parts else {
                 return not_found();
             };
             let is_too_large = body.is_too_large;
-            let outcome = outcome(function.name(), path.ends_with("/error"), head.error_type, body);
+            let outcome = outcome(function.name(), path.ends_with("/error"), error_type, body);
             match verdict(function.answer(number, id, outcome)) {
                 Reaction::Reply(202, _) if is_too_large => too_large(),
                 reaction => reaction,

@@ -37,7 +37,7 @@ enum Step {
 impl Chunks {
     pub(super) fn begin() -> Chunks {
         Chunks {
-            step: Step::Line(ChunkLine::begin()),
+            step: Step::Line(ChunkLine::of_response()),
             trailers: 0,
         }
     }
@@ -99,7 +99,7 @@ impl Chunks {
                 Taken::End(left) => (Step::Chunk { left }, true),
             },
             (Step::ChunkCr, b'\r') => (Step::ChunkLf, true),
-            (Step::ChunkLf, b'\n') => (Step::Line(ChunkLine::begin()), true),
+            (Step::ChunkLf, b'\n') => (Step::Line(ChunkLine::of_response()), true),
             (Step::Trailer { is_in_line }, b'\r') => {
                 let is_last = !*is_in_line;
                 (Step::TrailerLf { is_last }, is_last)
