@@ -16,9 +16,9 @@ use crate::Outcome;
 use crate::api::Api;
 use crate::http::{self, Connection};
 use crate::peer::{Gateway, Setup, gateway_command};
-use crate::platform::process::{Running, as_f64, descendants, signal};
+use crate::process::{Running, as_f64, descendants, signal};
 use crate::programs::{Program, STRACE, VALGRIND};
-use crate::outbound::upstream::{Upstream, wait_for};
+use crate::upstream::{Upstream, wait_for};
 
 /// N.
 const REQUESTS: u64 = 5_000;

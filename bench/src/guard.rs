@@ -15,7 +15,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use crate::Outcome;
-use crate::platform::process::{descendants, signal};
+use crate::process::{descendants, signal};
 
 /// Tells the child where its files go, and that it is the child.
 const DIRECTORY: &str = "APIGATEWAY_BENCH_DIRECTORY";

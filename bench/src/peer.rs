@@ -8,9 +8,9 @@ use std::process::Command;
 
 use crate::api::{self, Api};
 use crate::certificate::NAME;
-use crate::platform::process::Running;
+use crate::process::Running;
 use crate::programs::{CADDY, HAPROXY, cores};
-use crate::outbound::upstream::{PATIENCE, Upstream, start_nginx, wait_for};
+use crate::upstream::{PATIENCE, Upstream, start_nginx, wait_for};
 use crate::{Outcome, http};
 
 /// What may be compared.

@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::platform::process::as_f64;
+use crate::process::as_f64;
 
 /// A program that is not ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

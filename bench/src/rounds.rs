@@ -7,10 +7,10 @@ use std::path::Path;
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::peer::{self, Gateway, Kind, Peer, Setup};
-use crate::platform::process::as_f64;
+use crate::process::as_f64;
 use crate::programs::{CADDY, HAPROXY};
 use crate::scenario::Scenario;
-use crate::outbound::upstream::Upstream;
+use crate::upstream::Upstream;
 use crate::wrk::{self, Load, Measured};
 use crate::{Outcome, http};
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::api::Ports;
 use crate::certificate::{self, Certificate};
 use crate::http::Connection;
-use crate::platform::process::Running;
+use crate::process::Running;
 use crate::programs::{NGINX, cores};
 use crate::token::{self, Issued};
 use crate::{Outcome, http};

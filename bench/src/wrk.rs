@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
-use crate::platform::process::as_f64;
+use crate::process::as_f64;
 use crate::programs::{WRK, cores};
 
 /// What is asked for, by how many.
