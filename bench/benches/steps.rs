@@ -225,7 +225,7 @@ impl Issuer {
         }
     }
 
-    fn verify(&self) -> jwt::Verified {
+    fn verify(&self) -> apigateway::identity::caller::Verified {
         let mut keys = |kid: &str, algorithm| Ok(self.key(kid, algorithm));
         jwt::verify(black_box(&self.issued.token), &mut keys, &self.expectations(), self.now).unwrap()
     }
