@@ -1,6 +1,24 @@
 //! The account of a request that is over: its line in the access log, and its counters.
 //!
 //! An answer whose content is still on its way is over when the client has it, so it takes its account along.
+//!
+//! `Recorder::record` is where every request ends, the refused ones too: it makes the line and counts. An answer
+//! whose content is still on its way carries its record as the completion hook of its stream: the sender tells it
+//! what the client took, and drops it when there is nothing more to tell. All of a line is written at once but for
+//! what only the end tells (`responseLength` and the like), for which the line has holes. So nothing of a request is
+//! kept, and nothing at all is done for a log that is off.
+//!
+//! `deployment/route_state` has what goes on from one deployment to the next: a route's counters, and its bucket.
+//! States are attached when a deployment is deployed, by stage and route key, and a request finds its route's by a
+//! pointer. The counters are atomic and so is a bucket: it is one number, the moment at which it will be full again.
+//! A change of the limits turns that number into the same number of missing tokens.
+//!
+//! Lines go through a bounded channel to a thread that gathers them for 10 ms, so that it is woken a hundred times a
+//! second at most, however many requests there are.
+//!
+//! The operational log is likewise: the thread that logs puts a line into a queue, and one thread writes. Panics go
+//! the same way. The end of the process waits a second at most for it. What a client can cause again and again is
+//! told through `logging::RateLimit`, once a second at most.
 
 use std::io;
 use std::sync::Arc;

@@ -3,6 +3,10 @@
 //! [`Precedence`] is the one place that says which of two matching routes wins. Routes are sorted by it once;
 //! a tree over their segments then finds those that match, and the smallest rank among them is the answer. The
 //! tree knows nothing of the order, so another order would change nothing but `Precedence`.
+//!
+//! A request costs by the nodes that match its path, not by the number of routes: with 10,000 routes of the usual
+//! kind it is a handful. The tree leaves out branches whose least rank cannot win. A random-table test compares the
+//! result with a literal reading of the rule.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

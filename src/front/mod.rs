@@ -2,6 +2,93 @@
 //!
 //! One thread accepts ([`acceptor`]). One waits for all connections that have nothing to do (`connection_table`) and
 //! reads their requests until they are whole (`event_loop`). The threads of [`worker_pool`] answer them (`exchange`).
+//!
+//! # How it works
+//!
+//! Blocking, on a thread pool, and no slow client ever holds a worker. A connection is one value,
+//! `connection::Connection`, that one thread owns at a time; its `State` says what it waits for.
+//!
+//! | Thread | Does | File |
+//! |---|---|---|
+//! | accept | accepts, whatever fails; over the limit, closes an idle connection, takes one in reserve, or answers 503 | `front/acceptor`, `front/admission` |
+//! | wait | holds every connection that has nothing to do, each with its deadline; reads requests until they are whole; sends what slow clients have not taken yet | `front/connection_table`, `front/slots`, `EventLoop::run` |
+//! | workers | answer whole requests | `front/exchange` |
+//! | count | adds workers, refuses requests that have waited too long for one | `front/worker_pool` |
+//!
+//! `http1::request_head` reads heads (`framing`, `target`: the parts with rules of their own), `http1::body_decoder`
+//! frees content of its framing as it comes, `request_reader` makes a whole request of both, or a refusal,
+//! `http1::response_writer` makes bytes of an answer; none of them knows sockets. `socket` is the one file with
+//! system calls on a connection; each call says whether it may wait, so that a blocking socket serves both kinds of
+//! thread without being switched. `memory_budget` is the memory that all messages share. `limits` has every number,
+//! with its reason, `connection_log` what is logged of connections that fail.
+//!
+//! **From hand to hand.** While there are few connections (64, no more than workers, fewer than there may be) and no
+//! request waits, a worker that has answered waits for the next request itself, for 2 ms, and answers it: there is no
+//! hand-off, and a request costs the front one `recv` and one `send`. Were there more connections than workers, one
+//! that waits would keep a request waiting. Else the connection goes back to the waiting thread, which wakes no
+//! worker while all are busy. So a request costs the same two calls, and a share of one look at many connections.
+//!
+//! **Readiness** is mio: it needs no unsafe code (polling's `add` does), works where developers work (rustix has
+//! epoll for Linux only), and lets any thread put a connection in without waking the one that waits. It is
+//! edge-triggered, and a connection stays watched while a worker has it: what happens meanwhile is noted in its slot,
+//! and who parks it next gets it back to look at it. That a read took all there was is known without another read,
+//! because it filled less than its room; only an end behind it is not seen so, and is kept with the connection when
+//! it is told. Deadlines are an ordered set with one entry for each slot, which may be too early and is then put
+//! right; the waiting thread is woken only for one that is nearer than all others.
+//!
+//! **Over the limit** of connections, the one that is idle for longest is closed for the new one. Who looks for it
+//! reads it once more before, since its request may have come. The order in which connections are idle is another set
+//! with one entry for each slot, which may be too early and is put right when it is looked at; it is made when it is
+//! first asked for, and dropped when there are half as many connections. So a request costs nothing for it, and a
+//! flood of connections a share of one look at each. Where the limit is small, a client may connect anew before the
+//! worker that has answered it has registered its connection, so the accepting thread looks again for 200 ms before
+//! it refuses. A connection that is closed in this way no longer counts. It is lingered for only if its last answer
+//! is recent.
+//!
+//! The management listener keeps some connections in reserve, on which only vital requests are answered
+//! (`Handler::is_vital`): probes find room whatever other clients do with theirs. Each gets one answer, and the
+//! oldest that has not asked gives way to a new one, or the oldest that takes no answer. `quota` counts who is open
+//! against the limit, in reserve, and lingered for over the limit; each has its share of the descriptors. What is
+//! vital is also the first in the queue for a worker.
+//!
+//! **Answers.** An answer of a known length up to 10 MB is sent as the client takes it. When it has kept the worker
+//! waiting for 100 ms in all, the rest is read from the integration into memory and left to the waiting thread. All
+//! other answers are streamed by their worker, at most half of the workers at once. Where memory is spent, the rest
+//! is streamed too. Answers over 64 KiB take turns (`front/stream_scheduler`); one that waits for its turn has no
+//! worker, and gives its destination's slot back until then.
+//!
+//! **The end of a connection** is lingered for, whichever side asked for it: our side is closed after the last
+//! answer, and what still comes is discarded for a while by the waiting thread. Closed at once, the connection would
+//! be reset by a single byte that we have not read, and the end of the answer lost.
+//!
+//! **A client that ends its side** may have gone, or only tell that no other request follows; TCP does not say which.
+//! While a request is under way and the head of its answer is not sent, the end is taken for the second. In the
+//! queue, only an end right behind the request is: the end of a connection is noted with its time in its slot, and
+//! `queued` reads that. After the head, only an end that came before it is.
+//!
+//! **A refusal** ends the connection, since nothing behind it can be trusted to be a request. Requests of a
+//! connection are read one after the other, so a refusal never passes an earlier answer.
+//!
+//! **The pool.** threadpool's threads each run one endless job, `worker_pool::work`, which takes requests from a
+//! queue of ours. That makes the pool elastic: it ends a thread that comes back from its job while as many others as
+//! it may have are at theirs, and all others are. Every 2 ms in which requests wait, threads are added for those that
+//! the present ones, at the pace of those 2 ms, would not get to soon; so an integration that takes long gets
+//! threads, and busy processors do not. The thread that became idle last is taken first, so that those that are not
+//! needed stay idle, and end.
+//!
+//! A request waits in the queue for 2 s at most. No worker may be there to see that, so the thread that adds workers
+//! does: it sleeps until the oldest request is due, which spares each later one to wake it. A long answer that has
+//! its turn was begun before, goes first, and is never due.
+//!
+//! **A stop.** What waits in the backlog is accepted and served. Connections without a request get 250 ms, in which
+//! what was sent before arrives, and are closed; whatever is asked meanwhile is answered with `connection: close`.
+//!
+//! `front/tiny_http` is the front on tiny_http, behind the feature of that name. tiny_http lets nobody at a client's
+//! socket, so where a connection must be ended, `client_socket` asks the kernel for a copy of the process's own
+//! descriptor (`pidfd_getfd`), found by the peer's address. Its known limits: a refusal is written only when the
+//! client's earlier requests are answered, else the connection is closed without one; where a sandbox forbids the
+//! copy, a broken answer leaves its connection open without an end; a body announced with more than 1 GiB costs a
+//! thread and two descriptors; blanks round a value do not count for the head's length.
 
 #[cfg(feature = "tiny_http")]
 pub mod client_socket;

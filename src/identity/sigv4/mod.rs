@@ -12,6 +12,17 @@
 //! * a body that is not signed (`UNSIGNED-PAYLOAD`, `STREAMING-…`): those are S3's.
 //!
 //! A signature does not keep a request from being sent twice while it holds; AWS's does not, either.
+//!
+//! # Why so
+//!
+//! `identity/sigv4` verifies Signature Version 4 without sockets and without a clock of its own: `signature` reads
+//! what the request says of its signature, `canonical` computes what it covers, `timestamp` the time; `mod` puts them
+//! together and lists what is refused although AWS leaves it open. An unknown access key is checked against a secret
+//! of nobody's, so that it costs what a wrong signature costs. The tests have AWS's published suite and requests that
+//! botocore signed, as data in `tests/vectors`.
+//!
+//! Secrets are overwritten when they are dropped, with the text of `credentials.json`; ring's keys are not, which is
+//! one reason for `platform::signals::forbid_core_dumps`.
 
 mod canonical;
 mod query_parameters;

@@ -2,6 +2,49 @@
 //!
 //! A process is started when an invocation finds none that is free, works on one invocation at a time, and is kept for
 //! the next. Functions outlive deployments: what a new one still has goes on as it was.
+//!
+//! # How it works
+//!
+//! `function` runs Lambda functions as child processes and is their [runtime API][runtime-api]: a process asks for an
+//! event (`…/invocation/next`), and posts its answer. `Functions::invoke` is the whole interface for an invocation.
+//!
+//! [runtime-api]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+//!
+//! `state` says where each process stands, under one lock for each function: starting, idle, busy, away (it has
+//! answered and not asked again yet), ending. Each phase but idle has a deadline, which `alarm` keeps in one thread
+//! for all; a deadline later than the next one wakes nobody, so that an invocation costs it nothing.
+//!
+//! * **One hand-over.** A runtime that asks when nothing waits gets no thread of ours that waits with it: its
+//!   connection is noted, and who invokes the function writes the event to it. The thread of the connection goes on
+//!   reading, so it also sees when the runtime goes away. A warm invocation costs two changes of threads, 25 µs over
+//!   a bare loop.
+//! * **A listener for each process**, on a port of its own: a process can answer nothing but what it was asked.
+//! * **The same HTTP.** `http` reads requests by `http1`, as strictly as the front does, with limits of its own.
+//! * **A launcher.** Between `fork` and `exec` only unsafe code could give a child its signals back, which the
+//!   gateway blocks, and have it end with a gateway that is killed. So the gateway starts itself (`launch-function`),
+//!   arranges both as a program of one thread, and becomes the command. The second holds on Linux for the process
+//!   itself; elsewhere, a runtime ends when its connection breaks.
+//! * **One thread waits for each process**, and starts it, since Linux ties a child to the thread that has started
+//!   it. It waits without reaping, kills what is left of the process's group while the number is certainly its own,
+//!   and reaps then.
+//! * **Output** goes through one pipe to our log. It is always read; lines beyond 500 or 256 KiB in a second are left
+//!   out.
+//! * **Sources** are looked at as the watcher looks at the API's files; looking takes a twentieth of the time at
+//!   most. A look keeps a stamp of each file, so that the log can name the one that has changed; one that was written
+//!   just before is read, since another write might have the same stamp. `activity` has when a function was at work,
+//!   by the clock that stamps files: a change in such a span is its own doing, or that of a neighbour in a directory
+//!   around the file. A span begins 10 ms early, because stamps may be that old. Code that was there before is
+//!   excepted, or nobody could edit a busy function.
+//!
+//! A process is started only for an invocation, so a crash loop cannot spin. After one that never asked for an event
+//! none is started for 100 ms, twice as long after the next, up to 10 s; invocations fail at once meanwhile, unless a
+//! process is left that will take them. A change of the sources ends the pause.
+//!
+//! Events for a URL with a `Concurrency` wait in `data_plane/lambda/concurrency`, by the URL: two functions in one
+//! emulator are one process there. A waiting event holds a slot of the destination.
+//!
+//! `MemorySize` is told to the function and not enforced: limits of address space break Node and Go, which reserve
+//! far more than they use, and the limit that Lambda sets, a control group, is not ours to set.
 
 mod limits;
 mod definition;
