@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 
 use crate::problem::Problems;
 use crate::process::FileId;
-use crate::resource::{CREDENTIALS_FILE, DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
+use crate::resource::{CREDENTIALS_FILE, DIRECTORIES, FUNCTIONS_DIRECTORY, File, REQUIRED_DIRECTORIES, ROOT_FILES};
 
 /// Most bytes of one file. The largest resource of AWS, an integration with all its mappings, is far below.
 pub const MAX_FILE_LENGTH: u64 = 1024 * 1024;
@@ -149,6 +149,10 @@ impl Store {
         };
         for name in names {
             let Some(text_name) = name.to_str().filter(|name| name.ends_with(".json")) else {
+                // The code of functions may lie beside the files that name it.
+                if directory == FUNCTIONS_DIRECTORY && path.join(&name).is_dir() {
+                    continue;
+                }
                 let shown = format!("{directory}/{}", name.to_string_lossy());
                 listing
                     .problems
