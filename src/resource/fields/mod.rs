@@ -136,6 +136,11 @@ impl<'a> Fields<'a> {
         self.problems.error(self.file, member(&self.pointer, name), text);
     }
 
+    /// Notes that somebody should look at a value of this object.
+    pub fn warning(&mut self, name: &str, text: impl Into<String>) {
+        self.problems.warning(self.file, member(&self.pointer, name), text);
+    }
+
     /// Whether something is wrong with a field of this object.
     pub fn has_error(&self, name: &str) -> bool {
         self.problems.has_error(self.file, &member(&self.pointer, name))
