@@ -1255,6 +1255,8 @@ fn a_match_that_nothing_answers_is_a_failure() {
         assert!(ended.stdout.join("\n").contains(told), "{request}: {ended:?}");
     }
     for request in [
+        "",
+        " ",
         "GET",
         "GET pets",
         "GET  /pets",
