@@ -1204,7 +1204,11 @@ fn a_match_tells_who_would_be_asked() {
         // R7.9: the authorizer comes first.
         (
             "OPTIONS /jwt",
-            &["JWT idp: a token of https://idp.test", "204 by the CORS configuration"],
+            &[
+                "JWT idp: a token of https://idp.test",
+                "401 or 403 by the authorizer, for browsers send preflights without credentials; else 204 by the CORS \
+                 configuration",
+            ],
         ),
     ] {
         let ended = routes(&directory, &["--match", request]);
