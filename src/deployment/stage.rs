@@ -105,7 +105,13 @@ fn log_format(resource: &Resource, problems: &mut Problems) -> LogFormat {
                 problems.warning(&resource.file, pointer, text);
             }
             for source in format.sources_as_text() {
-                let text = format!("{source:?} is written as it stands: only $context.<variable> is put in");
+                let text = match source.strip_prefix("context.") {
+                    // Without braces it would be put in.
+                    Some(name) => format!(
+                        "\"${{context.{name}}}\" is written as it stands: braces do not work here, $context.{name} does"
+                    ),
+                    None => format!("{source:?} is written as it stands: only $context.<variable> is put in"),
+                };
                 problems.warning(&resource.file, pointer, text);
             }
             format
