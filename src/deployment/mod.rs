@@ -15,6 +15,7 @@ pub mod tally;
 pub mod throttle;
 pub mod path_parameter;
 pub mod routes;
+mod reach;
 pub mod stage;
 pub mod trust;
 mod review;

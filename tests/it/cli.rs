@@ -1204,7 +1204,11 @@ fn a_match_tells_who_would_be_asked() {
         // R7.9: the authorizer comes first.
         (
             "OPTIONS /jwt",
-            &["JWT idp: a token of https://idp.test", "204 by the CORS configuration"],
+            &[
+                "JWT idp: a token of https://idp.test",
+                "401 or 403 by the authorizer, for browsers send preflights without credentials; else 204 by the CORS \
+                 configuration",
+            ],
         ),
     ] {
         let ended = routes(&directory, &["--match", request]);
@@ -1255,6 +1259,8 @@ fn a_match_that_nothing_answers_is_a_failure() {
         assert!(ended.stdout.join("\n").contains(told), "{request}: {ended:?}");
     }
     for request in [
+        "",
+        " ",
         "GET",
         "GET pets",
         "GET  /pets",
@@ -1571,6 +1577,42 @@ fn a_reload_tells_what_has_changed() {
     get(served.address, "/x");
     let line = served.running.complains("reloaded");
     assert!(line.ends_with(": no file has changed"), "{line}");
+}
+
+#[test]
+fn a_reload_tells_all_that_differs_from_what_was_served() {
+    let directory = small_api();
+    let mut served = serve(&directory, &["--log-format", "text"]);
+    let new = r#"{"RouteKey": "GET /new", "Target": "integrations/up"}"#;
+    for (path, text, start, ending) in [
+        ("api.json", "{", "error: not reloaded", ": added api.json"),
+        (
+            "routes/new.json",
+            new,
+            "error: not reloaded",
+            ": added api.json, routes/new.json",
+        ),
+        (
+            "api.json",
+            r#"{"Name": "new"}"#,
+            "info: reloaded",
+            ": added api.json, routes/new.json",
+        ),
+        ("api.json", "{", "error: not reloaded", ": changed api.json"),
+        // Back to what is served.
+        (
+            "api.json",
+            r#"{"Name": "new"}"#,
+            "info: reloaded",
+            ": no file has changed",
+        ),
+        ("api.json", "{}", "info: reloaded", ": changed api.json"),
+    ] {
+        directory.write(path, text);
+        // A file may be seen before all of its text is there, so there may be another line first.
+        let is_meant = |line: &str| line.starts_with(start) && line.ends_with(ending);
+        while !is_meant(&served.running.complains("reloaded")) {}
+    }
 }
 
 #[test]
