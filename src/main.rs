@@ -24,8 +24,8 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Region, RoutesArguments,
-    ServeArguments, access_log, front, limits, option, parse, root, seconds,
+    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Match, Region,
+    RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
 };
 
 fn main() -> ExitCode {
@@ -117,11 +117,16 @@ fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
     let Some(deployment) = deployment else {
         return Err(StartError::Problems(problems).to_string());
     };
-    let request = option("--match", arguments.request, String::new(), "a request")?;
-    if request.is_empty() {
+    let request = option(
+        "--match",
+        arguments.request,
+        Match(None),
+        "a request such as \"GET /path\"",
+    )?;
+    let Some(request) = request.0 else {
         say(&route_table::table(&deployment));
         return Ok(ExitCode::SUCCESS);
-    }
+    };
     let explanation = route_table::explain(&deployment, &request).map_err(|error| format!("--match: {error}"))?;
     say(&explanation.text);
     Ok(if explanation.is_answered {

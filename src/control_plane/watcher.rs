@@ -40,7 +40,9 @@ pub struct Watcher {
 pub struct FileSnapshot {
     store: Store,
     fingerprint: Fingerprint,
-    listing: Listing,
+    listing: Arc<Listing>,
+    /// The files of the API that is served: those of before where the last ones are broken.
+    served: Arc<Listing>,
 }
 
 impl FileSnapshot {
@@ -48,10 +50,11 @@ impl FileSnapshot {
     pub fn first(store: Store) -> FileSnapshot {
         // Looked at before it is read, so that a write in between is seen the next time.
         let fingerprint = store.fingerprint();
-        let listing = store.load();
+        let listing = Arc::new(store.load());
         FileSnapshot {
             store,
             fingerprint,
+            served: Arc::clone(&listing),
             listing,
         }
     }
@@ -69,12 +72,12 @@ impl FileSnapshot {
         may_differ
     }
 
-    /// Reads the files again; tells what is different.
-    fn read(&mut self) -> Changes {
+    /// Reads the files again; tells whether they differ from those that were read last.
+    fn read(&mut self) -> bool {
         let listing = self.store.load();
-        let changes = Changes::between(&self.listing, &listing);
-        self.listing = listing;
-        changes
+        let differs = !Changes::between(&self.listing, &listing).is_empty();
+        self.listing = Arc::new(listing);
+        differs
     }
 }
 
@@ -90,19 +93,15 @@ struct Changes {
 
 impl Changes {
     fn between(before: &Listing, after: &Listing) -> Changes {
-        let by_path = |listing: &'_ Listing| -> BTreeMap<String, Result<String, String>> {
-            let files = listing.files.iter();
-            files.map(|file| (file.path.clone(), file.text.clone())).collect()
-        };
         let (mut before_by_path, mut changes) = (by_path(before), Changes::default());
         for (path, text) in by_path(after) {
-            match before_by_path.remove(&path) {
-                None => changes.added.push(path),
-                Some(known) if known != text => changes.changed.push(path),
+            match before_by_path.remove(path) {
+                None => changes.added.push(path.to_owned()),
+                Some(known) if known != text => changes.changed.push(path.to_owned()),
                 Some(_) => {}
             }
         }
-        changes.removed = before_by_path.into_keys().collect();
+        changes.removed = before_by_path.into_keys().map(str::to_owned).collect();
         changes.others = before.problems != after.problems;
         changes
     }
@@ -110,6 +109,11 @@ impl Changes {
     fn is_empty(&self) -> bool {
         *self == Changes::default()
     }
+}
+
+fn by_path(listing: &Listing) -> BTreeMap<&str, &Result<String, String>> {
+    let files = listing.files.iter();
+    files.map(|file| (file.path.as_str(), &file.text)).collect()
 }
 
 impl fmt::Display for Changes {
@@ -181,15 +185,17 @@ fn reload_if_changed(seen: &mut FileSnapshot, gateway: &Gateway, requested: bool
     let may_differ = seen.look();
     if requested || may_differ {
         let differs = seen.read();
-        if requested || !differs.is_empty() {
-            deploy(seen, &differs, gateway);
+        if requested || differs {
+            deploy(seen, gateway);
         }
     }
     gateway.run_maintenance();
     gateway.recorder().access_log.report_losses();
 }
 
-fn deploy(seen: &FileSnapshot, changes: &Changes, gateway: &Gateway) {
+fn deploy(seen: &mut FileSnapshot, gateway: &Gateway) {
+    // What an attempt that failed has told already takes effect with this one.
+    let changes = Changes::between(&seen.served, &seen.listing);
     let (deployment, problems) = Deployment::of(&seen.listing);
     report(&problems);
     match deployment {
@@ -197,6 +203,7 @@ fn deploy(seen: &FileSnapshot, changes: &Changes, gateway: &Gateway) {
             let settings = gateway.settings();
             report(&deployment.review_options(&settings.region, &settings.account_id));
             gateway.deploy(deployment);
+            seen.served = Arc::clone(&seen.listing);
             gateway.metrics().reloads.add_one();
             log::info!("reloaded {}: {changes}", seen.store.root().display());
         }

@@ -7,11 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::definition::problem::Problems;
-use crate::definition::resource::{CREDENTIALS_FILE, DIRECTORIES, File, REQUIRED_DIRECTORIES, ROOT_FILES};
+use crate::definition::resource::{
+    CREDENTIALS_FILE, DIRECTORIES, FUNCTIONS_DIRECTORY, File, REQUIRED_DIRECTORIES, ROOT_FILES,
+};
+use crate::definition::suggestion::is_near_miss;
 use crate::platform::files::{self, FileInfo};
 
 /// Most bytes of one file. The largest resource of AWS, an integration with all its mappings, is far below.
 pub const MAX_FILE_LENGTH: u64 = 1024 * 1024;
+
+/// Names that other programs have at the root, and that are one letter away from ours: Expo and Heroku, and code.
+const NAMES_OF_OTHERS: [&str; 2] = ["app.json", "router"];
 
 /// What some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -118,7 +124,27 @@ impl Store {
         for directory in DIRECTORIES {
             self.load_directory(directory, &mut listing);
         }
+        self.warn_of_near_misses(&mut listing.problems);
         listing
+    }
+
+    /// Warns of what is not read at the root, and is called nearly as what is.
+    fn warn_of_near_misses(&self, problems: &mut Problems) {
+        for name in names_in(&self.root).unwrap_or_default() {
+            let Some(written) = name.to_str().filter(|name| !NAMES_OF_OTHERS.contains(name)) else {
+                continue;
+            };
+            let known: &[&str] = match self.root.join(written).is_dir() {
+                true => &DIRECTORIES,
+                false => &ROOT_FILES,
+            };
+            if known.contains(&written) {
+                continue;
+            }
+            if let Some(meant) = known.iter().find(|meant| is_near_miss(written, meant)) {
+                problems.warning(written, "", format!("ignored; did you mean {meant:?}?"));
+            }
+        }
     }
 
     fn load_directory(&self, directory: &str, listing: &mut Listing) {
@@ -137,6 +163,10 @@ impl Store {
         };
         for name in names {
             let Some(text_name) = name.to_str().filter(|name| name.ends_with(".json")) else {
+                // The code of functions may lie beside the files that name it.
+                if directory == FUNCTIONS_DIRECTORY && path.join(&name).is_dir() {
+                    continue;
+                }
                 let shown = format!("{directory}/{}", name.to_string_lossy());
                 listing
                     .problems

@@ -38,6 +38,14 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
         .unwrap_or_default()
 }
 
+/// Whether one is the other but for case or one letter.
+pub fn is_near_miss(written: &str, meant: &str) -> bool {
+    let (written_letters, meant_letters) = (letters(written), letters(meant));
+    written != meant
+        && written_letters.len().abs_diff(meant_letters.len()) <= 1
+        && distance(&written_letters, &meant_letters) <= 1
+}
+
 /// Case does not make another word.
 fn letters(word: &str) -> Vec<char> {
     word.chars().flat_map(char::to_lowercase).collect()
@@ -92,6 +100,16 @@ mod tests {
             ("Colour", &["Name", "Tags"], None),
         ] {
             assert_eq!(closest(written, known.iter().copied()), expected, "{written}");
+        }
+        for (written, meant, expected) in [
+            ("Routes", "routes", true),
+            ("route", "routes", true),
+            ("rotues", "routes", true),
+            ("Rote", "routes", false),
+            ("routes", "routes", false),
+            ("rout", "routes", false),
+        ] {
+            assert_eq!(is_near_miss(written, meant), expected, "{written}");
         }
         let long = "x".repeat(100_000);
         assert_eq!(closest(&long, [long.as_str()]), None);

@@ -42,7 +42,18 @@ pub(super) fn of_route<'a>(
     let scopes = scopes(route, kind, problems);
     let is_of_authorizers = matches!(kind, "JWT" | "CUSTOM");
     if !is_of_authorizers && route.authorizer_id.is_some() {
-        let text = format!("an authorizer has no effect where the AuthorizationType is {kind}: JWT or CUSTOM");
+        let id = route.authorizer_id.as_deref().unwrap_or_default();
+        let wanted = match drafts.get(id.strip_prefix("authorizers/").unwrap_or(id)) {
+            Some(Some(Draft::Jwt(_))) => "JWT",
+            Some(Some(Draft::Lambda(_))) => "CUSTOM",
+            _ => "JWT or CUSTOM",
+        };
+        let text = match route.authorization_type {
+            None => format!("an authorizer has no effect without an AuthorizationType: set it to {wanted}"),
+            Some(_) => {
+                format!("an authorizer has no effect where the AuthorizationType is {kind}: set it to {wanted}")
+            }
+        };
         problems.error(file, "/AuthorizerId", text);
         return None;
     }

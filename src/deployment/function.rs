@@ -33,6 +33,26 @@ const EMULATOR: &str = "/functions/function/invocations";
 const MEMORY_SIZE: RangeInclusive<u32> = 128..=10_240;
 const DEFAULT_MEMORY_SIZE: u32 = 128;
 
+/// The variables that Lambda reserves, but for credentials and `AWS_DEFAULT_REGION`, which a function that runs here may
+/// need to be told.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+const RESERVED_VARIABLES: [&str; 13] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+];
+
 /// Where events for a function go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Function {
@@ -230,6 +250,9 @@ impl Checker<'_> {
         for (name, value) in &environment.variables {
             if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
                 let text = format!("{name:?} cannot be a variable: it has a name without '=', and no NUL");
+                self.error(&member(environment.pointer, name), text);
+            } else if RESERVED_VARIABLES.contains(&name.as_str()) {
+                let text = format!("{name} is a variable that Lambda reserves and sets itself");
                 self.error(&member(environment.pointer, name), text);
             }
         }

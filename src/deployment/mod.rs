@@ -17,6 +17,7 @@ pub mod throttle;
 pub mod path_parameter;
 pub mod routes;
 mod route_draft;
+mod reach;
 pub mod stage;
 pub mod trust;
 mod warnings;

@@ -14,7 +14,7 @@ use crate::deployment::integration::IntegrationCompiler;
 use crate::deployment::route_draft::{RouteDraft, RouteTarget};
 use crate::deployment::route_state::RouteState;
 use crate::deployment::routes::{Route, Routes};
-use crate::deployment::throttle;
+use crate::deployment::{reach, throttle};
 
 /// The stage that is served at the root (`R2.1`).
 pub const DEFAULT_STAGE: &str = "$default";
@@ -59,6 +59,7 @@ impl Stage {
         let chosen = chosen(resources, resource, routes, problems);
         let serves = |key: &str| chosen.iter().any(|draft| draft.key_text == key);
         throttle::check(resource, resources, serves, problems);
+        reach::warn(id, &chosen, resources, problems);
         for draft in chosen {
             let integration = match draft.target {
                 RouteTarget::Absent => Some(None),
@@ -108,7 +109,13 @@ fn log_format(resource: &Resource, problems: &mut Problems) -> LogFormat {
                 problems.warning(&resource.file, pointer, text);
             }
             for source in format.sources_as_text() {
-                let text = format!("{source:?} is written as it stands: only $context.<variable> is put in");
+                let text = match source.strip_prefix("context.") {
+                    // Without braces it would be put in.
+                    Some(name) => format!(
+                        "\"${{context.{name}}}\" is written as it stands: braces do not work here, $context.{name} does"
+                    ),
+                    None => format!("{source:?} is written as it stands: only $context.<variable> is put in"),
+                };
                 problems.warning(&resource.file, pointer, text);
             }
             format

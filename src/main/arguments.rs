@@ -212,6 +212,17 @@ impl FromStr for Endpoint {
     }
 }
 
+/// The request of `--match`; none where it is not given, for which an empty text does not stand.
+pub(crate) struct Match(pub(crate) Option<String>);
+
+impl FromStr for Match {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Match, ()> {
+        (!text.is_empty()).then(|| Match(Some(text.to_owned()))).ok_or(())
+    }
+}
+
 /// Where to listen: a host and a port.
 ///
 /// A port alone, with or without a colon, is one of loopback: only a host that is named opens a port to the network.

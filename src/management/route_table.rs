@@ -218,8 +218,12 @@ fn explain_in(
     }
     // R7.9: a preflight that has a route is for its authorizer, too.
     lines.add("authorizer", format_args!("{}", asked(&route.authorization)));
-    if by_cors {
+    if by_cors && matches!(route.authorization, Authorization::None) {
         lines.add("answer", format_args!("204 by the CORS configuration"));
+    } else if by_cors {
+        let text = "401 or 403 by the authorizer, for browsers send preflights without credentials; else 204 by the \
+                    CORS configuration";
+        lines.add("answer", format_args!("{text}"));
     } else {
         match route.integration.as_deref() {
             None => lines.add("answer", format_args!("500: the route has no Target")),

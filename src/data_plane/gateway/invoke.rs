@@ -50,10 +50,11 @@ impl Gateway {
         let until = Instant::now() + timeout;
         let turn = self.endpoints.wait_for_turn(&uri, most, until, client.as_ref());
         let turn = turn.map_err(|refusal| match refusal {
-            Refusal::TooMany(waiting) => {
-                InvocationError::Throttled(format!("{}, and {waiting} more wait for it", it_works_on(most)))
-            }
-            Refusal::TimedOut => InvocationError::TimedOut(it_works_on(most)),
+            Refusal::TooMany(waiting) => InvocationError::Throttled(format!(
+                "{}; {waiting} more events wait already",
+                it_works_on(most, arn.name())
+            )),
+            Refusal::TimedOut => InvocationError::TimedOut(it_works_on(most, arn.name())),
             Refusal::ClientGone => InvocationError::ClientGone,
         })?;
         let left = until.saturating_duration_since(Instant::now());
@@ -62,7 +63,7 @@ impl Gateway {
         let outcome = answer.map_err(InvocationError::from).and_then(invocation::read);
         outcome.map_err(|error| match (error, turn.waited) {
             (InvocationError::TimedOut(_), Some(waited)) => {
-                InvocationError::TimedOut(after_a_wait(timeout, waited, &it_works_on(most)))
+                InvocationError::TimedOut(after_a_wait(timeout, waited, &it_works_on(most, arn.name())))
             }
             (error, _) => error,
         })
@@ -98,15 +99,15 @@ impl Gateway {
                 timeout.as_millis()
             ))),
             Err(FunctionError::Busy { processes, begun_after }) => {
-                let busy = all_were_busy(processes);
+                let busy = all_were_busy(processes, &definition.name);
                 Err(InvocationError::TimedOut(match begun_after {
                     Some(waited) => after_a_wait(timeout, waited, &busy),
                     None => busy,
                 }))
             }
             Err(FunctionError::Throttled { processes, waiting }) => Err(InvocationError::Throttled(format!(
-                "{}, and {waiting} more events wait already",
-                all_were_busy(processes)
+                "{}; {waiting} more events wait already",
+                all_were_busy(processes, &definition.name)
             ))),
             Err(FunctionError::ClientGone) => Err(InvocationError::ClientGone),
             Err(error @ FunctionError::Overloaded(_)) => Err(InvocationError::Overloaded(error.to_string())),
@@ -116,18 +117,21 @@ impl Gateway {
 }
 
 /// Why an event for a function that runs here was not taken.
-fn all_were_busy(processes: NonZeroUsize) -> String {
+fn all_were_busy(processes: NonZeroUsize, name: &str) -> String {
+    let cure = format!("raise Concurrency in functions/{name}.json");
     match processes.get() {
-        1 => "the only process was busy: Concurrency".to_owned(),
-        processes => format!("all {processes} processes were busy: Concurrency"),
+        1 => format!("the only process was busy: {cure}"),
+        processes => format!("all {processes} processes were busy: {cure}"),
     }
 }
 
 /// Why an event for a function that runs elsewhere was not sent.
-fn it_works_on(most: NonZeroUsize) -> String {
+fn it_works_on(most: NonZeroUsize, name: &str) -> String {
     match most.get() {
-        1 => "it was busy with one event, and gets one at once: Concurrency".to_owned(),
-        most => format!("it was busy with {most} events, and gets {most} at once: Concurrency"),
+        1 => format!("it was busy with one event, and gets one at once: Concurrency in functions/{name}.json"),
+        most => {
+            format!("it was busy with {most} events, and gets {most} at once: Concurrency in functions/{name}.json")
+        }
     }
 }
 

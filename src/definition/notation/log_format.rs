@@ -14,7 +14,7 @@
 use std::fmt;
 
 use crate::definition::notation::context_variable::{self, AUTHORIZER, ContextVariable};
-use crate::definition::suggestion::did_you_mean;
+use crate::definition::suggestion::{closest, did_you_mean};
 
 /// Most bytes of a format: AWS's 3 KB.
 pub const MAX_LENGTH: usize = 3 * 1024;
@@ -61,6 +61,9 @@ const PREFIX: &str = "$context.";
 /// What the sources of a mapping begin with, which mean nothing in a format.
 const ROOTS: [&str; 4] = ["context.", "request.", "response.", "stageVariables."];
 
+/// What a format needs, in a sentence.
+const NO_REQUEST_ID: &str = "the format must have $context.requestId or $context.extendedRequestId";
+
 /// A format that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFormat {
@@ -100,6 +103,10 @@ pub enum InvalidLogFormat {
     UnknownVariable(String),
     /// It has neither `$context.requestId` nor `$context.extendedRequestId`.
     NoRequestId,
+    /// The same, but it has variables in braces, as mappings have them.
+    Braces,
+    /// The same, but it is nearly the name of this preset.
+    MisspeltPreset(&'static str),
 }
 
 impl LogFormat {
@@ -131,7 +138,13 @@ impl LogFormat {
             }
         });
         if !parts.contains(&Part::Variable(ContextVariable::RequestId)) {
-            errors.push(InvalidLogFormat::NoRequestId);
+            let presets = || PRESETS.iter().map(|(name, _)| *name);
+            errors.push(match closest(text, presets()) {
+                _ if text.contains("${context.") => InvalidLogFormat::Braces,
+                // A format that is text alone is none, so it may be the name of one.
+                Some(preset) if !text.contains('$') => InvalidLogFormat::MisspeltPreset(preset),
+                _ => InvalidLogFormat::NoRequestId,
+            });
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -253,9 +266,14 @@ impl fmt::Display for InvalidLogFormat {
                 "there is no variable $context.{name}{}",
                 did_you_mean(name, context_variable::NAMES)
             ),
-            InvalidLogFormat::NoRequestId => {
-                f.write_str("the format must have $context.requestId or $context.extendedRequestId")
+            InvalidLogFormat::NoRequestId => f.write_str(NO_REQUEST_ID),
+            InvalidLogFormat::Braces => {
+                write!(
+                    f,
+                    "{NO_REQUEST_ID}: braces do not work here, $context.requestId is written without them"
+                )
             }
+            InvalidLogFormat::MisspeltPreset(preset) => write!(f, "{NO_REQUEST_ID}; did you mean {preset:?}?"),
         }
     }
 }
@@ -335,7 +353,10 @@ mod tests {
         for (text, expected) in [
             ("", InvalidLogFormat::NoRequestId),
             ("$context", InvalidLogFormat::NoRequestId),
-            ("JSON", InvalidLogFormat::NoRequestId),
+            ("JSON", InvalidLogFormat::MisspeltPreset("json")),
+            ("clff", InvalidLogFormat::MisspeltPreset("clf")),
+            ("a line", InvalidLogFormat::NoRequestId),
+            ("${context.requestId}", InvalidLogFormat::Braces),
             (
                 "$context.requestId $context.",
                 InvalidLogFormat::UnknownVariable(String::new()),

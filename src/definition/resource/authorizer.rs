@@ -54,9 +54,10 @@ impl Authorizer {
             fields.string(name);
         }
         fields.without_effect(&["ApiId"]);
-        fields.not_supported_yet(
+        fields.of_other_apis(
+            "an authorizer",
             "IdentityValidationExpression",
-            "which AWS has for REST and WebSocket APIs only",
+            "REST and WebSocket APIs",
         );
         fields.finish();
         authorizer

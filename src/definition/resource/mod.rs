@@ -30,10 +30,13 @@ use crate::definition::resource::route::Route;
 use crate::definition::resource::stage::Stage;
 
 /// The directories of an API, one for each kind of resource.
-pub const DIRECTORIES: [&str; 5] = ["stages", "routes", "integrations", "authorizers", "functions"];
+pub const DIRECTORIES: [&str; 5] = ["stages", "routes", "integrations", "authorizers", FUNCTIONS_DIRECTORY];
 
 /// The directories without which there is no API.
 pub const REQUIRED_DIRECTORIES: [&str; 3] = ["stages", "routes", "integrations"];
+
+/// That of them in which code may lie too.
+pub const FUNCTIONS_DIRECTORY: &str = "functions";
 
 /// The file that holds secrets.
 pub const CREDENTIALS_FILE: &str = "credentials.json";
@@ -49,7 +52,7 @@ pub const ROOT_NAMES: [&str; 11] = [
     "routes",
     "integrations",
     "authorizers",
-    "functions",
+    FUNCTIONS_DIRECTORY,
     "deployments",
     "apis",
     "domains",

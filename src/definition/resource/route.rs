@@ -32,10 +32,9 @@ impl Route {
             authorizer_id: fields.string("AuthorizerId"),
             authorization_scopes: fields.strings("AuthorizationScopes"),
         };
-        fields.not_supported_yet("ApiKeyRequired", "API keys, which AWS has for REST APIs only");
-        let web_socket = "which AWS has for WebSocket APIs only";
-        fields.not_supported_yet("RequestParameters", web_socket);
-        fields.not_supported_yet("RequestModels", web_socket);
+        fields.of_other_apis("a route", "ApiKeyRequired", "REST and WebSocket APIs");
+        fields.of_other_apis("a route", "RequestParameters", "WebSocket APIs");
+        fields.of_other_apis("a route", "RequestModels", "WebSocket APIs");
         fields.string("RouteId");
         fields.string("OperationName");
         fields.without_effect(&["ApiGatewayManaged", "ApiId"]);

@@ -81,9 +81,17 @@ impl RouteSettings {
     fn read(fields: &mut Fields<'_>) -> RouteSettings {
         // Every route has its own counters here, as AWS has them for money.
         fields.boolean("DetailedMetricsEnabled");
-        // Fields of WebSocket APIs, which the AWS CLI prints for all.
-        fields.one_of("LoggingLevel", &["ERROR", "INFO", "OFF"]);
-        fields.boolean("DataTraceEnabled");
+        // Fields of WebSocket APIs, which the AWS CLI prints for all; but whoever switches them on expects something.
+        let level = fields.one_of("LoggingLevel", &["ERROR", "INFO", "OFF"]);
+        let is_traced = fields.boolean("DataTraceEnabled").unwrap_or_default();
+        for (name, is_on) in [
+            ("LoggingLevel", level.is_some_and(|level| level != "OFF")),
+            ("DataTraceEnabled", is_traced),
+        ] {
+            if is_on {
+                fields.warning(name, "it has no effect: AWS has it for WebSocket APIs only");
+            }
+        }
         RouteSettings {
             throttling_burst_limit: fields.integer("ThrottlingBurstLimit"),
             throttling_rate_limit: fields.number("ThrottlingRateLimit"),

@@ -17,6 +17,10 @@ use crate::outbound::function::state::{Freshness, Phase, Shutdown, State, kill_w
 /// After so long without an event a process ends, unless it is the last of its function.
 const IDLE_AGE: Duration = Duration::from_secs(300);
 
+/// What a program lacks that ends by itself without a complaint.
+const NO_CLIENT: &str = "; the Command must start a runtime client, which asks for events until it is ended, as \
+                         python3 -m awslambdaric app.handler does";
+
 impl FunctionPool {
     /// Starts as many processes as there are invocations that will not be served by others soon.
     pub(super) fn start_what_is_needed(self: &Arc<Self>, state: &mut State, now: Instant) {
@@ -113,7 +117,11 @@ impl FunctionPool {
         match phase {
             Some(Phase::Starting { .. }) if process.is_some_and(|process| process.freshness != Freshness::Fresh) => {}
             Some(Phase::Starting { .. }) => {
-                self.start_failed(&mut state, &format!("has not asked for an event: {how}"), now);
+                let hint = match how.starts_with("exited with status 0") {
+                    true => NO_CLIENT,
+                    false => "",
+                };
+                self.start_failed(&mut state, &format!("has not asked for an event: {how}{hint}"), now);
             }
             Some(Phase::Busy { job, .. }) => job.end(self.failed(&format!("its process {how}"))),
             Some(Phase::Idle { .. } | Phase::BetweenInvocations { .. }) => {

@@ -311,6 +311,42 @@ fn a_reload_tells_what_has_changed() {
 }
 
 #[test]
+fn a_reload_tells_all_that_differs_from_what_was_served() {
+    let directory = small_api();
+    let mut served = serve(&directory, &["--log-format", "text"]);
+    let new = r#"{"RouteKey": "GET /new", "Target": "integrations/up"}"#;
+    for (path, text, start, ending) in [
+        ("api.json", "{", "error: not reloaded", ": added api.json"),
+        (
+            "routes/new.json",
+            new,
+            "error: not reloaded",
+            ": added api.json, routes/new.json",
+        ),
+        (
+            "api.json",
+            r#"{"Name": "new"}"#,
+            "info: reloaded",
+            ": added api.json, routes/new.json",
+        ),
+        ("api.json", "{", "error: not reloaded", ": changed api.json"),
+        // Back to what is served.
+        (
+            "api.json",
+            r#"{"Name": "new"}"#,
+            "info: reloaded",
+            ": no file has changed",
+        ),
+        ("api.json", "{}", "info: reloaded", ": changed api.json"),
+    ] {
+        directory.write(path, text);
+        // A file may be seen before all of its text is there, so there may be another line first.
+        let is_meant = |line: &str| line.starts_with(start) && line.ends_with(ending);
+        while !is_meant(&served.running.complains("reloaded")) {}
+    }
+}
+
+#[test]
 fn without_admin_there_is_one_line() {
     let directory = small_api();
     let mut command = program();

@@ -136,6 +136,11 @@ impl<'a> Fields<'a> {
         self.problems.error(self.file, member(&self.pointer, name), text);
     }
 
+    /// Notes that somebody should look at a value of this object.
+    pub fn warning(&mut self, name: &str, text: impl Into<String>) {
+        self.problems.warning(self.file, member(&self.pointer, name), text);
+    }
+
     /// Whether something is wrong with a field of this object.
     pub fn has_error(&self, name: &str) -> bool {
         self.problems.has_error(self.file, &member(&self.pointer, name))
@@ -280,9 +285,19 @@ impl<'a> Fields<'a> {
 
     /// A field of AWS's whose feature is not built: an error as soon as it says anything.
     pub fn not_supported_yet(&mut self, name: &'static str, feature: &str) {
+        self.refuse(name, &format!("not supported yet: {feature}"));
+    }
+
+    /// A field that AWS has for other APIs than HTTP APIs: an error as soon as it says anything.
+    pub fn of_other_apis(&mut self, resource: &str, name: &'static str, apis: &str) {
+        let text = format!("{resource} of an HTTP API has no {name}: AWS has it for {apis} only");
+        self.refuse(name, &text);
+    }
+
+    fn refuse(&mut self, name: &'static str, text: &str) {
         let says_nothing = |value: &Json| value.is_empty() || *value == Json::String("false".to_owned());
         if self.value(name).is_some_and(|value| !says_nothing(value)) {
-            self.error(name, format!("not supported yet: {feature}"));
+            self.error(name, text);
         }
     }
 

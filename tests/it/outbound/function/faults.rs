@@ -176,6 +176,14 @@ fn what_does_not_start_is_told_with_its_cause_and_not_tried_at_once_again() {
         "{reason}"
     );
 
+    // Code that only defines a handler ends without a complaint.
+    let script = local(|definition| definition.command = vec!["true".to_owned()]);
+    let reason = script.reason();
+    assert!(
+        reason.contains("exited with status 0; the Command must start a runtime client"),
+        "{reason}"
+    );
+
     let nowhere = local(|definition| definition.working_directory = PathBuf::from("/no/such/directory"));
     let reason = nowhere.reason();
     assert!(

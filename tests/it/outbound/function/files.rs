@@ -45,8 +45,8 @@ fn ten_events_at_once_have_a_process_each_where_no_concurrency_is_given() {
 #[test]
 fn an_event_that_found_every_process_busy_says_so_in_the_log() {
     for (concurrency, says) in [
-        (1, "the only process was busy: Concurrency"),
-        (2, "all 2 processes were busy: Concurrency"),
+        (1, "the only process was busy: raise Concurrency in functions/f.json"),
+        (2, "all 2 processes were busy: raise Concurrency in functions/f.json"),
     ] {
         let mut files = api(scripted(json!({"Concurrency": concurrency})));
         let mut short = lambda_proxy("f", "2.0");
@@ -71,7 +71,7 @@ fn an_event_that_found_every_process_busy_says_so_in_the_log() {
             );
             std::fs::write(&release, "").unwrap();
         });
-        let line = served.running.complains("busy: Concurrency");
+        let line = served.running.complains("busy: raise Concurrency");
         assert!(line.contains(says) && !line.contains("no whole answer"), "{line}");
     }
 }
@@ -191,7 +191,7 @@ fn an_event_that_an_emulator_had_no_time_for_says_so_in_the_log() {
     assert_eq!(endpoint.rest(), [], "the second was sent");
     served
         .running
-        .complains("it was busy with one event, and gets one at once: Concurrency");
+        .complains("it was busy with one event, and gets one at once: Concurrency in functions/f.json");
 }
 
 /// The variables that a function has, by where it is asked.
