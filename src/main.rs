@@ -2,8 +2,8 @@
 
 #[path = "main/arguments.rs"]
 mod arguments;
-#[path = "main/memory.rs"]
-mod memory;
+#[path = "main/allocator.rs"]
+mod allocator;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -192,7 +192,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     let stop = StopSignals::block().map_err(|error| error.to_string())?;
     let reopen = ReopenSignal::block().map_err(|error| error.to_string())?;
     let hang_up = HangUp::block().map_err(|error| error.to_string())?;
-    memory::give_back()?;
+    allocator::give_back()?;
     logging::begin().map_err(refused)?;
     let options = Options {
         root: root(arguments.root)?.into(),

@@ -22,7 +22,7 @@ use apigateway::identity::jwt::{self, Expectations};
 use apigateway::identity::sigv4::{self, SignedRequest};
 use apigateway::platform::clock::Clock;
 use apigateway::identity::caller::Caller;
-use apigateway::data_plane::context::{ContextVariables, RequestContext};
+use apigateway::data_plane::context_variables::{ContextVariables, RequestContext};
 use apigateway::deployment::Deployment;
 use apigateway::deployment::integration::Kind;
 use apigateway::deployment::routes::RouteMatch;

@@ -2,9 +2,9 @@
 
 pub mod error;
 pub mod trusted_proxies;
-pub mod context;
+pub mod context_variables;
 pub mod access_log;
-pub mod route_states;
+pub mod route_state_registry;
 pub mod request_record;
 pub mod cors;
 pub mod parameter_mapping;

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::io;
 
-use crate::data_plane::context::ContextVariables;
+use crate::data_plane::context_variables::ContextVariables;
 use crate::data_plane::error::GatewayError;
 use crate::definition::notation::context_variable::ContextVariable;
 use crate::definition::notation::mapping_value::{MappingValue, Piece, Source};
@@ -26,8 +26,8 @@ use crate::definition::notation::path::{self, RequestPath};
 use crate::definition::notation::query;
 use crate::deployment::parameter_mapping::{Change, Edit, RequestMapping, ResponseMapping, status_code};
 use crate::deployment::routes::RouteMatch;
-use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::message::{Body, Headers, Method, RequestParts, Response, is_hop_by_hop};
+use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::target::{has_dot_segment_encoded, is_authority};
 
 /// Most bytes of a body that a JSON path looks into: AWS's 100 KB (`R4.3`). What is cut there is no JSON any more.

@@ -26,9 +26,9 @@ use std::time::{Duration, Instant};
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::access_log::line::Line;
-use crate::data_plane::context::{ContextVariables, IntegrationOutcome, RequestContext, ResponseInfo};
+use crate::data_plane::context_variables::{ContextVariables, IntegrationOutcome, RequestContext, ResponseInfo};
 use crate::data_plane::error::GatewayError;
-use crate::data_plane::route_states::RouteStates;
+use crate::data_plane::route_state_registry::RouteStates;
 use crate::definition::notation::context_variable::ContextVariable as Variable;
 use crate::definition::notation::log_format::LogFormat;
 use crate::deployment::Deployment;

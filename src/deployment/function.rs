@@ -14,7 +14,7 @@ use crate::definition::resource::function::Function as Resource;
 use crate::definition::resource::{ROOT_NAMES, Resources};
 use crate::definition::suggestion::did_you_mean;
 use crate::outbound::function::Definition;
-use crate::outbound::function::obstacle::Obstacle;
+use crate::outbound::function::start_check::Obstacle;
 use crate::outbound::upstream::url::Url;
 
 /// What `Timeout` may be, in seconds, and what it is for Lambda where nobody says.

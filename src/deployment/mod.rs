@@ -17,11 +17,12 @@ pub mod throttle;
 pub mod path_parameter;
 pub mod routes;
 mod route_draft;
-mod reach;
+mod default_stage;
+mod shadowed_routes;
 pub mod stage;
 pub mod trust;
 mod warnings;
-mod slips;
+mod likely_mistakes;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -34,15 +35,13 @@ use crate::definition::problem::Problems;
 use crate::definition::resource::Resources;
 use crate::definition::store::Listing;
 use crate::deployment::cors::Cors;
+use crate::deployment::default_stage::{DEFAULT_STAGE, DEFAULT_STAGE_ALIAS};
 use crate::deployment::function::{Functions, NamedArn};
 use crate::deployment::integration::{Draft, IntegrationCompiler};
 use crate::deployment::route_draft::{RouteDraft, RouteTarget, draft_routes, refuse_equivalent_keys};
-use crate::deployment::stage::{DEFAULT_STAGE, Stage};
+use crate::deployment::stage::Stage;
 use crate::deployment::trust::{Trust, Withdrawn};
 use crate::outbound::function::Definition;
-
-/// The file name that also serves as the default stage, for systems where `$` is a nuisance in a file name.
-const DEFAULT_STAGE_ALIAS: &str = "default";
 
 /// `$context.apiId` of an API whose files do not tell its `ApiId`.
 const DEFAULT_API_ID: &str = "local";
@@ -92,7 +91,7 @@ impl Deployment {
             named.insert(id.clone(), Arc::new(stage));
         }
         warnings::add(resources, &mut problems);
-        slips::warn(resources, &mut problems);
+        likely_mistakes::warn(resources, &mut problems);
         if named.is_empty() && !problems.has_errors() {
             problems.warning("stages", "", "there is no stage: every request is answered 404");
         }

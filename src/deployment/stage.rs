@@ -10,14 +10,12 @@ use crate::definition::problem::{Problems, member};
 use crate::definition::resource::Resources;
 use crate::definition::resource::stage::Stage as Resource;
 use crate::definition::suggestion::closest;
+use crate::deployment::default_stage::DEFAULT_STAGE;
 use crate::deployment::integration::IntegrationCompiler;
 use crate::deployment::route_draft::{RouteDraft, RouteTarget};
 use crate::deployment::route_state::RouteState;
 use crate::deployment::routes::{Route, Routes};
-use crate::deployment::{reach, throttle};
-
-/// The stage that is served at the root (`R2.1`).
-pub const DEFAULT_STAGE: &str = "$default";
+use crate::deployment::{shadowed_routes, throttle};
 
 /// Most characters of a stage's name (`R2.1`).
 const MAX_NAME_LENGTH: usize = 128;
@@ -59,7 +57,7 @@ impl Stage {
         let chosen = chosen(resources, resource, routes, problems);
         let serves = |key: &str| chosen.iter().any(|draft| draft.key_text == key);
         throttle::check(resource, resources, serves, problems);
-        reach::warn(id, &chosen, resources, problems);
+        shadowed_routes::warn(id, &chosen, resources, problems);
         for draft in chosen {
             let integration = match draft.target {
                 RouteTarget::Absent => Some(None),

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::front::connection::Connection;
 use crate::front::event_loop::EventLoop;
-use crate::front::limits::{NEXT_REQUEST_PATIENCE, ROOM_PATIENCE};
+use crate::front::eviction;
+use crate::front::listener_limits::{NEXT_REQUEST_PATIENCE, ROOM_PATIENCE};
 use crate::front::outcome::Outcome;
 use crate::front::quota::{Open, Quota};
-use crate::front::room;
 use crate::front::shared::FEW_CONNECTIONS;
 use crate::front::socket::Socket;
 
@@ -62,14 +62,14 @@ impl Admission {
         let is_admitted = self.finds_room(&mut connection) || self.wait_for_room(&mut connection);
         self.event_loop.apply(match is_admitted {
             true => Outcome::Park(connection),
-            false => room::turn_away(&self.event_loop.shared, connection),
+            false => eviction::turn_away(&self.event_loop.shared, connection),
         });
     }
 
     /// Lets a new connection in where that takes another one's place.
     fn finds_room(&self, connection: &mut Connection) -> bool {
         let mut others = Vec::new();
-        let has_room = room::admits(&self.event_loop.shared, connection, &mut others);
+        let has_room = eviction::admits(&self.event_loop.shared, connection, &mut others);
         for other in others {
             self.event_loop.apply(other);
         }

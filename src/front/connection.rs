@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::front::connection_table::{SlotToken, Watched};
-use crate::front::limits::{
+use crate::front::listener_limits::{
     BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, RATED_FROM, TURN_LENGTH,
 };
 use crate::front::memory_budget::{Class, MemoryBudget};
@@ -19,8 +19,8 @@ use crate::front::socket::{Presence, Received, Socket, Wait};
 use crate::front::transfer_rate::TransferRate;
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
-use crate::http1::limits::MAX_EMPTY_LINES;
 use crate::http1::message::Request;
+use crate::http1::message_limits::MAX_EMPTY_LINES;
 use crate::http1::request_head::{self, Head, Scanner};
 use crate::http1::response_writer::CONTINUE;
 

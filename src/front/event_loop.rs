@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
 use crate::front::connection_table::{Poller, ReadyConnection};
+use crate::front::eviction::{self, TOO_MANY};
 use crate::front::exchange;
 use crate::front::handler::Handler;
-use crate::front::limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
+use crate::front::listener_limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
-use crate::front::queued::{self, Verdict};
+use crate::front::queued_request::{self, Verdict};
 use crate::front::request_reader::{CompleteRequest, Refusal};
 use crate::front::response_stream::{self, Progress, ResponseStream};
-use crate::front::room::{self, TOO_MANY};
 use crate::front::send;
 use crate::front::shared::Shared;
 use crate::front::socket::Wait;
@@ -323,7 +323,7 @@ impl EventLoop {
     /// Whether a whole request on a connection in reserve is answered.
     fn may_answer(self: &Arc<EventLoop>, connection: &mut Connection, urgency: Urgency) -> bool {
         let mut others = Vec::new();
-        let may = room::may_answer(&self.shared, connection, urgency, &mut others);
+        let may = eviction::may_answer(&self.shared, connection, urgency, &mut others);
         for other in others {
             self.apply(other);
         }
@@ -338,7 +338,7 @@ impl EventLoop {
         whole: CompleteRequest,
         waited: Duration,
     ) -> Option<(Box<Connection>, CompleteRequest)> {
-        match queued::verdict(&self.shared, &mut connection, waited) {
+        match queued_request::verdict(&self.shared, &mut connection, waited) {
             Verdict::Serve => return Some((connection, whole)),
             // For the access log; the client would not get it.
             Verdict::ClientGone => {

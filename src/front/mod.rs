@@ -93,14 +93,14 @@
 #[cfg(feature = "tiny_http")]
 pub mod client_socket;
 pub mod handler;
-pub mod limits;
+pub mod listener_limits;
 pub mod memory_budget;
 pub mod acceptor;
 pub mod write_queue;
 pub mod transfer_rate;
 pub mod request_reader;
 pub mod connection_log;
-mod queue;
+mod job_queue;
 pub mod worker_pool;
 pub mod stream_scheduler;
 mod socket;
@@ -114,8 +114,8 @@ mod outcome;
 mod send;
 mod response_stream;
 mod exchange;
-mod queued;
-mod room;
+mod queued_request;
+mod eviction;
 mod event_loop;
 mod admission;
 #[cfg(feature = "tiny_http")]
@@ -131,7 +131,7 @@ use std::time::{Duration, Instant};
 use crate::front::admission::Admission;
 use crate::front::event_loop::EventLoop;
 pub use crate::front::handler::Handler;
-use crate::front::limits::{Limits, STOP_PATIENCE};
+use crate::front::listener_limits::{Limits, STOP_PATIENCE};
 use crate::platform::metrics::FrontMetrics;
 
 /// How often a drain looks whether it is done.

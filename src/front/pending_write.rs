@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::front::limits::TURN_LENGTH;
+use crate::front::listener_limits::TURN_LENGTH;
 use crate::front::memory_budget::Reservation;
 use crate::front::socket::Socket;
 use crate::front::transfer_rate::TransferRate;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::front::limits::LEAST_BODY_RATE;
+use crate::front::listener_limits::LEAST_BODY_RATE;
 use crate::front::memory_budget::{Class, MemoryBudget, Reservation};
 use crate::front::transfer_rate::TransferRate;
 use crate::http1::body_decoder::{BodyDecoder, DecodeError};
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
-use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::{Body, Request};
+use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::http1::request_head::Head;
 
 /// A request of which the head is here.

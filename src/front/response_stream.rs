@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, State};
-use crate::front::limits::{
+use crate::front::listener_limits::{
     LEAST_MOVING, LONG_ANSWER, LOOK_AT_CLIENT, MAX_KEPT_ANSWER, STEP_TIME, TAKING_PATIENCE,
     TAKING_PATIENCE_WHILE_OTHERS_WAIT, most_waiting_answers,
 };
@@ -25,7 +25,7 @@ use crate::http1::error::RequestError;
 use crate::http1::remaining_body::RemainingBody;
 use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::outbound::upstream::UpstreamError;
-use crate::platform::slots::ConcurrencyPermit;
+use crate::platform::concurrency::ConcurrencyPermit;
 
 /// The scheduler of a listener's long answers. Workers are left for ordinary requests, and permits for more destinations
 /// than one.

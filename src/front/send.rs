@@ -17,7 +17,7 @@ use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::Version;
 use crate::http1::response_writer::{ResponseWriter, SendError};
-use crate::platform::slots::{ConcurrencyPermit, Streaming, share};
+use crate::platform::concurrency::{ConcurrencyPermit, Streaming, share};
 
 /// How far an answer got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

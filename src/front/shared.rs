@@ -10,7 +10,7 @@ use crate::front::connection::Connection;
 use crate::front::connection_log::ConnectionLog;
 use crate::front::connection_table::{ConnectionTable, Poller};
 use crate::front::handler::Handler;
-use crate::front::limits::{Limits, STOP_PATIENCE};
+use crate::front::listener_limits::{Limits, STOP_PATIENCE};
 use crate::front::memory_budget::MemoryBudget;
 use crate::front::quota::Quotas;
 use crate::front::slots::Occupant;

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
-use crate::front::limits::NEXT_REQUEST_PATIENCE;
+use crate::front::listener_limits::NEXT_REQUEST_PATIENCE;
 use crate::http1::message::{Client, ClientConnection};
 
 /// How often a send is tried though the system calls the socket full, and how often it is looked whether the client is

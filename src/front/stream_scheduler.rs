@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::platform::slots::{self, ConcurrencyLimit, ConcurrencyPermit};
+use crate::platform::concurrency::{self, ConcurrencyLimit, ConcurrencyPermit};
 
 /// Who takes turns, and who waits for one.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub trait Task {
 pub struct Most {
     /// So many move bytes at the same time.
     pub moving: usize,
-    /// So many have a turn, those too that move nothing; of one destination, its [`share`](slots::share) of them.
+    /// So many have a turn, those too that move nothing; of one destination, its [`share`](concurrency::share) of them.
     pub turns: NonZeroUsize,
     /// So many wait for a turn.
     pub waiting: usize,
@@ -205,7 +205,7 @@ impl Holders {
     fn are_left_for(&self, slot: Option<&ConcurrencyPermit>, most: &Most) -> bool {
         slot.is_none_or(|slot| {
             let same = self.0.iter().filter(|holder| holder.is_of(slot.slots()));
-            same.count() < slots::share(most.turns).get()
+            same.count() < concurrency::share(most.turns).get()
         })
     }
 }

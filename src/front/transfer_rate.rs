@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::front::limits::{RATE_LENGTH, RATE_TIME};
+use crate::front::listener_limits::{RATE_LENGTH, RATE_TIME};
 
 /// What a client has sent or taken lately.
 #[derive(Clone, Copy, Debug)]

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use threadpool::ThreadPool;
 
-pub use crate::front::queue::Urgency;
-use crate::front::queue::{Queue, Queued};
+pub use crate::front::job_queue::Urgency;
+use crate::front::job_queue::{Queue, Queued};
 use crate::platform::logging::catch_quietly;
 
 /// Threads that are kept when there is nothing to do, if so many are allowed.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 
-use crate::http1::limits::PIECE_LENGTH;
+use crate::http1::message_limits::PIECE_LENGTH;
 
 /// A part gets a new piece where the last one has less room than this, which is what is read of an integration at once
 /// in the worst case.

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::platform::slots::ConcurrencyPermit;
+use crate::platform::concurrency::ConcurrencyPermit;
 
 /// A message's content.
 pub enum Body {

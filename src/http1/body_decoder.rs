@@ -3,8 +3,8 @@
 use crate::http1::chunk_line::{ChunkLine, Taken};
 use crate::http1::field_line;
 use crate::http1::framing::Framing;
-use crate::http1::limits::{MAX_BODY_LENGTH, MAX_EXTENSIONS, MAX_TRAILERS};
 use crate::http1::message::{Headers, is_token};
+use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_EXTENSIONS, MAX_TRAILERS};
 
 /// Why content cannot be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

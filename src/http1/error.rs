@@ -5,9 +5,9 @@
 pub enum RequestError {
     /// The bytes are no request, or could be read as two different ones. The text is for the log.
     Malformed(String),
-    /// The request line and the fields are longer, or more, than [`limits`](crate::http1::limits) allow.
+    /// The request line and the fields are longer, or more, than [`limits`](crate::http1::message_limits) allow.
     HeadTooLarge,
-    /// The content is longer than [`limits`](crate::http1::limits) allow.
+    /// The content is longer than [`limits`](crate::http1::message_limits) allow.
     BodyTooLarge,
     /// The head or the content did not come in time.
     Timeout,

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::http1::message::{CompletionHook, Stream};
-use crate::platform::slots::ConcurrencyPermit;
+use crate::platform::concurrency::ConcurrencyPermit;
 
 /// Bytes that the size of a chunk takes at most, with its line ends and those behind its content.
 const CHUNK_FRAME: usize = 20;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use crate::http1::error::RequestError;
 use crate::http1::field_line;
 use crate::http1::framing::{Framing, framing};
-use crate::http1::limits::{MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use crate::http1::message::{Body, Headers, Request, Version, is_token};
+use crate::http1::message_limits::{MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use crate::http1::target::{authority, check_host, is_without_path, split_target};
 
 /// A request's head, understood.

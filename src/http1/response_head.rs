@@ -7,8 +7,8 @@ use std::mem::MaybeUninit;
 
 use httparse::{Header, ParserConfig, Response, Status};
 
-use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::message::Headers;
+use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
 
 /// Most fields of an answer, as many as a request may have.
 const MAX_FIELDS: usize = 256;

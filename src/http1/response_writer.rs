@@ -5,8 +5,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::http1::limits::PIECE_LENGTH;
 use crate::http1::message::{Body, Response, Version};
+use crate::http1::message_limits::PIECE_LENGTH;
 use crate::http1::remaining_body::{Framing, RemainingBody};
 
 /// Leave for a client to send the content that it holds back (RFC 9110 §10.1.1).

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::notation::arn;
-use apigateway::front::limits::Limits;
+use apigateway::front::listener_limits::Limits;
 use apigateway::outbound::upstream::url::Url;
 use apigateway::platform::logging;
 use apigateway::server::FrontKind;

@@ -11,8 +11,8 @@ use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::Gateway;
 use crate::front::Handler;
 use crate::http1::error::RequestError;
-use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::{Body, Headers, Request, Response};
+use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::management::metrics_page;
 use crate::platform::metrics::{FrontMetrics, exposition};
 

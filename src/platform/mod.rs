@@ -1,6 +1,6 @@
 //! The process and its system: clock, random ids, signals, files, log, counters.
 
-pub mod slots;
+pub mod concurrency;
 pub mod clock;
 pub mod signals;
 pub mod files;

@@ -18,14 +18,14 @@ use crate::data_plane::gateway::{Gateway, Settings};
 use crate::definition::problem::{Problem, Problems};
 use crate::definition::store::{Listing, Store};
 use crate::deployment::Deployment;
-use crate::front::limits::Limits;
+use crate::front::listener_limits::Limits;
 use crate::front::{Handler, acceptor};
 use crate::management::admin::Admin;
 use crate::outbound::upstream::{self, Upstream, tls};
+use crate::platform::concurrency;
 use crate::platform::metrics::FrontMetrics;
 use crate::platform::reload_gate::ReloadGate;
 use crate::platform::signals::HangUp;
-use crate::platform::slots;
 
 /// Most requests to the management listener that are answered at once.
 const ADMIN_WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
@@ -314,7 +314,7 @@ fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, Star
     Ok(Upstream::new(upstream::Settings {
         tls,
         most_connections,
-        share: slots::share(options.workers),
+        share: concurrency::share(options.workers),
         dns_ttl: options.dns_ttl,
     }))
 }

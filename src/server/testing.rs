@@ -46,7 +46,7 @@ use crate::data_plane::trusted_proxies::TrustedProxies;
 use crate::definition::problem::Problems;
 use crate::definition::resource::File;
 use crate::definition::store::{Listing, Store};
-use crate::front::limits::Limits;
+use crate::front::listener_limits::Limits;
 use crate::outbound::function::launcher;
 use crate::outbound::upstream;
 use crate::platform::clock::Clock;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::data_plane::context::ContextVariables;
+use crate::data_plane::context_variables::ContextVariables;
 use crate::definition::notation::context_variable::ContextVariable as Variable;
 use crate::definition::notation::log_format::{Escaping, LogFormat, Part};
 

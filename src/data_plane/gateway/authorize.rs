@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::data_plane::authorizer::cache::Key;
 use crate::data_plane::authorizer::lambda::{self, Answer};
-use crate::data_plane::context::{ContextVariables, RequestContext};
+use crate::data_plane::context_variables::{ContextVariables, RequestContext};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::integrate::whole;
 use crate::data_plane::gateway::{Gateway, Selected};

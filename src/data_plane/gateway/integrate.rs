@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::data_plane::context::{ContextVariables, IntegrationOutcome, RequestContext};
+use crate::data_plane::context_variables::{ContextVariables, IntegrationOutcome, RequestContext};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::{Gateway, Selected};
 use crate::data_plane::integration::{headers, http_proxy, lambda_proxy};
@@ -13,8 +13,8 @@ use crate::data_plane::request_record::{IntegrationResult, RequestInfo};
 use crate::deployment::http_proxy::HttpProxy;
 use crate::deployment::integration::{Integration, Kind};
 use crate::deployment::lambda_proxy::LambdaProxy;
-use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::{Body, BodyError, Client, Headers, Method, Request, RequestParts, Response};
+use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::identity::caller::Caller;
 use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, MAX_REQUEST_PART_LENGTH, UpstreamError};
 

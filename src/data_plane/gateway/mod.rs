@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::authorizer::cache::AuthorizerCache;
-use crate::data_plane::context::RequestContext;
+use crate::data_plane::context_variables::RequestContext;
 use crate::data_plane::cors;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::lambda::concurrency::Endpoints;
@@ -24,8 +24,8 @@ use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
 use crate::front::Handler;
 use crate::http1::error::RequestError;
-use crate::http1::limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
 use crate::http1::message::{Method, Request, Response};
+use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::data_plane::context::RequestContext;
+use crate::data_plane::context_variables::RequestContext;
 use crate::definition::notation::forwarded::{closes_its_quotes, push_node, push_translated_node, push_value};
 use crate::deployment::http_proxy::{ConnectionType, HttpProxy};
 use crate::http1::message::{Headers, Method, is_hop_by_hop};

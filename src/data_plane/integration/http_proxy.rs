@@ -5,7 +5,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::data_plane::context::RequestContext;
+use crate::data_plane::context_variables::RequestContext;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::integration::headers;
 use crate::definition::notation::path::{self, RequestPath};

@@ -1,6 +1,6 @@
 //! AWS_PROXY with a Lambda function: the event it gets, and the response that its answer is.
 
-use crate::data_plane::context::RequestContext;
+use crate::data_plane::context_variables::RequestContext;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::integration::headers;
 use crate::data_plane::lambda::answer::InvalidAnswer;

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
-use crate::data_plane::context::ContextVariables;
+use crate::data_plane::context_variables::ContextVariables;
 use crate::data_plane::lambda::text;
 use crate::definition::notation::query;
 use crate::deployment::path_parameter::PathParameter;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::front::connection::State;
-use crate::front::limits::Limits;
+use crate::front::listener_limits::Limits;
 use crate::front::{Front, Handler};
 use crate::http1::error::RequestError;
 use crate::http1::message::{Body, Headers, Request, Response};

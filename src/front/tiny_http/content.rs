@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::Headers;
+use crate::http1::message_limits::MAX_BODY_LENGTH;
 
 /// A request that is being answered, between the reader of its content and the writer of its answer.
 #[derive(Default)]

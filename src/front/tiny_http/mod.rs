@@ -21,8 +21,8 @@ use crate::front::tiny_http::content::{Content, Slot, asks_for_upgrade, discard,
 use crate::front::worker_pool::{Full, Urgency, Workers};
 use crate::http1::error::RequestError;
 use crate::http1::framing::{Framing, framing};
-use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::{Body, Headers, Request, Response, Stream, Version, is_token};
+use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::http1::target::{check_host, split_target};
 use crate::platform::metrics::{FrontMetrics, InFlightGuard};

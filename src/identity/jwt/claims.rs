@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::definition::notation::raw_json;
 use crate::identity::caller::Verified;
 use crate::identity::jwt::expectations::Expectations;
-use crate::identity::jwt::object::Object;
+use crate::identity::jwt::json_object::Object;
 use crate::identity::jwt::refusal::{Description, Refusal};
 
 /// The last second of the year 9999 in seconds since 1970, where calendars of most programs end. A later date is a mistake, such as

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::http1::message::{Body, BodyError, Headers, Method};
 use crate::http1::target::Scheme;
+use crate::identity::jwt::json_object::Object;
 use crate::identity::jwt::key::KeySet;
-use crate::identity::jwt::object::Object;
 use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::outbound::upstream::url::Url;
 use crate::outbound::upstream::{IntegrationRequest, Upstream, UpstreamError};
-use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
+use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// How long each of the two answers may take (`R8.9`).
 pub(super) const TIMEOUT: Duration = Duration::from_millis(1500);

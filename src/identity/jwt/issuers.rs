@@ -14,7 +14,7 @@ use crate::identity::jwt::key::{Found, KeySet, PublicKey};
 use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::identity::jwt::waiting::{Full, Waiting};
 use crate::outbound::upstream::Upstream;
-use crate::platform::slots::ConcurrencyLimit;
+use crate::platform::concurrency::ConcurrencyLimit;
 
 /// How long keys are used without a look at the issuer (`R8.9`).
 const TIME_TO_LIVE: Duration = Duration::from_secs(2 * 60 * 60);

@@ -9,7 +9,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RsaPubli
 use serde_json::value::RawValue;
 
 use crate::identity::jwt::algorithm::{Algorithm, Needs};
-use crate::identity::jwt::object::Object;
+use crate::identity::jwt::json_object::Object;
 
 /// Most keys of one issuer; issuers have two or three. 150,000 bytes could hold more, all of them useless.
 pub const MAX_KEYS: usize = 500;

@@ -31,7 +31,7 @@
 //! A token that is seen for the first time costs a signature, which PERFORMANCE.md measures; of ES384 it costs some
 //! 30 times as much as of RS256.
 
-mod object;
+mod json_object;
 mod expectations;
 mod claims;
 mod discovery;
@@ -58,8 +58,8 @@ use crate::identity::caller::Verified;
 use crate::identity::jwt::algorithm::Algorithm;
 pub use crate::identity::jwt::expectations::Expectations;
 use crate::identity::jwt::issuers::Issuers;
+use crate::identity::jwt::json_object::Object;
 use crate::identity::jwt::key::PublicKey;
-use crate::identity::jwt::object::Object;
 pub use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::identity::jwt::token_cache::{CachedToken, Digest, TokenCache};
 use crate::outbound::upstream::Upstream;

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
+use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// Those who wait for one fetch.
 #[derive(Debug, Default)]

@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use crate::http1::body_decoder::{BodyDecoder, BodyLimits, DecodeError};
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
-use crate::http1::limits::MAX_EMPTY_LINES;
 use crate::http1::message::Headers;
+use crate::http1::message_limits::MAX_EMPTY_LINES;
 use crate::http1::request_head::{self, Head, Scanner};
 use crate::http1::response_writer::CONTINUE;
 

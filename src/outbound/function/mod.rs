@@ -49,7 +49,7 @@
 mod limits;
 mod definition;
 mod error;
-mod alarm;
+mod timer;
 pub mod launcher;
 mod output;
 mod variables;
@@ -64,7 +64,7 @@ mod state;
 mod http;
 mod runtime_api;
 mod process;
-pub mod obstacle;
+pub mod start_check;
 mod pool;
 mod runtime;
 mod lifecycle;
@@ -78,8 +78,8 @@ use crate::outbound::function::edits::Circumstances;
 use crate::outbound::function::pool::FunctionPool;
 use crate::outbound::function::shared::Shared;
 use crate::outbound::function::source_files::Looks;
+use crate::platform::concurrency::ConcurrencyLimit;
 use crate::platform::files::FileId;
-use crate::platform::slots::ConcurrencyLimit;
 
 pub use crate::outbound::function::definition::Definition;
 pub use crate::outbound::function::error::FunctionError;

@@ -18,7 +18,7 @@ use crate::outbound::function::process;
 use crate::outbound::function::shared::Shared;
 use crate::outbound::function::source_files::Sources;
 use crate::outbound::function::state::{Phase, Shutdown, State};
-use crate::platform::slots::ConcurrencyLimit;
+use crate::platform::concurrency::ConcurrencyLimit;
 
 /// Most invocations of one function that wait for a process, and most bytes of their events. Each holds a worker that
 /// another route could have.

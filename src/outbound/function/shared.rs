@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::outbound::function::alarm::Alarm;
+use crate::outbound::function::timer::Alarm;
 use crate::platform::clock::Clock;
 
 /// What functions are told of the gateway, and need of it.
@@ -15,7 +15,7 @@ pub struct Settings {
     /// [`launch`]: crate::outbound::function::launcher::launch
     /// [`own_executable`]: crate::outbound::function::launcher::own_executable
     pub launcher: Option<PathBuf>,
-    /// Most workers that wait for one function, see [`share`](crate::platform::slots::share); one more invocation is refused.
+    /// Most workers that wait for one function, see [`share`](crate::platform::concurrency::share); one more invocation is refused.
     pub share: NonZeroUsize,
 }
 

@@ -1,6 +1,6 @@
 //! An answer on its way from the transport to ureq: freed of all that ureq would stumble over.
 
-use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
+use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::response_head::{self, Found};
 use crate::outbound::upstream::chunks::Chunks;
 use crate::outbound::upstream::error::UpstreamError;

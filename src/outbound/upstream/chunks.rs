@@ -5,7 +5,7 @@
 //! chunks of our own.
 
 use crate::http1::chunk_line::{ChunkLine, Taken};
-use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
+use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
 
 /// Where the chunks of an answer have got to.
 #[derive(Debug)]

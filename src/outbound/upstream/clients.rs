@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::ServerName;
 use ureq::SendBody;
 
-use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
+use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::http1::target::Scheme;
 use crate::outbound::upstream::connector::GatewayConnector;
 use crate::outbound::upstream::destinations::{Destination, Destinations};
@@ -19,7 +19,7 @@ use crate::outbound::upstream::outgoing::{Content, Outgoing};
 use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 use crate::outbound::upstream::resolver::{CachingResolver, LookUp};
 use crate::outbound::upstream::settings::Settings;
-use crate::platform::slots::ConcurrencyPermit;
+use crate::platform::concurrency::ConcurrencyPermit;
 
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::http1::target::Scheme;
 use crate::outbound::upstream::error::UpstreamError;
-use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
+use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// Most destinations that are known though nobody uses them. They come from files only; this bounds what many reloads
 /// could leave behind.

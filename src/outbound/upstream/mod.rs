@@ -88,6 +88,7 @@ mod connector;
 mod outgoing;
 mod clients;
 mod incoming;
+mod retry;
 
 mod certificate;
 pub mod tls;
@@ -104,8 +105,8 @@ use crate::http1::target::Scheme;
 use crate::outbound::upstream::clients::{Clients, Lease};
 use crate::outbound::upstream::outgoing::Outgoing;
 use crate::outbound::upstream::resolver::LookUp;
+use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 use crate::platform::metrics::UpstreamConnections;
-use crate::platform::slots::{ConcurrencyLimit, ConcurrencyPermit};
 
 pub use crate::outbound::upstream::error::UpstreamError;
 pub use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
@@ -181,20 +182,8 @@ impl Upstream {
         client
             .exchange
             .set_head(outgoing.head(&request.parts)?, !outgoing.is_empty());
-        let mut answer = client.run(&mut outgoing);
-        // R3.19: no retry but this one. The server closed a kept connection while the request was on its way, which
-        // is the protocol's own race; a safe request without a body may be sent again, and so
-        // may one whose sender says so.
         let may_repeat = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
-        if let Err(UpstreamError::Broken(_)) = answer
-            && may_repeat
-            && outgoing.is_whole()
-            && client.exchange.reused_connection_in_vain()
-        {
-            client.exchange.begin_again();
-            answer = client.run(&mut outgoing);
-        }
-        let answer = answer?;
+        let answer = retry::run(&client, &mut outgoing, may_repeat)?;
         if client.exchange.has_connected() {
             self.connections.new.add_one();
         } else {

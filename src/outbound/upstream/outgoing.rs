@@ -10,8 +10,8 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
 
-use crate::http1::limits::MAX_BODY_LENGTH;
 use crate::http1::message::{Body, Method, RequestParts, Stream};
+use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::outbound::upstream::error::UpstreamError;
 
 /// Content of an unknown length is read this far, to see whether that is all.

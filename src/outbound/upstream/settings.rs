@@ -15,7 +15,7 @@ pub struct Settings {
     pub tls: Arc<rustls::ClientConfig>,
     /// Most connections, in use or not: where there are so many, none is kept.
     pub most_connections: usize,
-    /// Most workers that wait for one destination, see [`share`](crate::platform::slots::share); one more is refused.
+    /// Most workers that wait for one destination, see [`share`](crate::platform::concurrency::share); one more is refused.
     pub share: NonZeroUsize,
     /// How long the addresses of a name are used before it is looked up again.
     pub dns_ttl: Duration,

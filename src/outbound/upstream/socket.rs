@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send};
 
-use crate::http1::limits::MAX_RESPONSE_HEAD_LENGTH;
+use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
 use crate::outbound::upstream::exchange::{Exchange, LOOK};
 
 /// How much longer than the deadline a read may wait, to spare the system call that would set it anew.

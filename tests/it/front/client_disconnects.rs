@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use apigateway::data_plane::access_log::Destination;
-use apigateway::front::limits::{HALF_CLOSE_TIME, WORTH_A_LOOK};
+use apigateway::front::listener_limits::{HALF_CLOSE_TIME, WORTH_A_LOOK};
 use apigateway::server::Options;
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::{Value, json};

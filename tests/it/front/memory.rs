@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::front::limits::{MAX_KEPT_ANSWER, RATE_TIME};
+use apigateway::front::listener_limits::{MAX_KEPT_ANSWER, RATE_TIME};
 
 use super::{LARGE, assert_one, giving, is_reset, number, serve_with};
 use crate::support::client::{Client, get};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use apigateway::data_plane::access_log::Destination;
-use apigateway::front::limits::Limits;
+use apigateway::front::listener_limits::Limits;
 use serde_json::json;
 
 use super::{assert_one, holding, number, serve_with, wait_until_queued};

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::front::limits::NEXT_REQUEST_PATIENCE;
+use apigateway::front::listener_limits::NEXT_REQUEST_PATIENCE;
 
 use super::{GET, LARGE, assert_one, giving, is_reset, number, rest, serve_with};
 use crate::support::client::{Client, PATIENCE, get};

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use apigateway::data_plane::access_log::Destination;
 use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
-use apigateway::front::limits::Limits;
+use apigateway::front::listener_limits::Limits;
 use apigateway::outbound::upstream::DNS_TTL;
 use apigateway::platform::clock::Clock;
 use apigateway::server::{FrontKind, Options, Server};

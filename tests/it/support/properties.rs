@@ -15,8 +15,8 @@ use apigateway::definition::notation::route_key::{MAX_SEGMENTS, RouteKey, RouteM
 use apigateway::definition::notation::uri::{IntegrationUri, Part};
 use apigateway::http1::body_decoder::{BodyDecoder, DecodeError};
 use apigateway::http1::framing::{Framing, framing};
-use apigateway::http1::limits::{MAX_BODY_LENGTH, MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use apigateway::http1::message::{Headers, Version};
+use apigateway::http1::message_limits::{MAX_BODY_LENGTH, MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use apigateway::http1::request_head::{self, Head, Scanner};
 use apigateway::identity::policy::Policy;
 

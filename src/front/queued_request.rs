@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::front::connection::Connection;
-use crate::front::limits::{HALF_CLOSE_TIME, WORTH_A_LOOK};
+use crate::front::listener_limits::{HALF_CLOSE_TIME, WORTH_A_LOOK};
 use crate::front::shared::Shared;
 use crate::front::socket::Presence;
 

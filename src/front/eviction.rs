@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::front::connection::{Connection, Next, State};
-use crate::front::limits::LINGER_TIME;
+use crate::front::listener_limits::LINGER_TIME;
 use crate::front::outcome::Outcome;
 use crate::front::quota::Quota;
 use crate::front::send;

@@ -6,8 +6,9 @@ use crate::definition::problem::Problems;
 use crate::definition::resource::Resources;
 use crate::definition::resource::stage::Stage as StageResource;
 use crate::deployment::authorization::RouteDraft as Authorization;
+use crate::deployment::default_stage::{DEFAULT_STAGE, DEFAULT_STAGE_ALIAS};
+use crate::deployment::route_draft::RouteDraft;
 use crate::deployment::routes::Precedence;
-use crate::deployment::{DEFAULT_STAGE, DEFAULT_STAGE_ALIAS, RouteDraft};
 use crate::http1::message::Method;
 
 /// Adds the warnings about the routes that a stage serves.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// # Example
 /// ```
 /// use std::num::NonZeroUsize;
-/// use apigateway::platform::slots::share;
+/// use apigateway::platform::concurrency::share;
 /// assert_eq!([1, 2, 8, 512].map(|workers| share(NonZeroUsize::new(workers).unwrap()).get()), [1, 1, 7, 448]);
 /// ```
 pub fn share(workers: NonZeroUsize) -> NonZeroUsize {
