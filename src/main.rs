@@ -138,7 +138,7 @@ fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
 
 fn serve(mut arguments: ServeArguments) -> Result<ExitCode, String> {
     install_log(arguments.log_level.take(), arguments.log_format.take())?;
-    // From here on nothing waits for whoever reads stderr.
+    // From here on nothing waits for the reader of stderr.
     let code = match serve_until_stopped(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
@@ -260,13 +260,13 @@ fn refused(error: std::io::Error) -> String {
     format!("the system refuses a thread: {error}")
 }
 
-/// Writes to stdout; nobody listening there is no reason to stop.
+/// Writes to stdout; a closed pipe there is no reason to stop.
 fn say(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// Writes lines to stderr, and waits for whoever reads it.
+/// Writes lines to stderr, and waits for its reader.
 fn complain(text: &str) {
     let _ = std::io::stderr().lock().write_all(printable(text).as_bytes());
 }

@@ -28,7 +28,8 @@ pub enum GatewayError {
     RequestTimeout,
     /// The body is larger than 10 MB.
     PayloadTooLarge,
-    /// The request line and the header fields are larger than 10,240 B, or those that an integration would get are too large.
+    /// The request line and the header fields are larger than 10,240 B, or those that an integration would get are too
+    /// large.
     HeadersTooLarge,
     /// The integration's URI is too long with what the request puts into it.
     UriTooLong,
@@ -40,7 +41,7 @@ pub enum GatewayError {
     ServiceUnavailable(String),
     /// The gateway has as much to do as it may; the client may come again.
     Overloaded(&'static str),
-    /// The client is gone, so nobody gets this. The status is for the access log, and servers' own convention.
+    /// The client is gone and does not get this. The status is for the access log, and servers' own convention.
     ClientGone,
     /// As many workers wait for an integration, an authorizer or an issuer as may; the client may come again.
     DestinationOverloaded(String),

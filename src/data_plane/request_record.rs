@@ -116,7 +116,7 @@ impl Recorder {
         route_states
     }
 
-    /// The fields by which AWS's services name a request; nothing where nobody asks for them later.
+    /// The fields by which AWS's services name a request; nothing where no later step asks for them.
     pub fn request_ids(&self, headers: &Headers) -> Headers {
         if !self.access_log.is_on() {
             return Headers::new();

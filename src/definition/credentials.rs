@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 /// Most characters of an access key id, which AWS bounds so.
 const MAX_ACCESS_KEY_ID_LENGTH: usize = 128;
 
-/// A text that nobody may see: it is overwritten when it is dropped, and has no way into a log.
+/// A text that no output may show: it is overwritten when it is dropped, and has no way into a log.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -34,7 +34,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The ARN of a user, a role's session, or whoever else has an access key.
+/// The ARN of a user, a role's session, or another holder of an access key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserArn(String);
 
@@ -121,7 +121,7 @@ impl Credentials {
         self.0.len()
     }
 
-    /// Whether nobody may call.
+    /// Whether no caller is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

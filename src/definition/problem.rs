@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Severity {
     /// The API cannot be served.
     Error,
-    /// The API can be served, but somebody should look.
+    /// The API can be served, but probably not as it was meant.
     Warning,
 }
 
@@ -70,7 +70,7 @@ impl Problems {
         self.add(Severity::Error, file, pointer.into(), text.into());
     }
 
-    /// Adds something that somebody should look at.
+    /// Adds a warning.
     pub fn warning(&mut self, file: &str, pointer: impl Into<String>, text: impl Into<String>) {
         self.add(Severity::Warning, file, pointer.into(), text.into());
     }
@@ -129,8 +129,8 @@ impl Problems {
         self.all.iter()
     }
 
-    /// All of them as JSON, for programs: `problems` with `file`, `pointer`, `severity` and `text`, and their numbers as
-    /// `errors` and `warnings`.
+    /// All of them as JSON, for programs: `problems` with `file`, `pointer`, `severity` and `text`, and their numbers
+    /// as `errors` and `warnings`.
     pub fn to_json(&self) -> serde_json::Value {
         let problem = |problem: &Problem| {
             serde_json::json!({

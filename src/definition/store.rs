@@ -232,7 +232,7 @@ fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Whether the file's mode lets everybody in. Its group may be: an orchestrator mounts secrets so.
+/// Whether the file's mode lets every user in. Its group may be: an orchestrator mounts secrets so.
 fn is_open_to_others(path: &Path) -> bool {
     const READ_OR_WRITE: u32 = 0o006;
     files::info(path).is_ok_and(|info| info.permissions & READ_OR_WRITE != 0)
@@ -317,7 +317,7 @@ mod tests {
             "another write could have the same time stamp"
         );
 
-        // A time stamp of long ago is no proof of rest: whoever wrote the file may have set it.
+        // A time stamp of long ago is no proof of rest: the writer of the file may have set it.
         let old = SystemTime::now().checked_sub(Duration::from_secs(60)).unwrap();
         file.set_modified(old).unwrap();
         fs::File::open(&routes).unwrap().set_modified(old).unwrap();

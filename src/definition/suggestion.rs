@@ -1,4 +1,4 @@
-//! What somebody may have meant who wrote a word that does not exist.
+//! The word that was probably meant by one that does not exist.
 //!
 //! # Example
 //! ```
@@ -9,7 +9,7 @@
 //! assert_eq!(did_you_mean("get", ["GET", "ANY"]), "; did you mean \"GET\"?");
 //! ```
 
-/// Longer words are not compared: nobody mistypes so long a word so little that it matters, and it would take long.
+/// Longer words are not compared: a suggestion for so long a word seldom helps, and the comparison would take long.
 const MAX_LENGTH: usize = 256;
 
 /// The known word that is most like another one, if any is like it; of two that are, the first.

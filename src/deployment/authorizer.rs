@@ -37,12 +37,12 @@ pub enum Authorization {
     },
     /// That a function says yes.
     Lambda(Arc<LambdaAuthorizer>),
-    /// A signature of somebody who is known.
+    /// A signature of a known caller.
     Iam,
 }
 
 impl Authorization {
-    /// The header fields in which it looks for who asks.
+    /// The header fields in which it looks for the caller.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         let sources = match self {
             Authorization::None | Authorization::Iam => &[][..],

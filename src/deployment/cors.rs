@@ -89,7 +89,7 @@ impl Cors {
             problems.error(FILE, format!("{POINTER}/MaxAge"), text);
         }
         let is_method = |text: &str| Method::parse(text).is_some();
-        // A `*` may stand in a name, but whoever writes x-* means something else (R7.3).
+        // A `*` may stand in a name, but a user who writes x-* means something else (R7.3).
         let is_name = |text: &str| is_token(text.as_bytes()) && !text.contains('*');
         Cors {
             origins,

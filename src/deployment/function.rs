@@ -17,11 +17,11 @@ use crate::outbound::function::Definition;
 use crate::outbound::function::start_check::Obstacle;
 use crate::outbound::upstream::url::Url;
 
-/// What `Timeout` may be, in seconds, and what it is for Lambda where nobody says.
+/// What `Timeout` may be, in seconds, and what it is for Lambda where it is not given.
 const TIMEOUT: RangeInclusive<u32> = 1..=900;
 const DEFAULT_TIMEOUT: u32 = 3;
 
-/// What `Concurrency` may be, in events at once, and what it is for a function that runs here where nobody says: Lambda
+/// What `Concurrency` may be, in events at once, and what it is for a local function where it is not given: Lambda
 /// gives each event an environment of its own.
 const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
 const DEFAULT_CONCURRENCY: u32 = 10;
@@ -29,12 +29,12 @@ const DEFAULT_CONCURRENCY: u32 = 10;
 /// How the path ends at which a Runtime Interface Emulator is invoked. It takes one event at a time (`R5.42`, `R5.45`).
 const EMULATOR: &str = "/functions/function/invocations";
 
-/// What `MemorySize` may be, in MB, and what it is for Lambda where nobody says.
+/// What `MemorySize` may be, in MB, and what it is for Lambda where it is not given.
 const MEMORY_SIZE: RangeInclusive<u32> = 128..=10_240;
 const DEFAULT_MEMORY_SIZE: u32 = 128;
 
-/// The variables that Lambda reserves, but for credentials and `AWS_DEFAULT_REGION`, which a function that runs here may
-/// need to be told.
+/// The variables that Lambda reserves, but for credentials and `AWS_DEFAULT_REGION`, which a function that runs here
+/// may need to be told.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 const RESERVED_VARIABLES: [&str; 13] = [
@@ -64,7 +64,7 @@ pub enum Function {
     AtEndpoint,
 }
 
-/// Where somebody else runs a function.
+/// Where a remote function runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// What events are posted to.
@@ -82,8 +82,8 @@ pub fn default_concurrency(url: &Url) -> Option<NonZeroUsize> {
 #[derive(Debug, Default)]
 pub(super) struct Functions {
     by_name: HashMap<String, Option<Function>>,
-    /// Those that the gateway runs, by name and region. A function is told its region, which is that of the ARN that names
-    /// it: two regions are two functions, as in AWS.
+    /// Those that the gateway runs, by name and region. A function is told its region, which is that of the ARN that
+    /// names it: two regions are two functions, as in AWS.
     local: RefCell<BTreeMap<(String, String), Arc<Definition>>>,
     /// Every ARN by which a function is named.
     arns: RefCell<Vec<NamedArn>>,
@@ -156,8 +156,8 @@ impl Functions {
         arns
     }
 
-    /// Notes where an ARN stands, and warns of a function without a file: whether it can be reached is for an option of the
-    /// command to say.
+    /// Notes where an ARN stands, and warns of a function without a file: whether it can be reached is for an option of
+    /// the command to say.
     pub(super) fn note(&self, arn: &FunctionArn, file: &str, pointer: &'static str, problems: &mut Problems) {
         self.arns.borrow_mut().push(NamedArn {
             file: file.to_owned(),

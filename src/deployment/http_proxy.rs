@@ -32,7 +32,8 @@ pub struct HttpProxy {
 pub enum ConnectionType {
     /// A public endpoint: it is told its own host, and the path that its URI says.
     Internet,
-    /// A private one behind a VPC link: it sees the client's `Host`, and the whole path with the stage (`R2.8`, `R3.6`).
+    /// A private one behind a VPC link: it sees the client's `Host`, and the whole path with the stage (`R2.8`,
+    /// `R3.6`).
     VpcLink,
 }
 
@@ -117,7 +118,7 @@ impl Draft {
     }
 }
 
-/// An ARN is what AWS wants there, so whoever brings one is told what to write instead.
+/// An ARN is what AWS wants there, so a user who brings one is told what to write instead.
 fn explained(text: &str, error: &InvalidUri) -> String {
     if *error == InvalidUri::Url(InvalidUrl::Scheme) && text.starts_with("arn:") {
         return "an ARN cannot be resolved outside AWS: write the http:// or https:// URL of what is behind it"

@@ -154,7 +154,7 @@ impl Deployment {
         &self.trust.credentials
     }
 
-    /// Authorizers that let nobody pass, though routes ask for them.
+    /// Authorizers that let no request pass, though routes ask for them.
     pub fn withdrawn(&self) -> &Withdrawn {
         &self.trust.withdrawn
     }

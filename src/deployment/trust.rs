@@ -1,9 +1,9 @@
-//! Who is trusted, by the files that say so. What is taken out of them is trusted no longer, also where other files keep
-//! the API from being deployed anew: then the last good one goes on, but without it.
+//! Who is trusted, by the files that say so. What is taken out of them is trusted no longer, also where other files
+//! keep the API from being deployed anew: then the last good one goes on, but without it.
 //!
 //! What a file does not say because it has an error goes on as it was: trusted, or withdrawn. What it does say counts,
-//! whatever else is wrong with it. So an access key is taken out that a list does not name, or names with an error: it may
-//! have been changed because somebody else has it.
+//! whatever else is wrong with it. So an access key is taken out that a list does not name, or names with an error: it
+//! may have been changed because it has leaked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::deployment::authorizer::{self, Authorization, JwtAuthorizer, LambdaAu
 use crate::deployment::function::{Function, Functions};
 use crate::deployment::stage::Stage;
 
-/// Authorizers that let nobody pass any more, by id, each with the reason.
+/// Authorizers that let no request pass any more, by id, each with the reason.
 pub type Withdrawn = BTreeMap<String, String>;
 
 /// Who is trusted.
@@ -29,7 +29,7 @@ pub(super) struct Trust {
     pub(super) issuers: Vec<String>,
     /// Who may sign requests.
     pub(super) credentials: Arc<Credentials>,
-    /// Authorizers that let nobody pass, though routes ask for them.
+    /// Authorizers that let no request pass, though routes ask for them.
     pub(super) withdrawn: Arc<Withdrawn>,
 }
 

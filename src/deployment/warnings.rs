@@ -1,4 +1,4 @@
-//! What can be served but somebody should look at: files that nothing uses, and more than AWS allows (spec §13).
+//! What can be served but is probably a mistake: files that nothing uses, and more than AWS allows (spec §13).
 
 use std::collections::HashSet;
 

@@ -14,7 +14,7 @@ use crate::front::socket::Presence;
 use crate::http1::error::RequestError;
 use crate::http1::response_writer::ResponseWriter;
 
-/// The status of what nobody gets, see [`RequestError::ClientGone`].
+/// The status of an answer that no client gets, see [`RequestError::ClientGone`].
 const CLIENT_GONE: u16 = 499;
 
 /// Answers one request. `others_wait` where work waits for a worker.

@@ -97,7 +97,8 @@ impl MemoryBudget {
         }
     }
 
-    /// Whether more than half of what a class may have is held, or of all: who holds some is to hurry then.
+    /// Whether more than half of what a class may have is held, or of all: connections that hold some are given less
+    /// time then.
     pub fn is_scarce(&self, class: Class) -> bool {
         self.all.is_half_held() || self.class(class).is_half_held()
     }

@@ -27,8 +27,8 @@ use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::outbound::upstream::UpstreamError;
 use crate::platform::concurrency::ConcurrencyPermit;
 
-/// The scheduler of a listener's long answers. Workers are left for ordinary requests, and permits for more destinations
-/// than one.
+/// The scheduler of a listener's long answers. Workers are left for ordinary requests, and permits for more
+/// destinations than one.
 pub(super) fn scheduler(most_workers: usize) -> StreamScheduler<ResponseStream> {
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let turns = (most_workers - most_workers.div_ceil(4)).max(most_workers.min(2));
@@ -60,7 +60,7 @@ pub(super) struct ResponseStream {
     asked_at: Instant,
 }
 
-/// How far an answer got before somebody had to be waited for.
+/// How far an answer got before it had to wait for a peer.
 #[derive(Debug)]
 pub(super) enum Pause {
     Sent(Sent),
@@ -130,7 +130,7 @@ pub(super) fn begin(shared: &Shared, mut stream: ResponseStream, others_wait: bo
     }
 }
 
-/// Ends an answer that waits for its permit and that nobody reads any more.
+/// Ends an answer that waits for its permit and that has no reader any more.
 pub(super) fn abandon(shared: &Shared, stream: ResponseStream) -> Outcome {
     let gone = SendError::Client(io::ErrorKind::BrokenPipe.into());
     stream.end(shared, Err(gone))
@@ -159,7 +159,7 @@ fn refuse(shared: &Shared, stream: ResponseStream) -> Outcome {
 }
 
 impl ResponseStream {
-    /// Whether nobody reads the answer any more.
+    /// Whether the answer has no reader any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.connection.socket.is_abandoned()
     }

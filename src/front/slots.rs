@@ -20,7 +20,7 @@ pub(super) struct Slots<C> {
     /// When slots are looked at. A slot has one entry at most, which may be too early: to move it with every request
     /// would cost more than to look in vain now and then.
     pub(super) schedule: BTreeSet<(Instant, usize)>,
-    /// Since when connections here are idle, once somebody has asked for the longest. As with the schedule, a slot has
+    /// Since when connections here are idle, once a thread has asked for the longest. As with the schedule, a slot has
     /// one entry at most, which may be too early.
     pub(super) idle: Option<BTreeSet<(Instant, usize)>>,
     /// Until when the watching thread sleeps, if it does.

@@ -35,7 +35,7 @@ pub(super) struct Socket {
     has_patience: bool,
     /// The last read took all that there was.
     is_drained: bool,
-    /// How long it was waited for the client to take its answer, since somebody asked.
+    /// How long it was waited for the client to take its answer, since this was last asked.
     waited: Cell<Duration>,
 }
 

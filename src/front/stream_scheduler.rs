@@ -1,11 +1,12 @@
 //! Long answers take turns, so that many of them at once leave the processors to ordinary requests.
 //!
 //! Bytes are moved by few workers at a time; other long answers wait without a worker. One whose integration or
-//! client lets it wait does not count, since it needs no processor: another may begin then, as long as workers are left.
+//! client lets it wait does not count, since it needs no processor: another may begin then, as long as workers are
+//! left.
 //!
-//! Who waits gives back its destination's slot, and takes it again when its turn begins with a worker: a slot that waited
-//! for a worker would be refused to those that have one. No destination has all turns: one that hangs never stops the
-//! answers of others.
+//! Who waits gives back its destination's slot, and takes it again when its turn begins with a worker: a slot that
+//! waited for a worker would be refused to those that have one. No destination has all turns: one that hangs never
+//! stops the answers of others.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::platform::concurrency::{self, ConcurrencyLimit, ConcurrencyPermit};
 
-/// Who takes turns, and who waits for one.
+/// The streams that take turns, and those that wait for one.
 #[derive(Debug)]
 pub struct StreamScheduler<T> {
     most: Most,
@@ -37,7 +38,7 @@ pub struct Most {
     pub turns: NonZeroUsize,
     /// So many wait for a turn.
     pub waiting: usize,
-    /// Who has moved nothing for this long waits for somebody.
+    /// A stream that has moved nothing for this long waits for a peer.
     pub step_time: Duration,
 }
 
@@ -131,7 +132,7 @@ impl<T: Task> StreamScheduler<T> {
         Asked::Has(task, turn)
     }
 
-    /// Begins a turn for which there is a worker now. Where the destination's last slot has gone to somebody else
+    /// Begins a turn for which there is a worker now. Where the destination's last slot has gone to another
     /// meanwhile, the task waits on, as the first.
     pub fn begin(&self, mut task: T, turn: Permit) -> Asked<T> {
         if task.slot().is_none_or(ConcurrencyPermit::take_again) {

@@ -34,7 +34,7 @@ pub struct Stream {
 
 /// A bound of the time that content may take to come.
 pub trait Deadline: Send + Sync {
-    /// For so long, nobody waited for it.
+    /// How long no reader waited for it.
     fn put_off(&self, time: Duration);
 }
 
@@ -135,7 +135,7 @@ impl Body {
 }
 
 impl Stream {
-    /// Content of which nobody is told how much is sent.
+    /// Content whose progress is told to no observer.
     pub fn new(length: Option<u64>, reader: impl Read + Send + 'static) -> Stream {
         Stream {
             length,

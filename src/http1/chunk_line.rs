@@ -1,4 +1,4 @@
-//! The line before a chunk: its size, and extensions that nobody reads (RFC 9112 §7.1).
+//! The line before a chunk: its size, and extensions, which are ignored (RFC 9112 §7.1).
 //!
 //! Servers fill sizes up with zeros and blanks, so a response may have them. A request may not.
 

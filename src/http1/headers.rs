@@ -113,8 +113,8 @@ impl Headers {
         self.fields.retain(|field| !field.is_named(name, text));
     }
 
-    /// Drops the fields that some servers take for one of that name: those which hand fields to programs as CGI does make
-    /// all that is no letter and no digit the same (RFC 3875 §4.1.18). Fields of that very name stay.
+    /// Drops the fields that some servers take for one of that name: those which hand fields to programs as CGI does
+    /// make all that is no letter and no digit the same (RFC 3875 §4.1.18). Fields of that very name stay.
     pub fn remove_twins(&mut self, name: &str) {
         let text = &self.text;
         let is_twin =
@@ -130,7 +130,7 @@ impl Headers {
     }
 
     /// Drops the fields that `Connection` names, as they concern one connection (RFC 9110 §7.6.1). `Host` is none of
-    /// those, and what is hop-by-hop anyway is left to whoever passes fields on.
+    /// those, and what is hop-by-hop anyway is left to the code that passes fields on.
     pub fn remove_fields_of_connection(&mut self) {
         let is_of_connection = |name: &&[u8]| {
             let is_known = |known: &[u8]| name.eq_ignore_ascii_case(known);
@@ -232,7 +232,8 @@ fn is_folded_the_same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().map(folded).eq(other.iter().map(folded))
 }
 
-/// Whether a field concerns one connection, or is one that the gateway writes itself: it never passes (RFC 9110 §7.6.1).
+/// Whether a field concerns one connection, or is one that the gateway writes itself: it never passes (RFC 9110
+/// §7.6.1).
 pub fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,

@@ -53,7 +53,7 @@ impl Method {
         }
     }
 
-    /// Whether a request only asks, so that nobody minds if it is made twice (RFC 9110 §9.2.1).
+    /// Whether the method is safe, so that a request may be made twice (RFC 9110 §9.2.1).
     pub fn is_safe(self) -> bool {
         matches!(self, Method::Get | Method::Head | Method::Options)
     }
@@ -95,8 +95,8 @@ pub struct Request {
 
 /// The client's connection, as far as those behind the front need it.
 pub trait ClientConnection: fmt::Debug + Send + Sync {
-    /// Whether nobody reads the answer any more: the client has reset the connection or hung up, or has ended its side since
-    /// the head of the answer was sent. Who ended it before still reads.
+    /// Whether the answer has no reader any more: the client has reset the connection or hung up, or has ended its side
+    /// since the head of the answer was sent. A client that ended it before still reads.
     fn is_gone(&self) -> bool;
 }
 
@@ -110,7 +110,7 @@ impl Client {
         Client(connection)
     }
 
-    /// Whether nobody reads the answer any more. It takes a system call.
+    /// Whether the answer has no reader any more. It takes a system call.
     pub fn is_gone(&self) -> bool {
         self.0.upgrade().is_none_or(|connection| connection.is_gone())
     }
@@ -128,7 +128,7 @@ pub struct RequestParts {
 }
 
 impl Request {
-    /// What stands for a request that could not be read: it says nothing, but somebody sent it.
+    /// What stands for a request that could not be read: it says nothing, but a client sent it.
     pub fn unread(peer: SocketAddr, local: SocketAddr) -> Request {
         Request {
             method: String::new(),
@@ -144,7 +144,7 @@ impl Request {
         }
     }
 
-    /// Whether nobody waits for the answer any more. It takes a system call.
+    /// Whether no client waits for the answer any more. It takes a system call.
     pub fn is_abandoned(&self) -> bool {
         self.client.as_ref().is_some_and(Client::is_gone)
     }

@@ -126,7 +126,7 @@ pub enum InvalidUrl {
     Scheme,
     /// The host or the port cannot be one.
     Authority(String),
-    /// Credentials before the host would become a header that nobody wrote.
+    /// Credentials before the host would become a header that the client did not write.
     UserInfo,
     /// A `#`: a fragment is never sent.
     Fragment,

@@ -1,4 +1,4 @@
-//! The command's memory: an allocator that gives what is free back to the system. The library leaves that to who uses it.
+//! The command's memory: an allocator that gives what is free back to the system. The library leaves that to its user.
 //!
 //! glibc's keeps most of what a flood took: its heaps shrink from their ends only, and a few small pieces in use hold
 //! them.

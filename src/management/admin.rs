@@ -31,7 +31,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// From now on `/healthz` says 503, so that nobody sends more requests here.
+    /// From now on `/healthz` says 503, so that a load balancer sends no more requests here.
     pub fn begin_stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
     }

@@ -55,7 +55,7 @@ impl ConcurrencyLimit {
         self.most
     }
 
-    /// Whether one is free now; it may be somebody else's in a moment.
+    /// Whether one is free now; it may be taken in a moment.
     pub fn has_free(&self) -> bool {
         self.held.load(Ordering::Relaxed) < self.most.get()
     }

@@ -1,4 +1,5 @@
-//! What the kernel knows of this process: its memory, its descriptors, who is connected. Nothing where there is no `/proc`.
+//! What the kernel knows of this process: its memory, its descriptors, its connections. Nothing where there is no
+//! `/proc`.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};

@@ -12,13 +12,13 @@ use crate::platform::signals::HangUp;
 /// How long a request waits for a reload at most; then it is served by what there is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What stands between those who ask for a reload, the thread that reloads, and the requests.
+/// What stands between the signals that ask for a reload, the thread that reloads, and the requests.
 #[derive(Debug, Default)]
 pub struct ReloadGate {
     hang_up: Option<HangUp>,
     requested: AtomicBool,
     running: AtomicBool,
-    /// Somebody has waited as long as one may; nobody else need do so for the same reload.
+    /// A request has waited as long as one may; no other need do so for the same reload.
     overdue: AtomicBool,
     lock: Mutex<()>,
     changed: Condvar,
@@ -91,7 +91,8 @@ impl ReloadGate {
         if !self.requested.load(Ordering::SeqCst) {
             drop(self.changed.wait_timeout(lock, at_most));
         }
-        // The gate is closed by this before the signal and the request are taken, so nobody slips through in between.
+        // The gate is closed by this before the signal and the request are taken, so no request slips through in
+        // between.
         self.running.store(true, Ordering::SeqCst);
         let was_signalled = self.is_signalled();
         if let Some(hang_up) = &self.hang_up {

@@ -1,5 +1,5 @@
-//! Signals without handlers: they stay pending until somebody looks, and one that kills leaves no core dump. The only
-//! user of nix.
+//! Signals without handlers: they stay pending until a thread takes them, and one that kills leaves no core dump. The
+//! only user of nix.
 //!
 //! A handler runs when its thread gets a processor, which may be after the sender has gone on and sent a request. A
 //! blocked signal is pending for the whole process as soon as `kill` returns, and every thread can see it.

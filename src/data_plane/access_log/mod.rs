@@ -168,7 +168,7 @@ impl AccessLog {
         }
     }
 
-    /// Writes what is queued and ends; gives up after a while, since whoever reads may have stopped.
+    /// Writes what is queued and ends; gives up after a while, since the reader may have stopped.
     pub fn close(&self, patience: Duration) {
         let Some(shared) = &self.0 else { return };
         self.begin();
@@ -257,7 +257,8 @@ impl Writer {
             batch.clear();
             *lines = 0;
         }
-        // Looked at after what was queued before: whoever asks while the queue is full cannot wake this thread.
+        // Looked at after what was queued before: a flush that is asked for while the queue is full cannot wake this
+        // thread.
         if self.state.reopening.swap(false, Ordering::SeqCst) {
             self.reopen();
         }

@@ -47,7 +47,7 @@ impl Answer {
         let context = match member(&members, "context")? {
             None | Some(Json::Null) => None,
             Some(Json::Object(context)) if context.iter().any(|(name, _)| name == "claims") => {
-                // R8.31: who reads events takes those for a token's.
+                // R8.31: a function takes those for a token's.
                 return Err(InvalidAnswer("\"claims\" is reserved in its context".to_owned()));
             }
             Some(Json::Object(context)) => Some(Arc::new(context.clone())),
@@ -91,7 +91,7 @@ impl Answer {
     }
 }
 
-/// Whether what a function throws or returns is its way to say that nobody is known (`R8.30`).
+/// Whether what a function throws or returns is its way to say that the caller is unknown (`R8.30`).
 pub fn is_unauthorized(said: &[u8]) -> bool {
     let json = str::from_utf8(said).ok().and_then(|text| Json::parse(text).ok());
     match json {

@@ -24,7 +24,7 @@ use crate::identity::caller::{Caller, IamIdentity};
 use crate::identity::jwt::{self, Description, Expectations};
 use crate::identity::sigv4::{self, SignedRequest};
 
-/// Most bytes of a route's ARN, where callers are asked who they are (`R8.42`).
+/// Most bytes of a route's ARN, where callers are authorized (`R8.42`).
 const MAX_ROUTE_ARN_LENGTH: usize = 1_600;
 
 /// How long a Lambda authorizer may take (`R8.29`).
@@ -268,7 +268,7 @@ impl Gateway {
             client,
         );
         let payload = invoked.map(|invoked| invoked.payload).map_err(|error| match &error {
-            // R8.30: the function's way to say that it knows nobody.
+            // R8.30: the function's way to say that the caller is unknown.
             InvocationError::Function(failure, _) if lambda::is_unauthorized(failure) => unauthorized(),
             InvocationError::ClientGone => GatewayError::ClientGone,
             InvocationError::Overloaded(cause) => {
@@ -285,8 +285,8 @@ impl Gateway {
 }
 
 impl Selected<'_> {
-    /// Whether the path that a signature covers leads to the same route. It may have fewer slashes than the path that was
-    /// sent, and whoever was given a signature must not choose another route or stage by adding some.
+    /// Whether the path that a signature covers leads to the same route. It may have fewer slashes than the path that
+    /// was sent, and a client that was given a signature must not choose another route or stage by adding some.
     fn is_what_was_signed(&self, path: &str) -> bool {
         let Some(signed) = sigv4::merged_slashes(path) else {
             return true;
@@ -306,8 +306,8 @@ impl Selected<'_> {
 struct Identity {
     /// As the authorizer gets it.
     text: Vec<u8>,
-    /// What its answer is remembered by. It keeps apart what the text joins and an event may tell apart: several fields or
-    /// parameters, and a single one with commas.
+    /// What its answer is remembered by. It keeps apart what the text joins and an event may tell apart: several fields
+    /// or parameters, and a single one with commas.
     key: Vec<u8>,
 }
 

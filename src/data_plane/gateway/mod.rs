@@ -34,7 +34,7 @@ use crate::platform::clock::Clock;
 use crate::platform::metrics::{CacheMetrics, GatewayMetrics, InFlightGuard};
 use crate::platform::reload_gate::ReloadGate;
 
-/// Who has waited so long may be gone, so that nobody gets the answer. To find out takes a system call.
+/// A client that has waited so long may be gone, and the answer with it. To find out takes a system call.
 const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 
 /// Answers requests by the deployment that is current when they come.
@@ -115,7 +115,7 @@ impl Gateway {
         self.answers.forget();
     }
 
-    /// Goes on with the same API where other files cannot be deployed, but trusts nobody whom they no longer trust.
+    /// Goes on with the same API where other files cannot be deployed, but trusts no one whom they no longer trust.
     pub fn restrict(&self, listing: &Listing) {
         let before = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
         let deployment = Arc::new(before.with_trust_of(listing));
@@ -283,7 +283,7 @@ impl Gateway {
             if is_abandoned(context, request) {
                 return Err(GatewayError::ClientGone);
             }
-            // R0.1: who asks is known by now.
+            // R0.1: the caller is known by now.
             throttle(&selected.route.route)?;
         }
         // R7.5, R7.9: with or without a route, but with one only after its authorizer.

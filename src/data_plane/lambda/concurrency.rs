@@ -1,4 +1,4 @@
-//! How many events somebody else's function is given at once: a Runtime Interface Emulator takes one (`R5.45`).
+//! How many events a remote function is given at once: a Runtime Interface Emulator takes one (`R5.45`).
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;

@@ -44,7 +44,7 @@ pub fn request(
 /// Why an invocation has no payload, in words for an operator.
 #[derive(Debug)]
 pub enum InvocationError {
-    /// There are too many at once, by the words of who refuses it.
+    /// There are too many at once, by the words of the service that refuses it.
     Throttled(String),
     /// As many workers wait for what invokes it as may.
     Overloaded(String),

@@ -71,7 +71,7 @@ const ABSENT: [&str; 11] = [
     "identity.clientCert.serialNumber",
 ];
 
-/// The names that are looked through for what somebody may have meant.
+/// The names that are searched for the one that was probably meant.
 pub const NAMES: [&str; 37] = [
     "accountId",
     "apiId",
@@ -212,8 +212,8 @@ impl ContextVariable {
             "identity.userAgent" => Variable::UserAgent,
             "identity.clientCert.validity.notBefore" | "identity.clientCert.validity.notAfter" => Variable::Absent,
             name if ABSENT.contains(&name) => Variable::Absent,
-            // What an authorizer tells has any name. AWS's list (`R4.8`) has neither `:` nor `-`, but its own user pools
-            // have claims such as `cognito:groups`.
+            // What an authorizer tells has any name. AWS's list (`R4.8`) has neither `:` nor `-`, but its own user
+            // pools have claims such as `cognito:groups`.
             name => {
                 let property = name.strip_prefix(AUTHORIZER)?;
                 let is_name = |part: &str| !part.is_empty() && part.bytes().all(is_authorizer_byte);

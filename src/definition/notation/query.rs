@@ -1,4 +1,4 @@
-//! Query strings, parameter by parameter, with every byte that nobody asks about left as it is.
+//! Query strings, parameter by parameter, with every byte that no mapping asks about left as it is.
 //!
 //! # Example
 //! ```

@@ -1,4 +1,4 @@
-//! `authorizers/<id>.json`: who may pass.
+//! `authorizers/<id>.json`: which callers may pass.
 //!
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-authorizers-authorizerid.html>
 

@@ -1,4 +1,5 @@
-//! `credentials.json`: who may sign requests for routes with `AWS_IAM`. AWS keeps this in IAM and has no such file.
+//! `credentials.json`: the callers that may sign requests for routes with `AWS_IAM`. AWS keeps this in IAM and has no
+//! such file.
 //!
 //! No problem repeats a value: what stands in the wrong field may be a secret.
 
@@ -12,7 +13,7 @@ use crate::definition::resource::fields::Fields;
 pub struct CredentialList {
     /// The credentials without an error.
     pub valid: Vec<Credential>,
-    /// Whether the file says who may sign: by a list, be it one with errors in it, or by having none.
+    /// Whether the file says which callers may sign: by a list, be it one with errors in it, or by having none.
     pub is_list: bool,
 }
 
@@ -43,7 +44,7 @@ pub fn read(mut fields: Fields<'_>) -> CredentialList {
         place += 1;
         credential
     });
-    // Without a list the file names nobody any more. What is no list is an accident, and the keys before it hold on.
+    // Without a list the file names no caller any more. What is no list is an accident, and the keys before it hold on.
     let is_list = !fields.has_error("Credentials");
     let list = fields.required("Credentials", list);
     fields.finish();

@@ -60,7 +60,7 @@ impl Stage {
                 .unwrap_or_default(),
             access_log_settings: fields.object("AccessLogSettings", AccessLogSettings::read),
         };
-        // A file that changes is deployed at once; who wants to choose the moment swaps the directory.
+        // A file that changes is deployed at once; a user who wants to choose the moment swaps the directory.
         fields.boolean("AutoDeploy");
         fields.string("DeploymentId");
         fields.string("Description");
@@ -81,7 +81,8 @@ impl RouteSettings {
     fn read(fields: &mut Fields<'_>) -> RouteSettings {
         // Every route has its own counters here, as AWS has them for money.
         fields.boolean("DetailedMetricsEnabled");
-        // Fields of WebSocket APIs, which the AWS CLI prints for all; but whoever switches them on expects something.
+        // Fields of WebSocket APIs, which the AWS CLI prints for all; but a user who switches them on expects
+        // something.
         let level = fields.one_of("LoggingLevel", &["ERROR", "INFO", "OFF"]);
         let is_traced = fields.boolean("DataTraceEnabled").unwrap_or_default();
         for (name, is_on) in [

@@ -84,7 +84,7 @@ fn what_is_left_unread_is_told_again_to_who_asks_for_it() {
     let ReadyConnection { connection, .. } = one(&table, &mut watch);
     assert!(table.register(connection, later(), true).unwrap().is_none());
     let ReadyConnection { mut connection, .. } = one(&table, &mut watch);
-    // And to who comes anew.
+    // And to a new connection.
     table.deregister(&mut connection);
     assert!(connection.token().is_none());
     assert!(table.register(connection, later(), false).unwrap().is_none());

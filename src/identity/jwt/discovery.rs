@@ -44,8 +44,8 @@ impl fmt::Display for FetchError {
 /// Fetches an issuer's keys. `asks` is told of each destination before it is asked.
 ///
 /// # Errors
-/// An address is none, or its answer is not there in time, or not what it should be. Redirects are not followed. As many
-/// workers wait for a destination as may.
+/// An address is none, or its answer is not there in time, or not what it should be. Redirects are not followed. As
+/// many workers wait for a destination as may.
 pub(super) fn fetch(
     issuer: &str,
     upstream: &Upstream,
@@ -62,7 +62,7 @@ pub(super) fn fetch(
     let document = get(&discovery, upstream, &slot).map_err(of_discovery)?;
     let jwks = jwks_uri(issuer, discovery.scheme, &document).map_err(of_discovery)?;
     let slots = upstream.slots(jwks.scheme, &jwks.authority);
-    // Given back and taken again, it could go to somebody else between the two.
+    // Given back and taken again, it could go to another request between the two.
     let slot = match Arc::ptr_eq(slot.slots(), &slots) {
         true => slot,
         false => take_slot(&jwks, &slots)?,

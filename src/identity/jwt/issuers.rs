@@ -22,10 +22,10 @@ const TIME_TO_LIVE: Duration = Duration::from_secs(2 * 60 * 60);
 /// How far apart fetches for names of keys that are not known are.
 const UNKNOWN_KID_PAUSE: Duration = Duration::from_secs(60);
 
-/// How long nobody asks after a failure while there are no keys: every token is refused then, so it is short.
+/// How long no fetch begins after a failure while there are no keys: every token is refused then, so it is short.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long nobody asks after a failure while old keys are there, since each try holds up the request that makes it.
+/// How long no fetch begins after a failure while there are old keys: each fetch delays the request that makes it.
 const OLD_KEYS_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long a request waits for another one's fetch: both answers, and a moment.

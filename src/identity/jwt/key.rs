@@ -214,7 +214,7 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// Takes over the keys of an earlier set that are the same, so that whoever holds one can tell that it still counts.
+    /// Takes over the keys of an earlier set that are the same, so that a holder of one can tell that it still counts.
     pub fn keep_the_same_of(&mut self, earlier: &KeySet) {
         for (kid, keys) in &mut self.keys {
             let before = earlier.keys.get(kid).map(Vec::as_slice).unwrap_or_default();

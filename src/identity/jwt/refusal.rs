@@ -36,7 +36,7 @@ pub enum Description {
     ClaimsJson,
     /// The header names no algorithm.
     NoAlgorithm,
-    /// The header names an algorithm that is not taken: `none`, HS256, ES512 or one that nobody knows.
+    /// The header names an algorithm that is not taken: `none`, HS256, ES512 or an unknown one.
     Algorithm,
     /// The header wants extensions to be understood (`crit`, `b64`).
     Critical,

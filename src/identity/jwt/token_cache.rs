@@ -96,7 +96,7 @@ pub struct TokenCache {
 }
 
 /// Entries that were used since the last turn, and those that were used in the turn before. When a generation is full
-/// it becomes the old one, and what nobody has used since is dropped: no list of uses, no search for the oldest.
+/// it becomes the old one, and what has not been used since is dropped: no list of uses, no search for the oldest.
 #[derive(Debug, Default)]
 struct Shard {
     young: Generation,

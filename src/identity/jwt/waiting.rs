@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 
-/// Those who wait for one fetch.
+/// The requests that wait for one fetch.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     count: usize,
-    /// Whom the fetch asks now; nobody before it has begun.
+    /// The URL that the fetch asks now; none before it has begun.
     asked: Option<Arc<ConcurrencyLimit>>,
-    /// One for each who waits, as far as there are so many. They are all alike, so nobody owns a certain one.
+    /// One for each request that waits, as far as there are so many. They are all alike, so none belongs to a certain
+    /// one.
     held: Vec<ConcurrencyPermit>,
 }
 
@@ -40,7 +41,7 @@ impl Waiting {
     /// Whether all may go on waiting.
     ///
     /// # Errors
-    /// There are not slots enough: who sees it leaves, until there are.
+    /// There are not enough slots: a request that sees it leaves, until there are.
     pub(super) fn check(&self) -> Result<(), Full> {
         match &self.asked {
             Some(slots) if self.held.len() < self.count => Err(Full(slots.most())),
@@ -63,7 +64,7 @@ impl Waiting {
         self.asked = Some(Arc::clone(slots));
     }
 
-    /// The fetch has ended: nobody is waited for.
+    /// The fetch has ended: it waits for no server.
     pub(super) fn stop(&mut self) {
         self.asked = None;
         self.held.clear();

@@ -1,4 +1,4 @@
-//! Signature Version 4: verifies that a request was signed by who holds an access key (`R8.38`).
+//! Signature Version 4: verifies that a request was signed by the holder of an access key (`R8.38`).
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 //!
@@ -62,7 +62,7 @@ pub struct Caller<'a> {
     pub account_id: &'a str,
 }
 
-/// Tells who signed a request.
+/// Tells whose access key has signed a request.
 ///
 /// # Errors
 /// See [`Refusal`].

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::http1::response_writer::write_status_line;
 use crate::outbound::function::invocation::PendingInvocation;
 
-/// A connection of a process. An event is written by who has it; all else by the thread that reads.
+/// A connection of a process. An event is written by the thread that has it; all else by the thread that reads.
 #[derive(Debug)]
 pub(super) struct Connection(TcpStream);
 
@@ -54,7 +54,7 @@ impl Connection {
         (&self.0).write_all(&message)
     }
 
-    /// Ends it, whoever reads or writes.
+    /// Ends it, while other threads may read or write.
     pub(super) fn close(&self) {
         let _ = self.0.shutdown(Shutdown::Both);
     }

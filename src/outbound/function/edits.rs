@@ -18,7 +18,7 @@ use crate::platform::files::canonical;
 const WORTH_A_WARNING: u32 = 3;
 const WORTH_A_WARNING_OF_CODE: u32 = 5;
 
-/// So many files are told of that a function seems to write itself: whoever has edited one wonders why nothing happens.
+/// Most files that are told of as written by a function itself: a user who has edited one wonders why nothing happens.
 const MOST_TOLD: usize = 20;
 
 /// What else happened while the files were looked at.
@@ -144,8 +144,8 @@ impl FunctionPool {
         counting.partition(|change| self.is_own_doing(change, circumstances))
     }
 
-    /// Whether a function may have made the change itself, or another one that runs in a directory around the file. Code
-    /// that was there before is not what functions write.
+    /// Whether a function may have made the change itself, or another one that runs in a directory around the file.
+    /// Code that was there before is not what functions write.
     fn is_own_doing(&self, change: &Change, circumstances: &Circumstances<'_>) -> bool {
         let Some((at, precision)) = change.at.filter(|_| !change.is_known_code) else {
             return false;

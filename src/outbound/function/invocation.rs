@@ -1,4 +1,4 @@
-//! One invocation: the event, who waits for the answer, and who gives it.
+//! One invocation: the event, the client that waits for the answer, and the process that gives it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,8 +21,8 @@ pub struct Invocation<'a> {
     pub trace_id: &'a str,
     /// The ARN that was invoked.
     pub function_arn: &'a str,
-    /// Who waits for the answer. When nobody does any more, an event that waits for a process is not given to one; a
-    /// function that has begun goes on.
+    /// The client that waits for the answer. When it does so no more, an event that waits for a process is not given to
+    /// one; a function that has begun goes on.
     pub client: Option<Client>,
 }
 
@@ -128,7 +128,7 @@ impl PendingInvocation {
         }
     }
 
-    /// Tells the outcome to who waits; where nobody does, what would have been an error goes to the log.
+    /// Tells the outcome to the worker that waits; where none does, what would have been an error goes to the log.
     pub(super) fn end(&self, outcome: Outcome) {
         let mut state = self.state();
         match &*state {

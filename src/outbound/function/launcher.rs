@@ -3,7 +3,7 @@
 //! Some of what a child needs can only be arranged by the child itself, between `fork` and `exec`, and code there would
 //! be unsafe. So the gateway starts itself anew, a program of one thread that arranges it and then becomes the command:
 //!
-//! * signals that the gateway blocks are no longer blocked, or nobody could end what the function starts with SIGTERM;
+//! * signals that the gateway blocks are no longer blocked, or SIGTERM could not end what the function starts;
 //! * on Linux, the process ends when the gateway does, even if that is killed.
 
 use std::convert::Infallible;

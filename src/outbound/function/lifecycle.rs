@@ -177,7 +177,7 @@ impl FunctionPool {
         }
     }
 
-    /// Ends processes that nobody has needed for long, but one.
+    /// Ends processes that have not been needed for long, but one.
     pub(super) fn end_idle(&self) {
         let mut state = self.state();
         // The first of them has waited longest.

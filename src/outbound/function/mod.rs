@@ -12,12 +12,12 @@
 //!
 //! `state` says where each process stands, under one lock for each function: starting, idle, busy, away (it has
 //! answered and not asked again yet), ending. Each phase but idle has a deadline, which `alarm` keeps in one thread
-//! for all; a deadline later than the next one wakes nobody, so that an invocation costs it nothing.
+//! for all; a deadline later than the next one wakes no thread, so that an invocation costs it nothing.
 //!
 //! * **One hand-over.** A runtime that asks when nothing waits gets no thread of ours that waits with it: its
-//!   connection is noted, and who invokes the function writes the event to it. The thread of the connection goes on
-//!   reading, so it also sees when the runtime goes away. A warm invocation costs two changes of threads, 25 µs over
-//!   a bare loop.
+//!   connection is noted, and the worker that invokes the function writes the event to it. The thread of the connection
+//!   goes on reading, so it also sees when the runtime goes away. A warm invocation costs two changes of threads, 25 µs
+//!   over a bare loop.
 //! * **A listener for each process**, on a port of its own: a process can answer nothing but what it was asked.
 //! * **The same HTTP.** `http` reads requests by `http1`, as strictly as the front does, with limits of its own.
 //! * **A launcher.** Between `fork` and `exec` only unsafe code could give a child its signals back, which the
@@ -34,7 +34,7 @@
 //!   just before is read, since another write might have the same stamp. `activity` has when a function was at work,
 //!   by the clock that stamps files: a change in such a span is its own doing, or that of a neighbour in a directory
 //!   around the file. A span begins 10 ms early, because stamps may be that old. Code that was there before is
-//!   excepted, or nobody could edit a busy function.
+//!   excepted, or a busy function could not be edited.
 //!
 //! A process is started only for an invocation, so a crash loop cannot spin. After one that never asked for an event
 //! none is started for 100 ms, twice as long after the next, up to 10 s; invocations fail at once meanwhile, unless a
@@ -177,7 +177,7 @@ impl Functions {
         }
     }
 
-    /// Restarts the functions whose source files have changed, and ends processes that nobody has needed for long.
+    /// Restarts the functions whose source files have changed, and ends processes that have not been needed for long.
     /// `access_log` is a file that the gateway writes itself.
     ///
     /// To be called now and then, a few times a second: the files are looked at in here.

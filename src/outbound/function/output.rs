@@ -17,7 +17,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Bytes read at once: what a pipe holds.
 const READ_LENGTH: usize = 64 * 1024;
 
-/// The last line that a process has printed, for who tells why it ended.
+/// The last line that a process has printed, for the log line on its end.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LastLine(Arc<Mutex<String>>);
 
@@ -31,7 +31,7 @@ impl LastLine {
     }
 }
 
-/// Reads all that a process prints and hands lines to `log`, until nobody can print any more.
+/// Reads all that a process prints and hands lines to `log`, until no process can print any more.
 pub(super) fn pump(mut pipe: impl Read, last_line: &LastLine, log: impl FnMut(&str)) {
     let mut lines = Lines::new(last_line.clone(), log);
     let mut buffer = vec![0; READ_LENGTH];

@@ -191,7 +191,7 @@ impl FunctionPool {
         }
     }
 
-    /// As [`FunctionPool::deliver`], in a thread of its own: a runtime that reads slowly holds up nobody.
+    /// As [`FunctionPool::deliver`], in a thread of its own: a runtime that reads slowly delays no other.
     fn deliver_apart(self: &Arc<Self>, number: u64, connection: Arc<Connection>, job: &Arc<PendingInvocation>) {
         let (function, delivered) = (Arc::clone(self), Arc::clone(job));
         let builder = thread::Builder::new().name("function-event".to_owned());

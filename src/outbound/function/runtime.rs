@@ -56,7 +56,7 @@ impl RuntimeEvents for FunctionPool {
                 job.end(self.failed("its runtime asked for another event without an answer"));
                 process.has_answered();
             }
-            // It has given up the other connection, or nobody would know which of them to answer.
+            // It has given up the other connection, or the event would have two connections to answer on.
             Phase::Idle { connection: other, .. } if !Arc::ptr_eq(other, connection) => other.close(),
             Phase::Idle { .. } => return Next::Gone,
             Phase::Starting { .. } | Phase::BetweenInvocations { .. } => {}

@@ -32,7 +32,7 @@ const PREFIX: &str = "/2018-06-01/runtime/";
 pub(super) enum Next {
     /// This one.
     Event(Arc<PendingInvocation>),
-    /// None yet; whoever brings one writes it to the connection.
+    /// None yet; the worker that brings one writes it to the connection.
     Wait,
     /// None any more.
     Gone,
@@ -140,7 +140,7 @@ fn serve<F: RuntimeEvents>(function: &Arc<F>, number: u64, connection: &Arc<Conn
                 function.deliver(number, connection, &job);
                 Ok(())
             }
-            // The event is written by who brings it; meanwhile the end of the connection is waited for.
+            // The event is written by the worker that brings it; meanwhile the end of the connection is waited for.
             Reaction::Wait => continue,
             Reaction::Close => return,
         };

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-/// Where deadlines are handed in. A deadline that is not earlier than the next one wakes nobody.
+/// Where deadlines are handed in. A deadline that is not earlier than the next one wakes no thread.
 #[derive(Debug, Default)]
 pub(super) struct Alarm {
     state: Mutex<State>,

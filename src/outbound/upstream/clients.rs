@@ -24,7 +24,7 @@ use crate::platform::concurrency::ConcurrencyPermit;
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
 
-/// How long an agent that nobody needs is kept. Its connection is too old by then, and its buffers take 0.1 MB.
+/// How long an agent that is not needed is kept. Its connection is too old by then, and its buffers take 0.1 MB.
 const CLIENT_IDLE_AGE: Duration = Duration::from_secs(5);
 
 /// Bytes read at once; a head must fit, and one byte more to see that it is too large.
@@ -103,8 +103,8 @@ pub(super) struct Lease {
     client: Option<Client>,
     pub(super) exchange: Arc<Exchange>,
     home: Arc<Clients>,
-    /// What the worker that waits holds of its destination, until somebody else does. It is free after the agent, so
-    /// that whoever takes it finds the agent's connection.
+    /// What the worker that waits holds of its destination, until another one does. It is free after the agent, so
+    /// that a worker that takes it finds the agent's connection.
     pub(super) slot: Option<ConcurrencyPermit>,
 }
 

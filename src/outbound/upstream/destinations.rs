@@ -10,8 +10,8 @@ use crate::http1::target::Scheme;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 
-/// Most destinations that are known though nobody uses them. They come from files only; this bounds what many reloads
-/// could leave behind.
+/// Most destinations that are known though no request uses them. They come from files only; this bounds what many
+/// reloads could leave behind.
 const MAX_UNUSED: usize = 1024;
 
 /// How long no connection is kept after bytes behind a complete answer. They could be taken for the answer to the next

@@ -16,7 +16,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Exchange {
     state: Mutex<State>,
-    /// The connection was closed with bytes of the upstream's that nobody has read.
+    /// The connection was closed with bytes of the upstream's that were not read.
     left_over: AtomicBool,
 }
 
@@ -154,7 +154,7 @@ impl Exchange {
     /// What is left of a wait of which so much has passed in vain.
     ///
     /// # Errors
-    /// Nothing is left, or nobody waits for the answer any more.
+    /// Nothing is left, or no client waits for the answer any more.
     pub(super) fn wait_on(&self, wait: Duration, passed: Duration) -> Result<Duration, UpstreamError> {
         let (left, client) = {
             let state = self.state();
@@ -204,12 +204,12 @@ impl Exchange {
         self.state().fields.take()
     }
 
-    /// The connection is closed with bytes that nobody has read. Where the answer was complete, they are none of it.
+    /// The connection is closed with bytes that were not read. Where the answer was complete, they are none of it.
     pub(super) fn note_left_over(&self) {
         self.left_over.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the connection was closed with bytes that nobody has read; tells it once.
+    /// Whether the connection was closed with bytes that were not read; tells it once.
     pub(super) fn take_left_over(&self) -> bool {
         self.left_over.load(Ordering::Relaxed) && self.left_over.swap(false, Ordering::Relaxed)
     }

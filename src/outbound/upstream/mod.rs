@@ -26,7 +26,7 @@
 //! here, the answer is read, and the connection counts as closed. Over TLS only the last holds.
 //!
 //! ureq asks `is_open` twice in each exchange: when it gives a connection back, which costs no system call, and when
-//! it takes it, which is one `recv` that peeks without waiting. Bytes that nobody asked for make a connection as
+//! it takes it, which is one `recv` that peeks without waiting. Bytes that no request asked for make a connection as
 //! unusable as its end, since they would be read as the next answer. What an answer leaves over in ureq's buffer is
 //! noted when the connection is dropped, and counts once the answer is known to be complete. Either way, no
 //! connection to the destination is kept for a minute. That is a remedy and no proof: bytes that come when the next
@@ -155,7 +155,8 @@ impl Upstream {
         Arc::clone(self.clients.destination(scheme, authority).slots())
     }
 
-    /// Takes a slot of the destination of a URL with that scheme and authority, for a worker that waits before it sends.
+    /// Takes a slot of the destination of a URL with that scheme and authority, for a worker that waits before it
+    /// sends.
     ///
     /// # Errors
     /// As many workers wait for it as may.
@@ -197,7 +198,7 @@ impl Upstream {
         &self.connections
     }
 
-    /// Closes connections that nobody has used for a while.
+    /// Closes connections that have not been used for a while.
     pub fn close_idle(&self) {
         self.clients.close_idle();
     }

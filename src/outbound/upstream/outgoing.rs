@@ -1,8 +1,8 @@
 //! A request on its way to an integration: its head as bytes, and its content.
 //!
-//! ureq is given a request that says no more than it must know: whether there is content and how long it is, and whether
-//! the answer has any. The head that is sent is made here, and put in the place of ureq's by the transport. So fields are
-//! sent as they stand, in their order, and are not copied into other types and back.
+//! ureq is given a request that says no more than it must know: whether there is content and how long it is, and
+//! whether the answer has any. The head that is sent is made here, and put in the place of ureq's by the transport. So
+//! fields are sent as they stand, in their order, and are not copied into other types and back.
 
 use std::io::{self, Read, Write as _};
 
@@ -123,7 +123,7 @@ impl Outgoing {
     }
 }
 
-/// Reads the beginning of content whose length nobody told: where that is all, its length is known.
+/// Reads the beginning of content of unknown length: where that is all, its length is known.
 fn read_ahead(reader: Box<dyn Read + Send>) -> Result<(Content, Option<u64>), UpstreamError> {
     let mut guarded = Guarded::new(reader, None);
     let mut beginning = Vec::new();

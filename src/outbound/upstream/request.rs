@@ -32,7 +32,7 @@ pub struct IntegrationRequest {
     pub may_stream: bool,
     /// Bounds the exchange from the look-up of the name to the last byte of the body.
     pub timeout: Duration,
-    /// Who waits for the answer. The exchange ends within a second when nobody does any more.
+    /// The client that waits for the answer. The exchange ends within a second when it does so no more.
     pub client: Option<Client>,
     /// Whether it goes on without its client once it is sent, as the invocation of a function does.
     pub runs_on: bool,

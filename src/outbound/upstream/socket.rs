@@ -47,8 +47,8 @@ impl Socket {
         }
     }
 
-    /// Makes calls until one does something or the exchange ends. Each waits for a while only, see [`LOOK`]; `set` is what
-    /// the socket's timeout is, and `set_timeout` sets it.
+    /// Makes calls until one does something or the exchange ends. Each waits for a while only, see [`LOOK`]; `set` is
+    /// what the socket's timeout is, and `set_timeout` sets it.
     fn wait_for(
         &self,
         mut set: Option<Duration>,
@@ -216,7 +216,7 @@ enum Answered {
     Nothing,
     /// That it is welcome.
     Success,
-    /// That it is not, or that nobody can tell.
+    /// That it is not, or that it cannot be told.
     Refusal,
 }
 

@@ -37,8 +37,8 @@ impl std::error::Error for InvalidRoots {}
 
 /// The settings for every TLS connection: TLS 1.2 and 1.3, Mozilla's roots, and the certificates of a PEM file besides.
 ///
-/// Of those, an authority is a root. Any is trusted of the very server that shows it, as long as it is valid and for that
-/// server's name: that is what a certificate can prove that nobody else has signed.
+/// Of those, an authority is a root. Any is trusted of the very server that shows it, as long as it is valid and for
+/// that server's name: that is what a self-signed certificate can prove.
 ///
 /// # Errors
 /// The PEM text holds no certificate, or one that cannot be used.
@@ -105,8 +105,8 @@ fn is_name(common_name: &str, name: &ServerName<'_>) -> bool {
         .eq_ignore_ascii_case(common_name.trim_end_matches('.'))
 }
 
-/// As webpki verifies, but for a server that shows a certificate of the file. That it has the certificate's key is verified
-/// in either case, by what it signs in the handshake.
+/// As webpki verifies, but for a server that shows a certificate of the file. That it has the certificate's key is
+/// verified in either case, by what it signs in the handshake.
 #[derive(Debug)]
 struct Verifier {
     authorities: Arc<WebPkiServerVerifier>,

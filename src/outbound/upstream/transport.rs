@@ -231,8 +231,8 @@ impl Transport for Connection {
     }
 
     /// ureq asks twice for each exchange: when the answer is complete, which costs no system call, and before the next
-    /// request, which costs one that does not wait. Bytes that nobody asked for are as bad as the end: they would be
-    /// read as the answer to the next request.
+    /// request, which costs one that does not wait. Bytes that no request asked for are as bad as the end: they would
+    /// be read as the answer to the next request.
     fn is_open(&mut self) -> bool {
         if self.is_early || !self.destination.keeps_connections() {
             return false;
@@ -250,7 +250,7 @@ impl Transport for Connection {
 }
 
 impl Connection {
-    /// Whether there are bytes of the upstream's that have come and that nobody has read.
+    /// Whether there are bytes of the upstream's that have come and have not been read.
     fn has_left_over(&mut self) -> bool {
         let is_in_buffers = !self.buffers.input().is_empty() || self.handed_on < self.backlog.len();
         is_in_buffers
@@ -260,7 +260,7 @@ impl Connection {
             }
     }
 
-    /// Whether nothing has come since the last answer, and nobody has closed the connection.
+    /// Whether nothing has come since the last answer, and the connection is open.
     fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
@@ -280,7 +280,7 @@ impl Connection {
     }
 }
 
-/// Whether there is content that rustls has read, and nobody of it.
+/// Whether there is content that rustls holds and the exchange has not read.
 pub(super) fn has_content(connection: &mut ClientConnection) -> bool {
     let state = connection.process_new_packets();
     state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)

@@ -84,7 +84,7 @@ thread_local! {
     static IS_EXPECTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls what may panic without a defect, which is then told to nobody else; none if it does.
+/// Calls what may panic without a defect, which is then told nowhere else; none if it does.
 pub fn catch_quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
     IS_EXPECTING.set(true);
     let result = catch_unwind(AssertUnwindSafe(call));
@@ -92,7 +92,7 @@ pub fn catch_quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
     result.ok()
 }
 
-/// Starts the thread that writes. It has the blocked signals of who calls.
+/// Starts the thread that writes. It has the blocked signals of its caller.
 ///
 /// # Errors
 /// The system refuses a thread.
@@ -115,7 +115,7 @@ pub fn say_last(text: String) {
     LINES.push_last(text);
 }
 
-/// Writes the lines that there are; gives up after a while, since whoever reads may have stopped.
+/// Writes the lines that there are; gives up after a while, since the reader may have stopped.
 pub fn finish(patience: Duration) {
     if begin().is_ok() {
         LINES.wait_until_written(patience);

@@ -1,5 +1,5 @@
-//! Lines on their way to where they are written. Who logs never waits: where nobody takes the lines, they are lost and
-//! counted.
+//! Lines on their way to where they are written. Logging never waits: where the reader takes no lines, they are lost
+//! and counted.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -20,7 +20,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Wakes the writer.
     filled: Condvar,
-    /// Wakes who waits until everything is written.
+    /// Wakes the thread that waits until everything is written.
     emptied: Condvar,
 }
 

@@ -1,4 +1,4 @@
-//! Lines that clients can cause, told now and then: nobody may fill a disk with the log.
+//! Lines that clients can cause, told now and then: no client may fill a disk with the log.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

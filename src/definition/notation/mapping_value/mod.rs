@@ -13,8 +13,8 @@
 //!     Piece::Text("-".into()),
 //!     Piece::Source(Source::StageVariable("v".into())),
 //! ]));
-//! assert_eq!(MappingValue::parse("/v2/$request.path.id", Side::Request), MappingValue::parse("/v2/${request.path.id}", Side::Request));
-//! assert!(MappingValue::parse("$request.path", Side::Response).is_err());
+//! assert_eq!(MappingValue::parse("/v2/$request.path.id", Side::Request), MappingValue::parse("/v2/${request.path.id}",
+//! Side::Request)); assert!(MappingValue::parse("$request.path", Side::Response).is_err());
 //! ```
 
 mod source;
@@ -70,7 +70,7 @@ impl MappingValue {
         };
         let whole = Source::parse(alone, side);
         match &whole {
-            // Names of fields and parameters may hold nearly anything, but nobody means another source by it.
+            // Names of fields and parameters may hold nearly anything, but none means another source by it.
             Ok(Source::Header(_) | Source::Querystring(_)) if pieces::holds_source(alone) => {}
             Ok(_) => return whole.map(MappingValue::Source),
             Err(error) if pieces::is_one_name(alone) => return Err(error.clone()),
@@ -97,7 +97,7 @@ impl MappingValue {
         }
     }
 
-    /// What somebody may have meant by a text: the source that it is with a dollar sign before it.
+    /// What a text probably means: the source that it is with a dollar sign before it.
     pub fn meant(text: &str, side: Side) -> Option<String> {
         let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         let name = inner.unwrap_or(text);

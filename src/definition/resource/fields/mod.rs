@@ -136,7 +136,7 @@ impl<'a> Fields<'a> {
         self.problems.error(self.file, member(&self.pointer, name), text);
     }
 
-    /// Notes that somebody should look at a value of this object.
+    /// Warns of a value of this object.
     pub fn warning(&mut self, name: &str, text: impl Into<String>) {
         self.problems.warning(self.file, member(&self.pointer, name), text);
     }
@@ -182,7 +182,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A text that nobody may see: what is wrong with it is said without it.
+    /// A text that no output may show: what is wrong with it is said without it.
     pub fn secret(&mut self, name: &'static str) -> Option<Secret> {
         let json = self.value(name)?;
         if let Json::String(text) = json {
@@ -301,7 +301,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Warns of each field that nobody asked for.
+    /// Warns of each field that was not read.
     pub fn finish(self) {
         for (name, _) in self.members {
             if self.known.contains(&name.as_str()) {
