@@ -301,7 +301,13 @@ fn nothing_is_left_for_later() {
             violations.extend(source.mentions(mark));
         }
     }
-    fail_with("these wait for somebody", &violations);
+    // A test that cannot run among all others has a step of its own.
+    let steps = fs::read_to_string(".ci/run").unwrap().matches("-- --ignored ").count();
+    let (alone, left): (Vec<String>, Vec<String>) = violations
+        .into_iter()
+        .partition(|violation| violation.contains("CI runs it alone"));
+    assert_eq!(alone.len(), steps, "{alone:?}");
+    fail_with("these wait for somebody", &left);
 }
 
 #[test]
