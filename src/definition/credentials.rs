@@ -5,6 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::definition::notation::arn::{is_account_id, is_partition};
+
 /// Most characters of an access key id, which AWS bounds so.
 const MAX_ACCESS_KEY_ID_LENGTH: usize = 128;
 
@@ -54,10 +56,9 @@ impl UserArn {
         let ["arn", partition, "iam" | "sts", "", account, resource] = parts.as_slice() else {
             return None;
         };
-        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
         // It goes into events, header fields and log lines, so that no blank or control byte may be in it.
         let is_resource = !resource.is_empty() && resource.bytes().all(|byte| byte.is_ascii_graphic());
-        (is_partition(partition) && is_account && is_resource).then(|| UserArn(text.to_owned()))
+        (is_partition(partition) && is_account_id(account) && is_resource).then(|| UserArn(text.to_owned()))
     }
 
     /// The ARN as it is written.
@@ -69,18 +70,6 @@ impl UserArn {
     pub fn account_id(&self) -> &str {
         self.0.split(':').nth(4).unwrap_or_default()
     }
-}
-
-fn is_partition(text: &str) -> bool {
-    text.strip_prefix("aws").is_some_and(|rest| {
-        rest.is_empty()
-            || rest.strip_prefix('-').is_some_and(|rest| {
-                !rest.is_empty()
-                    && rest
-                        .bytes()
-                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            })
-    })
 }
 
 /// Whether a text can be an access key id: it stands between slashes and commas when a request is signed.

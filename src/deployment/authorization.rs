@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::definition::notation::arn::FunctionArn;
-use crate::definition::notation::stage_variable;
 use crate::definition::problem::Problems;
 use crate::definition::resource::Resources;
 use crate::definition::resource::route::Route as RouteResource;
 use crate::definition::resource::stage::Stage as StageResource;
 use crate::definition::suggestion::closest;
 use crate::deployment::authorizer::{Authorization, Draft, Drafts, JwtAuthorizer, LambdaAuthorizer, LambdaDraft};
-use crate::deployment::function::Functions;
+use crate::deployment::function::{Functions, arn_in_stage};
 
 /// Most scopes of a route (spec §8.1).
 const MAX_SCOPES: usize = 10;
@@ -155,11 +153,7 @@ impl RouteDraft<'_> {
                 scopes: scopes.clone(),
             }),
             RouteDraft::Lambda(draft) => {
-                let variable = |name: &str| stage.stage_variables.get(name).cloned();
-                let arn = stage_variable::put_in(draft.uri, variable)
-                    .map_err(|error| error.to_string())
-                    .and_then(|text| FunctionArn::parse(&text).map_err(|error| error.to_string()));
-                let arn = match arn {
+                let arn = match arn_in_stage(draft.uri, &stage.stage_variables) {
                     Ok(arn) => arn,
                     Err(text) => {
                         let text = format!("with the variables of the stage {stage_name:?}: {text}");

@@ -274,11 +274,9 @@ impl<'a> Checker<'a, '_> {
         self.refuse("/JwtConfiguration", is_jwt, "it is for an authorizer of type JWT");
         let texts = resource.identity_source.as_deref().unwrap_or_default();
         let identity_sources = self.sources(texts, Kinds::All);
-        let payload_format = match resource.payload_format_version.as_deref() {
-            Some("1.0") => Some(PayloadFormat::V1),
-            Some("2.0") => Some(PayloadFormat::V2),
-            Some(other) => {
-                let text = format!("{other:?} is neither \"1.0\" nor \"2.0\"");
+        let payload_format = match resource.payload_format_version.as_deref().map(PayloadFormat::parse) {
+            Some(Ok(format)) => Some(format),
+            Some(Err(text)) => {
                 self.error("/AuthorizerPayloadFormatVersion", text);
                 None
             }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::definition::notation::arn::{self, FunctionArn};
+use crate::definition::notation::stage_variable;
 use crate::definition::problem::{Problems, member};
 use crate::definition::resource::function::Function as Resource;
 use crate::definition::resource::{ROOT_NAMES, Resources};
@@ -62,6 +63,15 @@ pub enum Function {
     Local(Arc<Definition>),
     /// To `--lambda-endpoint`, since no file says anything else.
     AtEndpoint,
+}
+
+/// The ARN that a URI has in a stage with these variables.
+///
+/// # Errors
+/// A variable is missing, or the text is no ARN.
+pub(super) fn arn_in_stage(uri: &str, variables: &BTreeMap<String, String>) -> Result<FunctionArn, String> {
+    let text = stage_variable::put_in(uri, |name| variables.get(name).cloned()).map_err(|error| error.to_string())?;
+    FunctionArn::parse(&text).map_err(|error| error.to_string())
 }
 
 /// Where a remote function runs.

@@ -27,6 +27,20 @@ pub enum PayloadFormat {
     V2,
 }
 
+impl PayloadFormat {
+    /// Reads the value of the field.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub(super) fn parse(text: &str) -> Result<PayloadFormat, String> {
+        match text {
+            "1.0" => Ok(PayloadFormat::V1),
+            "2.0" => Ok(PayloadFormat::V2),
+            other => Err(format!("{other:?} is neither \"1.0\" nor \"2.0\"")),
+        }
+    }
+}
+
 /// The fields that do not depend on a stage.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -58,11 +72,9 @@ impl Draft {
         if resource.tls_config.is_some() {
             problems.error(file, "/TlsConfig", "a function has no server name to verify");
         }
-        let payload_format = match resource.payload_format_version.as_deref() {
-            Some("1.0") => PayloadFormat::V1,
-            Some("2.0") => PayloadFormat::V2,
-            Some(other) => {
-                let text = format!("{other:?} is neither \"1.0\" nor \"2.0\"");
+        let payload_format = match resource.payload_format_version.as_deref().map(PayloadFormat::parse) {
+            Some(Ok(format)) => format,
+            Some(Err(text)) => {
                 problems.error(file, "/PayloadFormatVersion", text);
                 PayloadFormat::V2
             }

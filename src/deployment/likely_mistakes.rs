@@ -1,5 +1,7 @@
 //! What can be served, and surely does not do what was meant: the notations of other programs, which mean nothing here.
 
+use std::collections::BTreeMap;
+
 use crate::definition::notation::context_variable::ContextVariable;
 use crate::definition::notation::mapping_key::Side;
 use crate::definition::notation::mapping_value::{MappingValue, Source};
@@ -7,42 +9,33 @@ use crate::definition::notation::route_key::{RouteKey, Segment, is_variable_name
 use crate::definition::problem::Problems;
 use crate::definition::resource::Resources;
 use crate::definition::resource::integration::Integration;
+use crate::deployment::route_draft::{RouteDraft, RouteTarget};
 
 /// What other routers write behind a variable's name to say what it takes.
 const CONVERTERS: [&str; 7] = ["float", "int", "path", "slug", "str", "string", "uuid"];
 
 /// Adds the warnings.
-pub(super) fn warn(resources: &Resources, problems: &mut Problems) {
-    for route in resources.routes.values() {
-        let Some(text) = &route.route_key else { continue };
-        let Ok(key) = RouteKey::parse(text) else { continue };
-        for segment in segments(&key) {
+pub(super) fn warn(routes: &BTreeMap<&str, RouteDraft<'_>>, resources: &Resources, problems: &mut Problems) {
+    for route in routes.values() {
+        for segment in route.key.segments() {
             if let Some(text) = misread(segment) {
-                problems.warning(&route.file, "/RouteKey", text);
+                problems.warning(route.file, "/RouteKey", text);
             }
         }
-        let target = route
-            .target
-            .as_deref()
-            .and_then(|target| target.strip_prefix("integrations/"));
-        let Some(integration) = target.and_then(|id| resources.integrations.get(id)) else {
+        let RouteTarget::Integration(id) = route.target else {
+            continue;
+        };
+        let Some(integration) = resources.integrations.get(id) else {
             continue;
         };
         if integration.integration_type.as_deref() == Some("HTTP_PROXY") {
             let user = User {
-                file: &route.file,
-                text,
-                key: &key,
+                file: route.file,
+                text: route.key_text,
+                key: &route.key,
             };
             user.warn_of(integration, problems);
         }
-    }
-}
-
-fn segments(key: &RouteKey) -> &[Segment] {
-    match key {
-        RouteKey::Default => &[],
-        RouteKey::Path { path, .. } => path,
     }
 }
 
@@ -120,7 +113,7 @@ impl User<'_> {
 
     /// The name of the greedy variable.
     fn greedy(&self) -> Option<&str> {
-        segments(self.key).iter().find_map(|segment| match segment {
+        self.key.segments().iter().find_map(|segment| match segment {
             Segment::Greedy(name) => Some(name.as_str()),
             _ => None,
         })

@@ -91,7 +91,7 @@ impl Deployment {
             named.insert(id.clone(), Arc::new(stage));
         }
         warnings::add(resources, &mut problems);
-        likely_mistakes::warn(resources, &mut problems);
+        likely_mistakes::warn(&routes, resources, &mut problems);
         if named.is_empty() && !problems.has_errors() {
             problems.warning("stages", "", "there is no stage: every request is answered 404");
         }

@@ -259,8 +259,7 @@ impl Node {
 
 fn take_least(routes: &[(RouteMethod, Rank)], method: Method, best: &mut Option<Rank>) {
     for (wanted, rank) in routes {
-        let matches = matches!(wanted, RouteMethod::Any) || *wanted == RouteMethod::Exact(method);
-        if matches && best.is_none_or(|best| *rank < best) {
+        if wanted.takes(method) && best.is_none_or(|best| *rank < best) {
             *best = Some(*rank);
         }
     }
@@ -271,13 +270,12 @@ fn matches(key: &RouteKey, method: Method, segments: &[&str]) -> bool {
     let RouteKey::Path { method: wanted, path } = key else {
         return true;
     };
-    let is_method = matches!(wanted, RouteMethod::Any) || *wanted == RouteMethod::Exact(method);
     let is_length = match path.last() {
         Some(Segment::Greedy(_)) => segments.len() >= path.len(),
         _ => segments.len() == path.len(),
     };
     let mut pairs = path.iter().zip(segments);
-    is_method
+    wanted.takes(method)
         && is_length
         && pairs.all(|(wanted, segment)| !matches!(wanted, Segment::Literal(text) if text != segment))
 }

@@ -40,7 +40,7 @@ fn warn_of_shadow(
     other: &StageResource,
     problems: &mut Problems,
 ) {
-    let is_shadowed = |route: &&&RouteDraft<'_>| matches!(segments(&route.key).first(), Some(Segment::Literal(literal)) if literal == name);
+    let is_shadowed = |route: &&&RouteDraft<'_>| matches!(route.key.segments().first(), Some(Segment::Literal(literal)) if literal == name);
     let mut shadowed = routes.iter().filter(is_shadowed);
     let Some(first) = shadowed.next() else { return };
     let more = match shadowed.count() {
@@ -74,11 +74,9 @@ fn warn_of_refused_preflights(route: &RouteDraft<'_>, routes: &[&RouteDraft<'_>]
             method: RouteMethod::Exact(_),
             ..
         } => "the AuthorizationType of OPTIONS must be NONE".to_owned(),
-        key => {
-            let path = route.key_text.split_once(' ').map(|(_, path)| path);
-            let path = path
-                .filter(|_| !matches!(key, RouteKey::Default))
-                .unwrap_or("/{proxy+}");
+        // `$default` has no path.
+        _ => {
+            let path = route.key_text.split_once(' ').map_or("/{proxy+}", |(_, path)| path);
             format!("add a route \"OPTIONS {path}\" without an authorizer")
         }
     };
@@ -89,20 +87,13 @@ fn warn_of_refused_preflights(route: &RouteDraft<'_>, routes: &[&RouteDraft<'_>]
 fn takes_options(key: &RouteKey) -> bool {
     match key {
         RouteKey::Default => true,
-        RouteKey::Path { method, .. } => matches!(method, RouteMethod::Any | RouteMethod::Exact(Method::Options)),
-    }
-}
-
-fn segments(key: &RouteKey) -> &[Segment] {
-    match key {
-        RouteKey::Default => &[],
-        RouteKey::Path { path, .. } => path,
+        RouteKey::Path { method, .. } => method.takes(Method::Options),
     }
 }
 
 /// Whether a key takes every path that another one takes. For `$default` that is a greedy variable alone, but for `/`.
 fn covers(key: &RouteKey, other: &RouteKey) -> bool {
-    let (mut own, mut theirs) = (segments(key).iter(), segments(other).iter());
+    let (mut own, mut theirs) = (key.segments().iter(), other.segments().iter());
     if matches!(other, RouteKey::Default) {
         return matches!(own.as_slice(), [Segment::Greedy(_)]);
     }

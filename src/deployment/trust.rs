@@ -9,14 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::definition::credentials::Credentials;
-use crate::definition::notation::arn::FunctionArn;
-use crate::definition::notation::stage_variable;
 use crate::definition::problem::Problems;
 use crate::definition::resource::authorizer::Authorizer as Resource;
 use crate::definition::resource::{CREDENTIALS_FILE, Resources};
 use crate::definition::store::Listing;
 use crate::deployment::authorizer::{self, Authorization, JwtAuthorizer, LambdaAuthorizer};
-use crate::deployment::function::{Function, Functions};
+use crate::deployment::function::{Function, Functions, arn_in_stage};
 use crate::deployment::stage::Stage;
 
 /// Authorizers that let no request pass any more, by id, each with the reason.
@@ -158,9 +156,8 @@ impl TrustFiles<'_> {
             Some(stage) if !self.problems.has_errors_in(&stage.file) => &stage.stage_variables,
             _ => &stage.variables,
         };
-        let put_in = |uri: &str| stage_variable::put_in(uri, |name| variables.get(name).cloned()).ok();
-        let text = now.authorizer_uri.as_deref().and_then(put_in);
-        let arn = text.and_then(|text| FunctionArn::parse(&text).ok());
+        let uri = now.authorizer_uri.as_deref();
+        let arn = uri.and_then(|uri| arn_in_stage(uri, variables).ok());
         if arn.is_some_and(|arn| arn != authorizer.arn) {
             return Some("names another function now".to_owned());
         }

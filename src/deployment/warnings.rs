@@ -7,7 +7,7 @@ use crate::definition::notation::stage_variable;
 use crate::definition::problem::{Problems, member};
 use crate::definition::resource::Resources;
 use crate::definition::resource::stage::Stage;
-use crate::deployment::function::NamedArn;
+use crate::deployment::function::{NamedArn, arn_in_stage};
 
 /// What AWS allows an API by default; most of it can be raised there, and all of it is served here.
 const MOST: [(&str, usize); 4] = [
@@ -121,8 +121,7 @@ fn unused_functions(resources: &Resources, problems: &mut Problems) {
             continue;
         }
         let name = |stage: &Stage| {
-            let text = stage_variable::put_in(uri, |name| stage.stage_variables.get(name).cloned());
-            let arn = FunctionArn::parse(&text.ok()?).ok()?;
+            let arn = arn_in_stage(uri, &stage.stage_variables).ok()?;
             Some(arn.name().to_owned())
         };
         let names: Vec<String> = resources.stages.values().filter_map(name).collect();

@@ -259,8 +259,7 @@ impl FromStr for AccountId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<AccountId, ()> {
-        let is_id = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-        is_id.then(|| AccountId(text.to_owned())).ok_or(())
+        arn::is_account_id(text).then(|| AccountId(text.to_owned())).ok_or(())
     }
 }
 

@@ -97,7 +97,7 @@ impl FunctionArn {
         if !is_region(region) {
             return Err(InvalidArn::Region(region.to_owned()));
         }
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account_id(account) {
             return Err(InvalidArn::Account(account.to_owned()));
         }
         if !is_function_name(name) {
@@ -155,7 +155,8 @@ fn invoked(text: &str) -> Result<Option<&str>, InvalidArn> {
     Ok(Some(inner))
 }
 
-fn is_partition(text: &str) -> bool {
+/// Whether a text can be a partition's name: `aws`, `aws-cn`.
+pub fn is_partition(text: &str) -> bool {
     text == "aws" || text.strip_prefix("aws-").is_some_and(is_region)
 }
 
@@ -246,6 +247,11 @@ pub fn partition(region: &str) -> &'static str {
     ];
     let found = PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix));
     found.map_or("aws", |(_, partition)| partition)
+}
+
+/// Whether a text can be an account's id: twelve digits.
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a text can be a region's name.

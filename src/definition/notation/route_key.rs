@@ -144,13 +144,17 @@ impl RouteKey {
         Ok(RouteKey::Path { method, path })
     }
 
+    /// The segments of its path; `$default` has none.
+    pub fn segments(&self) -> &[Segment] {
+        match self {
+            RouteKey::Default => &[],
+            RouteKey::Path { path, .. } => path,
+        }
+    }
+
     /// The names of the path variables, in order.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        let path = match self {
-            RouteKey::Default => &[][..],
-            RouteKey::Path { path, .. } => path,
-        };
-        path.iter().filter_map(Segment::variable)
+        self.segments().iter().filter_map(Segment::variable)
     }
 }
 
@@ -160,6 +164,11 @@ impl RouteMethod {
             "ANY" => Some(RouteMethod::Any),
             _ => Method::parse(text).map(RouteMethod::Exact),
         }
+    }
+
+    /// Whether a request with that method is for it.
+    pub fn takes(self, method: Method) -> bool {
+        self == RouteMethod::Any || self == RouteMethod::Exact(method)
     }
 }
 

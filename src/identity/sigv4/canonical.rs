@@ -47,17 +47,24 @@ pub(super) fn request(
     canonical
 }
 
-/// The path as sent, each segment encoded, without empty segments but for the last.
+/// The path as sent, each segment encoded, with its slashes merged.
 fn path(raw: &str) -> String {
-    let mut canonical = String::with_capacity(raw.len() + 1);
+    with_merged_slashes(raw, |path, segment| {
+        path.push_str(&query::encoded(segment.as_bytes()).to_string());
+    })
+}
+
+/// A path without empty segments but for the last; `push` writes each of the others.
+pub(super) fn with_merged_slashes(raw: &str, push: impl Fn(&mut String, &str)) -> String {
+    let mut path = String::with_capacity(raw.len() + 1);
     for segment in raw.split('/').filter(|segment| !segment.is_empty()) {
-        canonical.push('/');
-        canonical.push_str(&query::encoded(segment.as_bytes()).to_string());
+        path.push('/');
+        push(&mut path, segment);
     }
-    if canonical.is_empty() || raw.ends_with('/') {
-        canonical.push('/');
+    if path.is_empty() || raw.ends_with('/') {
+        path.push('/');
     }
-    canonical
+    path
 }
 
 /// A field's value without blanks round it, and with one blank for each run of them.

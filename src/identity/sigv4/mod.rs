@@ -77,18 +77,8 @@ pub fn verify<'a>(
 
 /// The path that a signature covers, where that has fewer slashes than the path that was sent.
 pub fn merged_slashes(path: &str) -> Option<String> {
-    if !path.contains("//") {
-        return None;
-    }
-    let mut merged = String::with_capacity(path.len());
-    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        merged.push('/');
-        merged.push_str(segment);
-    }
-    if merged.is_empty() || path.ends_with('/') {
-        merged.push('/');
-    }
-    Some(merged)
+    path.contains("//")
+        .then(|| canonical::with_merged_slashes(path, String::push_str))
 }
 
 fn verify_for<'a>(
