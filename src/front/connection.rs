@@ -133,15 +133,20 @@ impl Connection {
         self.since = Instant::now();
     }
 
-    /// When the wait has lasted too long, or is to be looked at.
-    pub(super) fn deadline(&self, limits: &Limits) -> Instant {
-        let end = match &self.state {
+    /// When the wait has lasted too long.
+    fn end(&self, limits: &Limits) -> Instant {
+        match &self.state {
             State::Idle => self.since + limits.idle_timeout,
             State::Head(_) => self.since + limits.head_timeout,
             State::Body(receiving) => receiving.due(limits.body_timeout),
             State::Writing(_) => self.since + limits.write_timeout,
             State::Lingering(_) => self.since + LINGER_TIME,
-        };
+        }
+    }
+
+    /// When the wait has lasted too long, or is to be looked at.
+    pub(super) fn deadline(&self, limits: &Limits) -> Instant {
+        let end = self.end(limits);
         self.rated().map_or(end, |(rate, _)| end.min(rate.next_look()))
     }
 
@@ -159,14 +164,13 @@ impl Connection {
     /// Whether it must not wait any longer, once its deadline has passed.
     pub(super) fn is_late(&self, limits: &Limits, budget: &MemoryBudget) -> bool {
         let is_too_slow = |(rate, class): (&TransferRate, Class)| rate.is_slow() && budget.is_scarce(class);
-        let end = match &self.state {
-            // It may have begun only now that it was looked at.
-            State::Head(_) => self.since + limits.head_timeout,
-            State::Body(receiving) => receiving.due(limits.body_timeout),
-            State::Writing(_) => self.since + limits.write_timeout,
-            State::Idle | State::Lingering(_) => return true,
-        };
-        Instant::now() >= end || self.rated().is_some_and(is_too_slow)
+        match &self.state {
+            State::Idle | State::Lingering(_) => true,
+            // A head may have begun only now that it was looked at.
+            State::Head(_) | State::Body(_) | State::Writing(_) => {
+                Instant::now() >= self.end(limits) || self.rated().is_some_and(is_too_slow)
+            }
+        }
     }
 
     /// Whether it is for vital requests only. It gets one answer.

@@ -80,7 +80,7 @@ impl EventLoop {
 
     // ---- A worker's part ----
 
-    /// Answers a request, and those that after_read it at once; then the connection waits again.
+    /// Answers a request, and those that follow it at once; then the connection waits again.
     fn serve(self: &Arc<EventLoop>, connection: Box<Connection>, whole: CompleteRequest) {
         let mut next = Some((connection, whole));
         while let Some((connection, whole)) = next {
@@ -221,7 +221,7 @@ impl EventLoop {
                     Ok(written) => {
                         is_expired = false;
                         match written {
-                            Written::Permit => Next::Yield,
+                            Written::TurnOver => Next::Yield,
                             _ => Next::Wait,
                         }
                     }
@@ -393,7 +393,7 @@ impl EventLoop {
         )));
         match connection.write_on() {
             Ok(Written::All(_)) => self.linger(connection),
-            Ok(Written::Permit | Written::Part(_)) => self.apply(Outcome::Park(connection)),
+            Ok(Written::TurnOver | Written::Part(_)) => self.apply(Outcome::Park(connection)),
             Err(_) => {}
         }
     }

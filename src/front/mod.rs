@@ -19,7 +19,7 @@
 //! frees content of its framing as it comes, `request_reader` makes a whole request of both, or a refusal,
 //! `http1::response_writer` makes bytes of an answer; none of them knows sockets. `socket` is the one file with
 //! system calls on a connection; each call says whether it may wait, so that a blocking socket serves both kinds of
-//! thread without being switched. `memory_budget` is the memory that all messages share. `limits` has every number,
+//! thread without being switched. `memory_budget` is the memory that all messages share. `listener_limits` has every number,
 //! with its reason, `connection_log` what is logged of connections that fail.
 //!
 //! **From hand to hand.** While there are few connections (64, no more than workers, fewer than there may be) and no
@@ -64,7 +64,7 @@
 //! **A client that ends its side** may have gone, or only tell that no other request follows; TCP does not say which.
 //! While a request is under way and the head of its answer is not sent, the end is taken for the second. In the
 //! queue, only an end right behind the request is: the end of a connection is noted with its time in its slot, and
-//! `queued` reads that. After the head, only an end that came before it is.
+//! `queued_request` reads that. After the head, only an end that came before it is.
 //!
 //! **A refusal** ends the connection, since nothing behind it can be trusted to be a request. Requests of a
 //! connection are read one after the other, so a refusal never passes an earlier answer.

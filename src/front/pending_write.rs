@@ -58,7 +58,7 @@ impl PendingWrite {
         let written = if self.queue.is_empty() {
             Written::All(self.then)
         } else if count == TURN_LENGTH {
-            Written::Permit
+            Written::TurnOver
         } else {
             Written::Part(count)
         };
@@ -96,7 +96,7 @@ pub(super) enum Written {
     /// All of it is sent.
     All(AfterWrite),
     /// As much as one client gets before the others have their turn; it would take more.
-    Permit,
+    TurnOver,
     /// What the client took, which may be nothing.
     Part(usize),
 }

@@ -186,7 +186,7 @@ impl ResponseStream {
     fn end(mut self, shared: &Shared, sent: Result<Sent, SendError>) -> Outcome {
         let mut completion = self.rest.take_receipt();
         match &sent {
-            Ok(Sent::CompleteRequest) => {}
+            Ok(Sent::All) => {}
             Ok(Sent::Later) => {
                 let pending = PendingWrite::new(self.queue, self.then, self.reservation, completion.take());
                 self.connection.enter(State::Writing(pending));
@@ -231,7 +231,7 @@ impl ResponseStream {
             sent.map_err(SendError::Client)?;
             if self.rest.is_done() {
                 return Ok(if self.queue.is_empty() {
-                    Pause::Sent(Sent::CompleteRequest)
+                    Pause::Sent(Sent::All)
                 } else if self.reservation.resize(self.queue.held()) {
                     Pause::Sent(Sent::Later)
                 } else {
@@ -281,7 +281,7 @@ impl ResponseStream {
             // What a worker holds counts too; where nothing is left, that is all it holds.
             let _ = self.reservation.resize(self.queue.held_with_room());
             if self.rest.is_done() {
-                return Ok(Sent::CompleteRequest);
+                return Ok(Sent::All);
             }
             self.read_on()?;
         }

@@ -1,8 +1,6 @@
 //! Sending an answer: now, to a client that must be waited for, and what follows when it is sent.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use crate::front::connection::{Connection, State};
@@ -22,7 +20,8 @@ use crate::platform::concurrency::{ConcurrencyPermit, Streaming, share};
 /// How far an answer got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
-    CompleteRequest,
+    /// The socket has all of it.
+    All,
     /// The client is slow; what is left is kept with the connection.
     Later,
 }
@@ -39,7 +38,7 @@ pub(super) fn send(
 ) -> Result<Sent, SendError> {
     let sent = connection.socket.send_now(&bytes).map_err(SendError::Client)?;
     if sent == bytes.len() {
-        return Ok(Sent::CompleteRequest);
+        return Ok(Sent::All);
     }
     let mut reservation = shared.budget.reserve(Class::Answer);
     let mut queue = WriteQueue::of(bytes);
@@ -49,7 +48,7 @@ pub(super) fn send(
         connection.enter(State::Writing(PendingWrite::new(queue, then, reservation, None)));
         return Ok(Sent::Later);
     }
-    wait_for_client(shared, &connection.socket, &mut queue).map(|()| Sent::CompleteRequest)
+    wait_for_client(shared, &connection.socket, &mut queue).map(|()| Sent::All)
 }
 
 /// What follows an answer.
@@ -61,11 +60,11 @@ pub(super) fn after(
     version: Version,
 ) -> Outcome {
     match sent {
-        Ok(Sent::CompleteRequest) if then == AfterWrite::KeepAlive => {
+        Ok(Sent::All) if then == AfterWrite::KeepAlive => {
             connection.enter(State::Idle);
             Outcome::NextRequest(connection)
         }
-        Ok(Sent::CompleteRequest) => Outcome::Linger(connection),
+        Ok(Sent::All) => Outcome::Linger(connection),
         Ok(Sent::Later) => Outcome::Park(connection),
         Err(incomplete) => cut(shared, connection, version, &incomplete),
     }
@@ -115,7 +114,7 @@ pub(super) fn wait_for_client_in_slot(
     let mut rate = TransferRate::begin();
     let mut is_too_slow = |taken| {
         rate.note(taken);
-        rate.is_slow() && shared.streams.load(Ordering::Relaxed) > shared.most_streams.get() / 2
+        rate.is_slow() && shared.streams.held() > shared.streams.most().get() / 2
     };
     let sent = queue.send(usize::MAX, |bytes| {
         socket.send_all(bytes, timeout, &mut is_too_slow).map(|()| bytes.len())
@@ -126,7 +125,7 @@ pub(super) fn wait_for_client_in_slot(
 
 /// Leave to wait for a client, given back when it is dropped.
 pub(super) struct StreamSlot {
-    all: Arc<AtomicUsize>,
+    _of_all: ConcurrencyPermit,
     /// Of these, the answers of one destination.
     _of_destination: Option<Streaming>,
 }
@@ -135,21 +134,13 @@ impl StreamSlot {
     /// `slot` is the one that the answer holds of its destination: no destination has all that there are.
     pub(super) fn take(shared: &Shared, slot: Option<&mut ConcurrencyPermit>) -> Option<StreamSlot> {
         let of_destination = match slot {
-            Some(slot) => Some(slot.slots().begin_stream(share(shared.most_streams))?),
+            Some(slot) => Some(slot.slots().begin_stream(share(shared.streams.most()))?),
             None => None,
         };
-        let slot = StreamSlot {
-            all: Arc::clone(&shared.streams),
+        Some(StreamSlot {
+            _of_all: shared.streams.take()?,
             _of_destination: of_destination,
-        };
-        let before = slot.all.fetch_add(1, Ordering::SeqCst);
-        (before < shared.most_streams.get()).then_some(slot)
-    }
-}
-
-impl Drop for StreamSlot {
-    fn drop(&mut self) {
-        self.all.fetch_sub(1, Ordering::SeqCst);
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::front::connection::Connection;
@@ -15,6 +15,7 @@ use crate::front::memory_budget::MemoryBudget;
 use crate::front::quota::Quotas;
 use crate::front::slots::Occupant;
 use crate::front::worker_pool::Workers;
+use crate::platform::concurrency::ConcurrencyLimit;
 use crate::platform::metrics::{ConnectionMetrics, FrontMetrics};
 
 /// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
@@ -37,8 +38,7 @@ pub(super) struct Shared {
     /// What is counted for the metrics page.
     pub(super) metrics: Arc<FrontMetrics>,
     /// Answers that are being streamed, and how many may be.
-    pub(super) streams: Arc<AtomicUsize>,
-    pub(super) most_streams: NonZeroUsize,
+    pub(super) streams: Arc<ConcurrencyLimit>,
     stopping: AtomicBool,
     /// What has not been accepted yet is not waited for.
     given_up: AtomicBool,
@@ -62,6 +62,7 @@ impl Shared {
             connections: Some(ConnectionMetrics::default()),
             ..FrontMetrics::default()
         });
+        let half = NonZeroUsize::new(most_workers.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN);
         let shared = Shared {
             handler,
             limits,
@@ -72,8 +73,7 @@ impl Shared {
             few: most_workers.get().min(FEW_CONNECTIONS),
             connection_log: ConnectionLog::new(&metrics),
             metrics,
-            streams: Arc::default(),
-            most_streams: NonZeroUsize::new(most_workers.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN),
+            streams: ConcurrencyLimit::new(half),
             stopping: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             accepted_all: AtomicBool::new(false),

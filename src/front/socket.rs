@@ -57,13 +57,26 @@ impl Stream {
             _ => PollFlags::empty(),
         }
     }
+
+    fn presence(&self) -> Presence {
+        let events = self.events();
+        if events.intersects(PollFlags::ERR | PollFlags::HUP) {
+            Presence::Gone
+        } else if events.intersects(ENDED) {
+            Presence::Ended
+        } else {
+            Presence::Here
+        }
+    }
 }
 
 impl ClientConnection for Stream {
     fn is_gone(&self) -> bool {
-        let events = self.events();
-        let has_ended = events.intersects(ENDED) && self.is_answered.load(Ordering::Relaxed);
-        has_ended || events.intersects(PollFlags::ERR | PollFlags::HUP)
+        match self.presence() {
+            Presence::Gone => true,
+            Presence::Ended => self.is_answered.load(Ordering::Relaxed),
+            Presence::Here => false,
+        }
     }
 }
 
@@ -244,14 +257,7 @@ impl Socket {
 
     /// What the client has done besides sending.
     pub(super) fn presence(&self) -> Presence {
-        let events = self.stream.events();
-        if events.intersects(PollFlags::ERR | PollFlags::HUP) {
-            Presence::Gone
-        } else if events.intersects(ENDED) {
-            Presence::Ended
-        } else {
-            Presence::Here
-        }
+        self.stream.presence()
     }
 
     /// The client, for those who work for it.

@@ -116,17 +116,14 @@ impl Headers {
     /// Drops the fields that some servers take for one of that name: those which hand fields to programs as CGI does
     /// make all that is no letter and no digit the same (RFC 3875 §4.1.18). Fields of that very name stay.
     pub fn remove_twins(&mut self, name: &str) {
-        let text = &self.text;
-        let is_twin =
-            |field: &Field| !field.is_named(name, text) && is_folded_the_same(field.name(text), name.as_bytes());
-        self.fields.retain(|field| !is_twin(field));
+        self.retain(|field, _| !is_twin(field, name));
     }
 
     /// The names of fields that some servers take for that one, see [`Headers::remove_twins`].
     pub fn twins<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let is_twin =
-            |field: &str| !field.eq_ignore_ascii_case(name) && is_folded_the_same(field.as_bytes(), name.as_bytes());
-        self.iter().map(|(field, _)| field).filter(move |field| is_twin(field))
+        self.iter()
+            .map(|(field, _)| field)
+            .filter(move |field| is_twin(field, name))
     }
 
     /// Drops the fields that `Connection` names, as they concern one connection (RFC 9110 §7.6.1). `Host` is none of
@@ -221,6 +218,11 @@ impl fmt::Debug for Headers {
             .entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))))
             .finish()
     }
+}
+
+/// Whether some servers take a field for one of another name, see [`Headers::remove_twins`].
+fn is_twin(field: &str, name: &str) -> bool {
+    !field.eq_ignore_ascii_case(name) && is_folded_the_same(field.as_bytes(), name.as_bytes())
 }
 
 /// Whether two names differ only in case, and in what is no letter and no digit.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Weak;
+use std::time::Duration;
 
 pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Stream};
 pub use crate::http1::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
@@ -92,6 +93,9 @@ pub struct Request {
     /// Who waits for the answer, where the front can tell.
     pub client: Option<Client>,
 }
+
+/// How often a wait for a client looks whether the client is still there.
+pub const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The client's connection, as far as those behind the front need it.
 pub trait ClientConnection: fmt::Debug + Send + Sync {

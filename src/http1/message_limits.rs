@@ -1,4 +1,4 @@
-//! What one message may have. What a listener allows its clients is in `front::limits`.
+//! What one message may have. What a listener allows its clients is in `front::listener_limits`.
 
 /// Most bytes of a request's head: AWS's 10,240 B (`R13.1`). A longer one is refused.
 pub const MAX_REQUEST_HEAD_LENGTH: usize = 10_240;

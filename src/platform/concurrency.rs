@@ -55,9 +55,14 @@ impl ConcurrencyLimit {
         self.most
     }
 
+    /// How many are taken now.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
     /// Whether one is free now; it may be taken in a moment.
     pub fn has_free(&self) -> bool {
-        self.held.load(Ordering::Relaxed) < self.most.get()
+        self.held() < self.most.get()
     }
 
     /// Takes a slot, if one is free. It does not wait.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::data_plane::lambda::answer::{self, InvalidAnswer, wrong};
 use crate::definition::json::Json;
 use crate::identity::caller::Caller;
 use crate::identity::policy::{InvalidPolicy, Policy};
@@ -24,10 +25,6 @@ enum Verdict {
     Policy(Policy),
 }
 
-/// Why an answer is none, in a sentence for the operator; the client gets a 500.
-#[derive(Debug, PartialEq, Eq)]
-pub struct InvalidAnswer(pub String);
-
 impl From<InvalidPolicy> for InvalidAnswer {
     fn from(InvalidPolicy(text): InvalidPolicy) -> InvalidAnswer {
         InvalidAnswer(format!("its policy is none: {text}"))
@@ -40,10 +37,7 @@ impl Answer {
     /// # Errors
     /// It is neither a simple response, if it should be one, nor a policy.
     pub fn read(payload: &[u8], simple_responses: bool) -> Result<Answer, InvalidAnswer> {
-        let json = str::from_utf8(payload).ok().and_then(|text| Json::parse(text).ok());
-        let Some(Json::Object(members)) = json else {
-            return Err(InvalidAnswer("its answer is not a JSON object".to_owned()));
-        };
+        let members = answer::object(payload)?;
         let context = match member(&members, "context")? {
             None | Some(Json::Null) => None,
             Some(Json::Object(context)) if context.iter().any(|(name, _)| name == "claims") => {
@@ -93,8 +87,7 @@ impl Answer {
 
 /// Whether what a function throws or returns is its way to say that the caller is unknown (`R8.30`).
 pub fn is_unauthorized(said: &[u8]) -> bool {
-    let json = str::from_utf8(said).ok().and_then(|text| Json::parse(text).ok());
-    match json {
+    match answer::parsed(said) {
         Some(Json::String(text)) => text == "Unauthorized",
         Some(Json::Object(members)) => members
             .iter()
@@ -111,10 +104,6 @@ fn member<'a>(members: &'a [(String, Json)], name: &str) -> Result<Option<&'a Js
         return Err(InvalidAnswer(format!("{name:?} stands there twice")));
     }
     Ok(first)
-}
-
-fn wrong(name: &str, wanted: &str, value: &Json) -> InvalidAnswer {
-    InvalidAnswer(format!("its {name:?} is {}, not {wanted}", value.kind()))
 }
 
 #[cfg(test)]

@@ -225,9 +225,10 @@ impl Gateway {
             }
         };
         // A function reads what a route captures decoded once more (R1.32), so a policy must allow both.
-        let again = decode_again(selected.path.decoded()).unwrap_or_default();
-        let spelled_again = self.route_arn(values, &again);
-        let caller = answer.caller(&spelled_again).and_then(|_| answer.caller(route_arn));
+        let path = selected.path.decoded();
+        let again = decode_again(path).unwrap_or_default();
+        let is_allowed_again = again == path || answer.caller(&self.route_arn(values, &again)).is_some();
+        let caller = answer.caller(route_arn).filter(|_| is_allowed_again);
         caller.ok_or_else(|| GatewayError::Forbidden {
             error_type: None,
             cause: format!("{}: {} says no", authorizer.file, authorizer.arn),

@@ -298,11 +298,6 @@ fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayError {
 fn mapping_refusal(error: ResponseMappingError, file: &str) -> GatewayError {
     match error {
         ResponseMappingError::Value(cause) => GatewayError::InternalServerError(format!("{file}: {cause}")),
-        ResponseMappingError::Body(error) => {
-            let error = error
-                .downcast::<UpstreamError>()
-                .unwrap_or_else(|error| UpstreamError::Broken(error.to_string()));
-            refusal(error, file, "its answer")
-        }
+        ResponseMappingError::Body(error) => refusal(UpstreamError::of_io(error), file, "its answer"),
     }
 }

@@ -27,7 +27,7 @@ impl Gateway {
     ) -> Result<Invoked, InvocationError> {
         let (uri, most) = match (function, &self.settings.lambda_endpoint) {
             (Function::Local(definition), _) => {
-                return self.run(definition, arn, &event, trace_id, timeout, client);
+                return self.run(definition, arn, event, trace_id, timeout, client);
             }
             (Function::At(endpoint), _) => (Cow::Borrowed(&endpoint.uri), endpoint.concurrency),
             (Function::AtEndpoint, Some(endpoint)) => {
@@ -74,7 +74,7 @@ impl Gateway {
         &self,
         definition: &Arc<Definition>,
         arn: &FunctionArn,
-        event: &[u8],
+        event: Vec<u8>,
         trace_id: &[u8],
         timeout: Duration,
         client: Option<Client>,

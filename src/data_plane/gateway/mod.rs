@@ -110,20 +110,24 @@ impl Gateway {
         self.recorder.route_states.attach(&deployment);
         let deployment = Arc::new(deployment);
         self.functions.keep_only(deployment.local_functions());
-        self.tokens.keep_only(&deployment.issuers());
-        *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
-        self.answers.forget();
+        self.replace(deployment);
     }
 
     /// Goes on with the same API where other files cannot be deployed, but trusts no one whom they no longer trust.
     pub fn restrict(&self, listing: &Listing) {
-        let before = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
+        let before = self.current();
         let deployment = Arc::new(before.with_trust_of(listing));
         for (id, reason) in deployment.withdrawn() {
             if !before.withdrawn().contains_key(id) {
                 log::error!("the routes of the authorizer {id} let nobody pass until the API is reloaded: {reason}");
             }
         }
+        self.replace(deployment);
+    }
+
+    /// Serves it from now on. What is remembered of authorizers is forgotten last, so that no answer that was asked for
+    /// under the older one stays.
+    fn replace(&self, deployment: Arc<Deployment>) {
         self.tokens.keep_only(&deployment.issuers());
         *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
         self.answers.forget();
@@ -173,6 +177,11 @@ impl Gateway {
 
     fn deployment(&self) -> Arc<Deployment> {
         self.gate.wait_if_reloading();
+        self.current()
+    }
+
+    /// What is served, without a wait for a reload.
+    fn current(&self) -> Arc<Deployment> {
         Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -200,7 +209,7 @@ impl Gateway {
     /// The answer to what is no request that could be handled; `request` is what is known of it.
     pub fn refuse(&self, error: RequestError, request: &Request) -> Response {
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
-        let deployment = Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner));
+        let deployment = self.current();
         self.finish(
             &deployment,
             &context,

@@ -28,9 +28,25 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// An answer that is no response, in a sentence for the operator; the client gets a 500.
+/// Why an answer is none, in a sentence for the operator; the client gets a 500.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InvalidAnswer(pub String);
+
+/// Reads an answer that is to be an object.
+///
+/// # Errors
+/// It is something else.
+pub fn object(payload: &[u8]) -> Result<Vec<(String, Json)>, InvalidAnswer> {
+    match parsed(payload) {
+        Some(Json::Object(members)) => Ok(members),
+        _ => Err(InvalidAnswer("its answer is not a JSON object".to_owned())),
+    }
+}
+
+/// The value that an answer is; none where it is no JSON.
+pub fn parsed(payload: &[u8]) -> Option<Json> {
+    str::from_utf8(payload).ok().and_then(|text| Json::parse(text).ok())
+}
 
 /// The members of an answer that is an object.
 #[derive(Clone, Copy, Debug)]
@@ -132,15 +148,20 @@ pub fn add(headers: &mut Headers, name: &str, value: &Json) -> Result<(), Invali
     added.map_err(|_| InvalidAnswer(format!("its header {name:?} cannot stand in a response")))
 }
 
-/// The status code that a number is; none where it is not one from 200 to 599 (`R5.25`).
-pub fn status(number: &serde_json::Number) -> Option<u16> {
-    let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+/// The status code that a number is (`R5.25`).
+///
+/// # Errors
+/// There is no number, or it is not one from 200 to 599.
+pub fn status(number: Option<&serde_json::Number>) -> Result<u16, InvalidAnswer> {
+    let is_status = |number: &f64| number.fract() == 0.0 && (200.0..600.0).contains(number);
+    let number = number.and_then(serde_json::Number::as_f64).filter(is_status);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "it is whole and in range"
     )]
-    (200.0..600.0).contains(&number).then_some(number as u16)
+    let status = number.map(|number| number as u16);
+    status.ok_or_else(|| InvalidAnswer("its \"statusCode\" is not one from 200 to 599".to_owned()))
 }
 
 /// Puts a response together, with the type that a text has where the function names none (`R5.24`, `R5.36`).

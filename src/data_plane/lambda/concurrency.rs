@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http1::message::Client;
+use crate::http1::message::{CLIENT_CHECK_INTERVAL, Client};
 use crate::outbound::upstream::url::Url;
 
 /// Most events that wait for one URL; each holds a worker. As many may wait for a function that runs here.
@@ -14,9 +14,6 @@ const MAX_WAITING: usize = 128;
 /// Most URLs that are known though no event is on its way to them. They come from files only; this bounds what many
 /// reloads could leave behind.
 const MAX_UNUSED: usize = 1024;
-
-/// How often it is looked whether the client is still there.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// The events that are on their way, by where they go. Two functions with one URL are the same process there.
 #[derive(Debug, Default)]
@@ -118,7 +115,7 @@ impl Endpoint {
             if left.is_zero() {
                 break Refusal::TimedOut;
             }
-            let waited = self.changed.wait_timeout(state, left.min(LOOK));
+            let waited = self.changed.wait_timeout(state, left.min(CLIENT_CHECK_INTERVAL));
             let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
             if timeout.timed_out() && client.is_some_and(Client::is_gone) {

@@ -15,6 +15,20 @@ use crate::definition::notation::query;
 use crate::deployment::path_parameter::PathParameter;
 use crate::http1::message::{Headers, RequestParts};
 
+/// Each name once, its values with `,` between them.
+pub fn joined<'a, Name: Ord>(pairs: impl Iterator<Item = (Name, Cow<'a, str>)>) -> BTreeMap<Name, String> {
+    let mut all: BTreeMap<Name, String> = BTreeMap::new();
+    for (name, value) in pairs {
+        all.entry(name)
+            .and_modify(|values| {
+                values.push(',');
+                values.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    all
+}
+
 /// What an event is made of, in either payload format.
 #[derive(Clone, Copy, Debug)]
 pub struct EventSource<'a> {

@@ -112,12 +112,7 @@ pub fn read(response: IntegrationResponse) -> Result<Invoked, InvocationError> {
     let payload = match response.body.into_bytes(MAX_ANSWER_LENGTH) {
         Ok(payload) => payload,
         Err(BodyError::TooLarge) => return failed(format!("its answer has more than {MAX_ANSWER_LENGTH} bytes")),
-        Err(BodyError::Io(error)) => {
-            let error = error.downcast::<UpstreamError>();
-            return Err(error
-                .unwrap_or_else(|error| UpstreamError::Broken(error.to_string()))
-                .into());
-        }
+        Err(BodyError::Io(error)) => return Err(UpstreamError::of_io(error).into()),
     };
     if let Some(kind) = kind {
         let reason = format!("it failed ({kind}): {}", beginning(&payload));

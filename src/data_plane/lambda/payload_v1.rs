@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data_plane::lambda::answer::{self, InvalidAnswer, Members};
-use crate::data_plane::lambda::event::EventSource;
+use crate::data_plane::lambda::event::{EventSource, joined};
 use crate::data_plane::lambda::text;
 use crate::definition::json::Json;
 use crate::http1::message::{Headers, Response};
@@ -247,10 +247,7 @@ pub fn authorizer_event(
 }
 
 fn identity<'a>(source: &EventSource<'a>) -> Identity<'a> {
-    let iam = match source.values.caller {
-        Caller::Iam(identity) => Some(identity),
-        _ => None,
-    };
+    let iam = source.values.caller.iam();
     let user_id = iam.map(|identity| identity.user_id.as_str());
     Identity {
         access_key: iam.map(|identity| identity.access_key.as_str()),
@@ -293,20 +290,6 @@ fn train_case(name: &str) -> String {
         .collect()
 }
 
-/// Each name once, its values with `,` between them.
-fn joined<'a>(pairs: impl Iterator<Item = (String, Cow<'a, str>)>) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in pairs {
-        all.entry(name)
-            .and_modify(|values| {
-                values.push(',');
-                values.push_str(&value);
-            })
-            .or_insert_with(|| value.into_owned());
-    }
-    all
-}
-
 fn last_of_each(all: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String> {
     all.iter()
         .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))
@@ -318,20 +301,12 @@ fn last_of_each(all: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String>
 /// # Errors
 /// It is no object with an integer `statusCode`, or no response otherwise.
 pub fn answer(payload: &[u8]) -> Result<Response, InvalidAnswer> {
-    let json = str::from_utf8(payload).ok().and_then(|text| Json::parse(text).ok());
-    let Some(Json::Object(members)) = json else {
-        return Err(InvalidAnswer("its answer is not a JSON object".to_owned()));
-    };
+    let members = answer::object(payload)?;
     let members = Members(&members);
     let code = match members.get("statusCode") {
-        Some(Json::Number(number)) => answer::status(number),
+        Some(Json::Number(number)) => answer::status(Some(number))?,
         Some(other) => return Err(answer::wrong("statusCode", "a number", other)),
         None => return Err(InvalidAnswer("its answer has no \"statusCode\"".to_owned())),
-    };
-    let Some(code) = code else {
-        return Err(InvalidAnswer(
-            "its \"statusCode\" is not one from 200 to 599".to_owned(),
-        ));
     };
     // R5.35: both are sent, the single value first.
     let singles = members.object("headers")?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data_plane::lambda::answer::{self, InvalidAnswer, Members};
-use crate::data_plane::lambda::event::EventSource;
+use crate::data_plane::lambda::event::{EventSource, joined};
 use crate::data_plane::lambda::text;
 use crate::definition::json::{self, Json};
 use crate::definition::notation::raw_json;
@@ -202,30 +202,14 @@ fn cookies(headers: &Headers) -> Option<Vec<Cow<'_, str>>> {
 
 /// Each field once, its values with `,` between them (`R5.14`); cookies stand elsewhere.
 fn headers(headers: &Headers) -> BTreeMap<&str, String> {
-    let mut map: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, value) in headers.iter().filter(|(name, _)| *name != "cookie") {
-        let value = text(value);
-        map.entry(name)
-            .and_modify(|values| {
-                values.push(',');
-                values.push_str(&value);
-            })
-            .or_insert_with(|| value.to_string());
-    }
-    map
+    let fields = headers.iter().filter(|(name, _)| *name != "cookie");
+    joined(fields.map(|(name, value)| (name, text(value))))
 }
 
 /// Each parameter once, its values with `,` between them (`R5.12`, `R5.13`).
 fn query_string_parameters(source: &EventSource<'_>) -> Option<BTreeMap<String, String>> {
-    let mut map: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in source.query_parameters() {
-        map.entry(name)
-            .and_modify(|values| {
-                values.push(',');
-                values.push_str(&value);
-            })
-            .or_insert(value);
-    }
+    let parameters = source.query_parameters().into_iter();
+    let map = joined(parameters.map(|(name, value)| (name, Cow::Owned(value))));
     (!map.is_empty()).then_some(map)
 }
 
@@ -272,15 +256,10 @@ fn inferred(content: Vec<u8>) -> Response {
 
 fn with_status(members: Members<'_>, status: &Json) -> Result<Response, InvalidAnswer> {
     let code = match status {
-        Json::Number(number) => answer::status(number),
+        Json::Number(number) => answer::status(Some(number))?,
         // R5.25: digits in a string are taken, as AWS's own emulator does.
-        Json::String(text) => text.trim().parse().ok().as_ref().and_then(answer::status),
+        Json::String(text) => answer::status(text.trim().parse().ok().as_ref())?,
         other => return Err(answer::wrong("statusCode", "a number", other)),
-    };
-    let Some(code) = code else {
-        return Err(InvalidAnswer(
-            "its \"statusCode\" is not one from 200 to 599".to_owned(),
-        ));
     };
     let mut headers = Headers::new();
     // R5.27: each cookie has a line of its own.

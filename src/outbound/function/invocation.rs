@@ -4,17 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http1::message::Client;
+use crate::http1::message::{CLIENT_CHECK_INTERVAL, Client};
 use crate::outbound::function::error::FunctionError;
-
-/// How often it is looked whether the client is still there.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// One event for a function.
 #[derive(Clone, Debug)]
 pub struct Invocation<'a> {
     /// The event, as JSON.
-    pub event: &'a [u8],
+    pub event: Vec<u8>,
     /// How long the answer is waited for: what is left of `TimeoutInMillis`.
     pub timeout: Duration,
     /// The value of `X-Amzn-Trace-Id`; left out where it is empty or cannot be a field's.
@@ -118,7 +115,7 @@ impl PendingInvocation {
                 *state = State::Abandoned;
                 return Err(FunctionError::TimedOut);
             }
-            let waited = self.changed.wait_timeout(state, left.min(LOOK));
+            let waited = self.changed.wait_timeout(state, left.min(CLIENT_CHECK_INTERVAL));
             let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
             if timeout.timed_out() && matches!(*state, State::Waiting) && client.is_some_and(Client::is_gone) {

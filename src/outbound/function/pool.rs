@@ -103,7 +103,7 @@ impl FunctionPool {
         let until = now + invocation.timeout.min(LONGEST_TIMEOUT);
         let job = Arc::new(PendingInvocation::new(
             self.shared.clock.uuid(),
-            invocation.event.to_vec(),
+            invocation.event,
             invocation.trace_id.to_owned(),
             invocation.function_arn.to_owned(),
         ));

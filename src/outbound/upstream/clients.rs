@@ -251,10 +251,7 @@ impl Lease {
             return failure;
         }
         match error {
-            ureq::Error::Io(error) => match error.downcast::<UpstreamError>() {
-                Ok(failure) => failure,
-                Err(error) => UpstreamError::Broken(error.to_string()),
-            },
+            ureq::Error::Io(error) => UpstreamError::of_io(error),
             ureq::Error::BodyStalled => UpstreamError::Broken("it ended inside the size of a chunk".to_owned()),
             other => UpstreamError::Malformed(other.to_string()),
         }

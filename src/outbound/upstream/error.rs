@@ -1,6 +1,7 @@
 //! Why an exchange with an integration failed.
 
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -49,6 +50,15 @@ pub enum UpstreamError {
     BodyCut(String),
     /// Nobody waits for the answer any more.
     ClientGone,
+}
+
+impl UpstreamError {
+    /// What an error of a connection means: the failure that it carries, or that the connection broke.
+    pub fn of_io(error: io::Error) -> UpstreamError {
+        error
+            .downcast()
+            .unwrap_or_else(|error| UpstreamError::Broken(error.to_string()))
+    }
 }
 
 impl fmt::Display for UpstreamError {

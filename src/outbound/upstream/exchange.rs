@@ -9,9 +9,6 @@ use crate::http1::message::{Client, Deadline, Headers};
 use crate::outbound::upstream::addresses::Addresses;
 use crate::outbound::upstream::error::UpstreamError;
 
-/// How often it is looked whether the client is still there, while its integration is waited for.
-pub(super) const LOOK: Duration = Duration::from_millis(500);
-
 /// The exchange that is going on; one at a time for each client.
 #[derive(Debug)]
 pub(super) struct Exchange {

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::outbound::upstream::addresses::Addresses;
 use crate::outbound::upstream::error::UpstreamError;
-use crate::outbound::upstream::exchange::{Exchange, LOOK};
+use crate::outbound::upstream::exchange::Exchange;
 
 /// How long a failure is remembered, so that a dead name server is not asked by every request.
 const FAILURE_TIME_TO_LIVE: Duration = Duration::from_secs(1);
@@ -104,7 +105,7 @@ impl CachingResolver {
                     continue;
                 }
             }
-            let part = exchange.next_wait()?.min(LOOK);
+            let part = exchange.next_wait()?.min(CLIENT_CHECK_INTERVAL);
             let (woken, timeout) = self
                 .changed
                 .wait_timeout(names, part)

@@ -12,8 +12,9 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send};
 
+use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
-use crate::outbound::upstream::exchange::{Exchange, LOOK};
+use crate::outbound::upstream::exchange::Exchange;
 
 /// How much longer than the deadline a read may wait, to spare the system call that would set it anew.
 const TIMEOUT_SLACK: Duration = Duration::from_millis(5);
@@ -47,7 +48,7 @@ impl Socket {
         }
     }
 
-    /// Makes calls until one does something or the exchange ends. Each waits for a while only, see [`LOOK`]; `set` is
+    /// Makes calls until one does something or the exchange ends. Each waits for a while only, see [`CLIENT_CHECK_INTERVAL`]; `set` is
     /// what the socket's timeout is, and `set_timeout` sets it.
     fn wait_for(
         &self,
@@ -61,7 +62,7 @@ impl Socket {
                 Ok(wait) => wait,
                 Err(failure) => return (set, Err(io::Error::other(failure))),
             };
-            let part = wait.min(LOOK);
+            let part = wait.min(CLIENT_CHECK_INTERVAL);
             if !set.is_some_and(|set| set >= part && set <= part + TIMEOUT_SLACK) {
                 if let Err(error) = set_timeout(&self.stream, Some(part)) {
                     return (set, Err(error));
@@ -120,7 +121,7 @@ fn wait_until_connected(socket: &OwnedFd, at_most: Duration, exchange: &Exchange
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let part = left.min(LOOK);
+        let part = left.min(CLIENT_CHECK_INTERVAL);
         let mut polled = [PollFd::new(socket, PollFlags::OUT)];
         match poll(&mut polled, Timespec::try_from(part).ok().as_ref()) {
             Ok(0) => drop(exchange.wait_on(left, part).map_err(io::Error::other)?),
@@ -161,7 +162,7 @@ impl Socket {
             if is_refused {
                 wait = wait.min(PATIENCE_AFTER_REFUSAL);
             }
-            let part = wait.min(LOOK);
+            let part = wait.min(CLIENT_CHECK_INTERVAL);
             let events = self.poll(wanted, part)?;
             if events.is_empty() {
                 if is_refused {

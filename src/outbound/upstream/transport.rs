@@ -94,10 +94,7 @@ impl Connection {
     /// ureq counts a reset, an abort and rustls's missing `close_notify` as the end of a body that lasts until the
     /// connection closes; a cut answer would look whole.
     fn broken(&self, error: io::Error) -> ureq::Error {
-        let failure = match error.downcast::<UpstreamError>() {
-            Ok(failure) => failure,
-            Err(error) => UpstreamError::Broken(error.to_string()),
-        };
+        let failure = UpstreamError::of_io(error);
         self.stream.socket().exchange.note_failure(failure);
         ureq::Error::Io(io::Error::other("noted by the exchange"))
     }
