@@ -87,8 +87,9 @@ fn authorizer_lambda() {
 #[test]
 fn every_theme_on_tiny_http() {
     use crate::support::case::run::run_theme_on;
+    use crate::support::repository::root;
     use apigateway::server::FrontKind;
-    let themes = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let themes = root().join("tests/cases");
     // All that fail, not the first.
     let failed = std::fs::read_dir(themes).unwrap().filter(|theme| {
         let theme = theme.as_ref().unwrap().file_name();

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use apigateway::definition::store::Store;
@@ -14,20 +13,13 @@ use crate::support::client;
 use crate::support::directory::{Directory, pass_everything};
 use crate::support::endpoint::Endpoint;
 use crate::support::gateway::{Gateway, options};
+use crate::support::repository::{root, text_of};
 
 /// More lines than this are no first look.
 const MAX_README_LINES: usize = 200;
 
 /// Words for somebody instead of the client, the worker or the thread that is meant.
 const WORDS_THAT_ARE_OUT: [&str; 6] = ["whoever", "nobody", "somebody", "anybody", "who", "whom"];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
 
 /// The names of the pages in `docs/`.
 fn pages() -> BTreeSet<String> {
@@ -95,7 +87,7 @@ fn links(text: &str) -> Vec<String> {
 
 #[test]
 fn the_readme_is_short() {
-    let lines = read("README.md").lines().count();
+    let lines = text_of("README.md").lines().count();
     assert!(
         lines <= MAX_README_LINES,
         "README.md has {lines} lines, {MAX_README_LINES} at most"
@@ -106,7 +98,7 @@ fn the_readme_is_short() {
 fn the_lists_of_pages_have_every_page_once() {
     let expected: Vec<String> = pages().into_iter().collect();
     for (list, prefix) in [("docs/README.md", ""), ("README.md", "docs/")] {
-        let entries = prose(&read(list));
+        let entries = prose(&text_of(list));
         let entries = entries
             .lines()
             .filter(|line| line.starts_with("* [") || line.starts_with("| ["));
@@ -123,7 +115,7 @@ fn the_lists_of_pages_have_every_page_once() {
 fn every_relative_link_leads_to_a_file_and_a_heading() {
     let mut count = 0;
     for document in documents() {
-        let text = read(&document);
+        let text = text_of(&document);
         let directory = root().join(&document).parent().unwrap().to_owned();
         for link in links(&text).iter().filter(|link| !link.contains("://")) {
             let (path, fragment) = link
@@ -148,7 +140,7 @@ fn every_relative_link_leads_to_a_file_and_a_heading() {
 fn every_json_example_is_json_and_every_example_of_a_file_passes_check() {
     let mut count = 0;
     for document in documents() {
-        let text = read(&document);
+        let text = text_of(&document);
         // The files of a page are one API.
         let mut files: BTreeMap<String, String> = BTreeMap::new();
         for (language, before, block) in blocks(&text) {
@@ -186,7 +178,7 @@ fn every_json_example_is_json_and_every_example_of_a_file_passes_check() {
 
 #[test]
 fn the_first_api_of_the_readme_can_be_made_by_its_commands() {
-    let text = read("README.md");
+    let text = text_of("README.md");
     let blocks = blocks(&text);
     let making = blocks.iter().find(|(_, _, block)| block.starts_with("mkdir "));
     let making = &making.expect("README.md has the commands").2;
@@ -223,7 +215,7 @@ fn fields(schema: &Value, found: &mut BTreeSet<String>) {
 #[test]
 fn the_reference_of_files_has_every_field() {
     // Mappings have a page of their own.
-    let text = read("docs/files.md") + &read("docs/parameter-mapping.md");
+    let text = text_of("docs/files.md") + &text_of("docs/parameter-mapping.md");
     let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '$').collect();
     for entry in fs::read_dir(root().join("schemas")).unwrap() {
         let path = entry.unwrap().path();
@@ -253,7 +245,7 @@ fn the_table_of_metrics_has_every_metric_and_no_other() {
         base.unwrap_or(name).to_owned()
     };
     let served: BTreeSet<String> = page.lines().filter(|line| !line.starts_with('#')).map(name).collect();
-    let text = read("docs/operating.md");
+    let text = text_of("docs/operating.md");
     let table = text
         .split("\n## Metrics\n")
         .nth(1)
@@ -276,7 +268,7 @@ fn the_table_of_metrics_has_every_metric_and_no_other() {
 #[test]
 fn the_documents_name_what_they_speak_of() {
     for document in documents() {
-        let text = prose(&read(&document)).to_lowercase();
+        let text = prose(&text_of(&document)).to_lowercase();
         let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         for word in WORDS_THAT_ARE_OUT {
             assert!(!words.contains(word), "{document} has {word:?}");

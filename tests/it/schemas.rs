@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::support::repository::root;
+
 /// Each kind of file: its schema, the source that reads it, and where such files are.
 const KINDS: [(&str, &str, &str); 7] = [
     ("api", "src/definition/resource/api.rs", "api.json"),
@@ -20,10 +22,6 @@ const KINDS: [(&str, &str, &str); 7] = [
         "credentials.json",
     ),
 ];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 fn json(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use apigateway::definition::store::Store;
 use apigateway::deployment::Deployment;
+
+use crate::support::repository::{root, text_of};
 
 /// More lines than this are more than one subject.
 const MAX_LINES: usize = 400;
@@ -19,10 +21,6 @@ const MAX_TEST_LINES: usize = 500;
 pub struct Source {
     pub path: String,
     pub text: String,
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// All files below a directory whose names end so, sorted.
@@ -302,7 +300,7 @@ fn nothing_is_left_for_later() {
         }
     }
     // A test that cannot run among all others has a step of its own.
-    let steps = fs::read_to_string(".ci/run").unwrap().matches("-- --ignored ").count();
+    let steps = text_of(".ci/run").matches("-- --ignored ").count();
     let (alone, left): (Vec<String>, Vec<String>) = violations
         .into_iter()
         .partition(|violation| violation.contains("CI runs it alone"));

@@ -14,20 +14,13 @@ use serde_json::json;
 use crate::support::client::get;
 use crate::support::directory::{Directory, http_proxy, route};
 use crate::support::endpoint::Endpoint;
+use crate::support::repository::{root, text_of};
 use crate::support::tls::{Authority, TlsEnd, TlsServer};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// Tells why something is not tested here.
 #[expect(clippy::print_stdout, reason = "it is for whoever asks for the output")]
 fn say(reason: &str) {
     println!("{reason}");
-}
-
-fn text(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn problems(directory: &Path) -> Vec<String> {
@@ -38,12 +31,12 @@ fn problems(directory: &Path) -> Vec<String> {
 #[test]
 fn the_api_of_the_compose_file_can_be_served() {
     assert_eq!(problems(&root().join("deploy/compose")), [""; 0]);
-    assert!(text("compose.yaml").contains("./deploy/compose:/api:ro"));
+    assert!(text_of("compose.yaml").contains("./deploy/compose:/api:ro"));
 }
 
 #[test]
 fn the_api_in_the_config_map_can_be_served() {
-    let text = text("deploy/kubernetes.yaml");
+    let text = text_of("deploy/kubernetes.yaml");
     let config_map = text.split("\ndata:\n").nth(1).unwrap().split("\n---").next().unwrap();
     let directory = Directory::of(&[]);
     let mut count = 0;
@@ -80,7 +73,7 @@ fn options_in_the_files_exist() {
         "deploy/kubernetes.yaml",
         "deploy/apigateway.service",
     ] {
-        for variable in variables(&text(file)) {
+        for variable in variables(&text_of(file)) {
             let option = variable.to_lowercase().replace('_', "-");
             assert!(
                 help.contains(&format!("  --{option} ")),
@@ -94,8 +87,11 @@ fn options_in_the_files_exist() {
 
 #[test]
 fn what_the_image_takes_is_there_and_let_through() {
-    let ignored = text(".dockerignore");
-    for line in text("Dockerfile").lines().filter_map(|line| line.strip_prefix("COPY ")) {
+    let ignored = text_of(".dockerignore");
+    for line in text_of("Dockerfile")
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+    {
         let mut words: Vec<&str> = line.split_whitespace().collect();
         words.pop();
         for source in words

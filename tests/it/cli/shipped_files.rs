@@ -1,7 +1,6 @@
 //! The API that comes with the sources has no problem, and its files are those that the article prints.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -10,12 +9,13 @@ use crate::support::client::{exchange, get};
 use crate::support::directory::Directory;
 use crate::support::endpoint::Endpoint;
 use crate::support::program::{json_of, run, serve};
+use crate::support::repository::{root, text_of};
 
 /// A copy of the shipped files; the stage variable `echo` is put to that address.
 fn shipped(echo: Option<SocketAddr>) -> Directory {
     let directory = Directory::empty();
     for kind in ["stages", "routes", "integrations"] {
-        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(kind)).unwrap() {
+        for entry in std::fs::read_dir(root().join(kind)).unwrap() {
             let entry = entry.unwrap();
             let text = std::fs::read_to_string(entry.path()).unwrap();
             directory.write(&format!("{kind}/{}", entry.file_name().to_str().unwrap()), &text);
@@ -104,7 +104,7 @@ fn the_articles_files_have_no_problem_and_are_served() {
 #[test]
 fn the_shipped_files_have_what_the_article_prints() {
     for (path, text) in ARTICLE {
-        let shipped = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let shipped = text_of(path);
         let (shipped, article): (Value, Value) = (
             serde_json::from_str(&shipped).unwrap(),
             serde_json::from_str(text).unwrap(),
@@ -118,7 +118,7 @@ fn the_shipped_files_have_what_the_article_prints() {
             }
         }
     }
-    let integration = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ARTICLE[2].0)).unwrap();
+    let integration = text_of(ARTICLE[2].0);
     assert!(!integration.contains("IntegrationMethod"), "{integration}");
 }
 

@@ -111,9 +111,7 @@ fn a_client_that_leaves_an_event_stream_is_no_warning() {
         let mut client = Client::connect(served.address);
         client.send("GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n");
         let mut got = Vec::new();
-        while !got.windows(7).any(|bytes| bytes == b"data: 1") {
-            got.extend(client.next_bytes());
-        }
+        client.read_until(&mut got, "data: 1");
         if resets {
             set_socket_linger(&client.stream, Some(Duration::ZERO)).unwrap();
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{NOT_FOUND, check_stays, wait_for};
 use crate::support::directory::{Directory, http_proxy, route};
-use crate::support::edited_api::{files, integration, is_refused, served};
+use crate::support::edited_api::{files, is_refused, point_to, served};
 use crate::support::endpoint::{Endpoint, nobody};
 use crate::support::gateway::options;
 
@@ -55,9 +55,7 @@ fn a_broken_edit_is_not_taken_up_by_itself_either() {
     let (endpoint, gateway) = served();
     gateway.directory.write("integrations/up.json", "{");
     check_stays(&gateway, "/a", "/v1");
-    gateway
-        .directory
-        .write("integrations/up.json", &integration(&endpoint, "v2"));
+    point_to(&gateway, &endpoint, "v2");
     wait_for(&gateway, "/a", "/v1", "/v2");
 }
 

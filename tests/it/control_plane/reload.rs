@@ -12,16 +12,14 @@ use serde_json::json;
 use super::{NOT_FOUND, check_stays, wait_for};
 use crate::support::client::Client;
 use crate::support::directory::{Directory, route};
-use crate::support::edited_api::{files, integration, served, telling_slowly};
+use crate::support::edited_api::{files, integration, point_to, served, served_slowly, waiting_client};
 use crate::support::endpoint::Endpoint;
 use crate::support::gateway::{Gateway, options};
 
 #[test]
 fn an_edit_takes_effect_by_itself() {
     let (endpoint, gateway) = served();
-    gateway
-        .directory
-        .write("integrations/up.json", &integration(&endpoint, "v2"));
+    point_to(&gateway, &endpoint, "v2");
     wait_for(&gateway, "/a", "/v1", "/v2");
     gateway
         .directory
@@ -41,9 +39,7 @@ fn an_edit_takes_effect_at_the_next_request_after_a_reload() {
     let mut client = Client::connect(gateway.address);
     for number in 2..40 {
         let version = format!("v{number}");
-        gateway
-            .directory
-            .write("integrations/up.json", &integration(&endpoint, &version));
+        point_to(&gateway, &endpoint, &version);
         gateway.server.reload();
         // In turn on a connection that is kept and on a new one.
         let answer = if number % 2 == 0 {
@@ -197,18 +193,9 @@ fn a_root_that_is_a_link_may_lead_elsewhere() {
 #[test]
 fn a_request_in_flight_keeps_the_api_that_it_came_to() {
     for by_reload in [false, true] {
-        let (endpoint, go_on) = telling_slowly();
-        let gateway = Gateway::serve(&files(&endpoint));
-        gateway
-            .directory
-            .write("integrations/up.json", &integration(&endpoint, "slow"));
-        gateway.server.reload();
-        let mut client = Client::connect(gateway.address);
-        client.send("GET /a HTTP/1.1\r\nHost: gw.test\r\n\r\n");
-        assert_eq!(endpoint.next().request(), "GET /slow");
-        gateway
-            .directory
-            .write("integrations/up.json", &integration(&endpoint, "v2"));
+        let (endpoint, go_on, gateway) = served_slowly();
+        let mut client = waiting_client(&gateway, &endpoint);
+        point_to(&gateway, &endpoint, "v2");
         gateway
             .directory
             .write("routes/a.json", &route("GET /b", "up").to_string());
@@ -234,23 +221,17 @@ fn an_edit_right_after_another_is_not_missed() {
     let mut before = "/v1".to_owned();
     for round in 0..6 {
         let (first, second) = (format!("x{round}"), format!("y{round}"));
-        gateway
-            .directory
-            .write("integrations/up.json", &integration(&endpoint, &first));
+        point_to(&gateway, &endpoint, &first);
         if round % 2 == 0 {
             // Taken up at once, and then the next one comes.
             gateway.server.reload();
             assert_eq!(gateway.get("/a").text(), format!("/{first}"));
             before = format!("/{first}");
-            gateway
-                .directory
-                .write("integrations/up.json", &integration(&endpoint, &second));
+            point_to(&gateway, &endpoint, &second);
             wait_for(&gateway, "/a", &before, &format!("/{second}"));
         } else {
             wait_for(&gateway, "/a", &before, &format!("/{first}"));
-            gateway
-                .directory
-                .write("integrations/up.json", &integration(&endpoint, &second));
+            point_to(&gateway, &endpoint, &second);
             wait_for(&gateway, "/a", &format!("/{first}"), &format!("/{second}"));
         }
         before = format!("/{second}");
@@ -274,9 +255,7 @@ fn an_edit_that_hides_its_time_is_not_missed() {
     // Until all has been quiet for some looks of the watcher.
     check_stays(&gateway, "/a", "/v1");
     // In place, so that the directory's time stays too.
-    gateway
-        .directory
-        .write("integrations/up.json", &integration(&endpoint, "v2"));
+    point_to(&gateway, &endpoint, "v2");
     hide_time();
     wait_for(&gateway, "/a", "/v1", "/v2");
 }

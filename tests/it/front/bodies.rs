@@ -21,19 +21,6 @@ fn assert_same(expected: &[u8], got: &[u8], what: &str) {
     assert_eq!(difference, None, "{what}: first byte that differs");
 }
 
-/// Reads until the text is there.
-fn read_until(client: &mut Client, seen: &mut Vec<u8>, text: &str) {
-    while !seen.windows(text.len()).any(|window| window == text.as_bytes()) {
-        let more = client.next_bytes();
-        assert!(
-            !more.is_empty(),
-            "closed before {text:?}: {:?}",
-            String::from_utf8_lossy(seen)
-        );
-        seen.extend_from_slice(&more);
-    }
-}
-
 /// An endpoint's other end: each part is sent when the test says so.
 fn sending_when_told(head: &'static str, parts: &'static [&'static str]) -> (Endpoint, Sender<()>) {
     let (sender, receiver) = channel();
@@ -132,14 +119,14 @@ fn an_answer_of_unknown_length_is_passed_on_as_it_comes() {
         let mut client = Client::connect(gateway.address);
         client.send(format!("GET /parts HTTP/{version}\r\nHost: gw.test\r\n\r\n"));
         let mut seen = Vec::new();
-        read_until(&mut client, &mut seen, "first");
+        client.read_until(&mut seen, "first");
         go_on.send(()).unwrap();
-        read_until(&mut client, &mut seen, "second");
+        client.read_until(&mut seen, "second");
         go_on.send(()).unwrap();
         let head = String::from_utf8_lossy(&seen).to_ascii_lowercase();
         if version == "1.1" {
             assert!(head.contains("\r\ntransfer-encoding: chunked\r\n"), "{head}");
-            read_until(&mut client, &mut seen, "\r\n0\r\n\r\n");
+            client.read_until(&mut seen, "\r\n0\r\n\r\n");
         } else {
             assert!(!head.contains("transfer-encoding"), "{head}");
             assert!(!head.contains("content-length"), "{head}");
@@ -188,15 +175,15 @@ fn each_event_reaches_the_client_before_the_next_is_sent() {
         let mut client = Client::connect(gateway.address);
         client.send("GET /events HTTP/1.1\r\nHost: gw.test\r\n\r\n");
         let mut seen = Vec::new();
-        read_until(&mut client, &mut seen, "\r\n\r\n");
+        client.read_until(&mut seen, "\r\n\r\n");
         for event in SEEN {
             seen.clear();
             go_on.send(()).unwrap();
-            read_until(&mut client, &mut seen, event);
+            client.read_until(&mut seen, event);
         }
         go_on.send(()).unwrap();
         seen.clear();
-        read_until(&mut client, &mut seen, "0\r\n\r\n");
+        client.read_until(&mut seen, "0\r\n\r\n");
     }
 }
 

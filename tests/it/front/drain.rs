@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{GET, assert_one, holding, rest, serve_with};
 use crate::support::client::{Client, PATIENCE};
-use crate::support::edited_api::{SOON, files, integration, is_refused, served, telling_slowly};
+use crate::support::edited_api::{SOON, is_refused, served, served_slowly, waiting_client};
 use crate::support::endpoint::Endpoint;
 use crate::support::gateway::Gateway;
 use crate::support::wait::wait_until;
@@ -119,21 +119,14 @@ fn a_stop_counts_what_it_cuts() {
 
 #[test]
 fn a_stop_waits_for_the_requests_in_flight() {
-    let (endpoint, go_on) = telling_slowly();
-    let gateway = Gateway::serve(&files(&endpoint));
-    gateway
-        .directory
-        .write("integrations/up.json", &integration(&endpoint, "slow"));
-    gateway.server.reload();
+    let (endpoint, go_on, gateway) = served_slowly();
     // One that has nothing to do does not hold up the stop.
     let mut idle = Client::connect(gateway.address);
     let answer = idle
         .send("GET /none HTTP/1.1\r\nHost: gw.test\r\n\r\n")
         .answer_to("GET");
     assert_eq!(answer.status, 404);
-    let mut client = Client::connect(gateway.address);
-    client.send("GET /a HTTP/1.1\r\nHost: gw.test\r\n\r\n");
-    assert_eq!(endpoint.next().request(), "GET /slow");
+    let mut client = waiting_client(&gateway, &endpoint);
     let Gateway {
         directory: _directory,
         server,
@@ -157,18 +150,10 @@ fn a_stop_waits_for_the_requests_in_flight() {
 
 #[test]
 fn a_stop_gives_up_when_its_time_is_over() {
-    let (endpoint, go_on) = telling_slowly();
-    let gateway = Gateway::serve(&files(&endpoint));
-    gateway
-        .directory
-        .write("integrations/up.json", &integration(&endpoint, "slow"));
-    gateway.server.reload();
+    let (endpoint, go_on, gateway) = served_slowly();
     let mut clients = Vec::new();
     for _ in 0..2 {
-        let mut client = Client::connect(gateway.address);
-        client.send("GET /a HTTP/1.1\r\nHost: gw.test\r\n\r\n");
-        assert_eq!(endpoint.next().request(), "GET /slow");
-        clients.push(client);
+        clients.push(waiting_client(&gateway, &endpoint));
     }
     let address = gateway.address;
     let start = Instant::now();

@@ -17,7 +17,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -25,6 +24,7 @@ use crate::support::client::{Answer, PATIENCE, parse};
 use crate::support::directory::pass_everything;
 use crate::support::endpoint::{Endpoint, Recorded};
 use crate::support::gateway::Gateway;
+use crate::support::repository::root;
 
 /// A good request: the last one of its connection.
 const BEHIND: &str = "GET /behind HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n\r\n";
@@ -178,7 +178,7 @@ fn run(gateway: &Gateway, endpoint: &Endpoint, case: &Value) -> String {
 fn hostile_requests_are_refused_or_understood_in_one_way() {
     let endpoint = Endpoint::telling_the_target();
     let gateway = Gateway::serve(&pass_everything(endpoint.address));
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
+    let directory = root().join("tests/hostile");
     let mut files: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())

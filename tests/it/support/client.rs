@@ -73,6 +73,19 @@ impl Client {
         part[..count].to_vec()
     }
 
+    /// Reads until the text is there.
+    pub fn read_until(&mut self, seen: &mut Vec<u8>, text: &str) {
+        while !seen.windows(text.len()).any(|window| window == text.as_bytes()) {
+            let more = self.next_bytes();
+            assert!(
+                !more.is_empty(),
+                "closed before {text:?}: {:?}",
+                String::from_utf8_lossy(seen)
+            );
+            seen.extend_from_slice(&more);
+        }
+    }
+
     /// Whether the other side has closed, waited for.
     pub fn is_closed(&mut self) -> bool {
         self.buffer.is_empty() && matches!(self.stream.read(&mut [0]), Ok(0))

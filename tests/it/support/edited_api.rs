@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::client::PATIENCE;
+use crate::support::client::{Client, PATIENCE};
 use crate::support::directory::{Directory, http_proxy, route};
 use crate::support::endpoint::{Endpoint, Next};
 use crate::support::gateway::{Gateway, options};
@@ -59,6 +59,30 @@ pub fn served() -> (Endpoint, Gateway) {
     let gateway = Gateway::start(directory, options);
     assert_eq!(gateway.get("/a").text(), "/v1");
     (endpoint, gateway)
+}
+
+/// An API whose route goes to `/slow` of the endpoint, which answers there when the sender says so.
+pub fn served_slowly() -> (Endpoint, Sender<()>, Gateway) {
+    let (endpoint, go_on) = telling_slowly();
+    let gateway = Gateway::serve(&files(&endpoint));
+    point_to(&gateway, &endpoint, "slow");
+    gateway.server.reload();
+    (endpoint, go_on, gateway)
+}
+
+/// A client whose request waits at `/slow`.
+pub fn waiting_client(gateway: &Gateway, endpoint: &Endpoint) -> Client {
+    let mut client = Client::connect(gateway.address);
+    client.send("GET /a HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+    assert_eq!(endpoint.next().request(), "GET /slow");
+    client
+}
+
+/// Edits the integration, so that it goes to that path of the endpoint.
+pub fn point_to(gateway: &Gateway, endpoint: &Endpoint, version: &str) {
+    gateway
+        .directory
+        .write("integrations/up.json", &integration(endpoint, version));
 }
 
 /// Whether a new connection is refused.

@@ -71,9 +71,8 @@ pub fn concurrency(most: usize) -> impl FnOnce(&mut Definition) {
 
 impl Local {
     pub fn invoke_within(&self, event: &Value, timeout: Duration) -> Result<Answer, FunctionError> {
-        let event = event.to_string();
         let invocation = Invocation {
-            event: event.as_bytes(),
+            event: event.to_string().into_bytes(),
             timeout,
             trace_id: "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
             function_arn: "arn:aws:lambda:eu-north-1:123456789012:function:f",

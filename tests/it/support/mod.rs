@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod wait;
+pub mod repository;
 pub mod client;
 pub mod content;
 pub mod directory;

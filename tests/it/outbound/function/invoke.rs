@@ -167,11 +167,10 @@ fn an_invocation_whose_client_is_gone_runs_on_if_it_has_begun() {
     let gone: Arc<dyn ClientConnection> = Arc::new(Gone);
     let start = Instant::now();
     let invoke = |event: &Value| {
-        let event = event.to_string();
         local.functions.invoke(
             &local.definition,
             Invocation {
-                event: event.as_bytes(),
+                event: event.to_string().into_bytes(),
                 timeout: Duration::from_secs(30),
                 trace_id: "",
                 function_arn: "",
@@ -198,7 +197,7 @@ fn too_many_that_wait_are_throttled() {
     local.pid();
     let event = json!({"do": "sleep", "number": 60_000, "text": "a".repeat(5 * 1024 * 1024)}).to_string();
     let invocation = Invocation {
-        event: event.as_bytes(),
+        event: event.into_bytes(),
         timeout: Duration::from_secs(60),
         trace_id: "",
         function_arn: "",

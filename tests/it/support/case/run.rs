@@ -1,7 +1,6 @@
 //! Runs the cases of a theme on a real gateway.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -18,6 +17,7 @@ use crate::support::client::{self, PATIENCE};
 use crate::support::directory::Directory;
 use crate::support::endpoint::{Endpoint, nobody};
 use crate::support::gateway::{self, Gateway};
+use crate::support::repository::root;
 
 /// Runs every case of a theme, and fails with all that went wrong.
 pub fn run_theme(theme: &str, at_least: usize) {
@@ -26,7 +26,7 @@ pub fn run_theme(theme: &str, at_least: usize) {
 
 /// As [`run_theme`], with what listens to clients.
 pub fn run_theme_on(front: FrontKind, theme: &str, at_least: usize) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(theme);
+    let directory = root().join("tests/cases").join(theme);
     let mut paths: Vec<_> = std::fs::read_dir(&directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
