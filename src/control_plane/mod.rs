@@ -11,3 +11,4 @@
 //! `ReloadGate` until the watcher has reloaded.
 
 pub mod watcher;
+pub mod api;

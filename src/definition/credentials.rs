@@ -93,6 +93,8 @@ pub struct Credential {
     pub user_arn: UserArn,
     /// `UserId`.
     pub user_id: String,
+    /// `Administrator`: whether the holder may configure APIs where calls must be signed.
+    pub is_administrator: bool,
 }
 
 /// Every access key that counts, by its id.
@@ -103,6 +105,11 @@ impl Credentials {
     /// The credential with that access key id.
     pub fn get(&self, access_key_id: &str) -> Option<&Credential> {
         self.0.get(access_key_id)
+    }
+
+    /// Whether any holder may configure APIs.
+    pub fn has_administrator(&self) -> bool {
+        self.0.values().any(|credential| credential.is_administrator)
     }
 
     /// How many there are.
@@ -159,6 +166,7 @@ mod tests {
     #[test]
     fn nothing_prints_a_secret() {
         let credential = |id: &str, user_id: &str| Credential {
+            is_administrator: false,
             access_key_id: id.to_owned(),
             secret_access_key: Secret::new("first-hidden".to_owned()),
             session_token: Some(Secret::new("second-hidden".to_owned())),

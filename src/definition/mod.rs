@@ -4,6 +4,8 @@ pub mod suggestion;
 pub mod problem;
 pub mod notation;
 pub mod json;
+pub mod document;
+pub mod model;
 pub mod credentials;
 pub mod resource;
 pub mod store;

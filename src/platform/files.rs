@@ -1,4 +1,5 @@
-//! Files: what can be told of them, their bytes up to a bound, and files that are written at their end.
+//! Files: what can be told of them, their bytes up to a bound, files that are written at their end, and those that are
+//! put in place whole.
 //!
 //! It is the one user of `std::fs` besides [`process`](crate::platform::process), which reads `/proc`. No call waits
 //! for the other side of a named pipe.
@@ -7,7 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -165,9 +166,84 @@ pub fn append_to(path: &Path) -> io::Result<(Box<dyn Write + Send>, FileId)> {
     Ok((Box::new(file), (metadata.dev(), metadata.ino())))
 }
 
+/// Makes a file that is not there yet, with its content and permissions, and waits until the disk has both.
+///
+/// # Errors
+/// What the operating system says. A file that is there but not whole is left for the caller to remove.
+pub fn write_new(path: &Path, content: &[u8], permissions: u32) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(content)?;
+    // The mask of the process has taken bits from the mode that a new file gets.
+    file.set_permissions(fs::Permissions::from_mode(permissions))?;
+    file.sync_all()
+}
+
+/// Gives a file or a directory another name, in the place of a file that has it. The directory is to be synchronised.
+///
+/// # Errors
+/// What the operating system says; nothing has changed.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Removes a file. The directory is to be synchronised.
+///
+/// # Errors
+/// What the operating system says; nothing has changed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// Makes a directory; it may be there already.
+///
+/// # Errors
+/// What the operating system says.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        result => result,
+    }
+}
+
+/// Removes a directory with all that is in it. Links in it are removed, and not followed.
+///
+/// # Errors
+/// What the operating system says; part of it may be gone.
+pub fn remove_directory(path: &Path) -> io::Result<()> {
+    fs::remove_dir_all(path)
+}
+
+/// Waits until the disk has the names in a directory.
+///
+/// # Errors
+/// What the operating system says.
+pub fn synchronise_directory(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_put_in_place_with_its_permissions() {
+        let directory = std::env::temp_dir().join(format!("apigateway-put-{}", std::process::id()));
+        make_directory(&directory).unwrap();
+        make_directory(&directory).unwrap();
+        let (new, path) = (directory.join(".new"), directory.join("a"));
+        write_new(&new, b"1", 0o666).unwrap();
+        assert_eq!(
+            write_new(&new, b"2", 0o600).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        rename(&new, &path).unwrap();
+        synchronise_directory(&directory).unwrap();
+        assert_eq!(info(&path).unwrap().permissions, 0o666);
+        assert_eq!(make_directory(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        remove(&path).unwrap();
+        assert!(info(&path).is_err() && info(&new).is_err());
+        remove_directory(&directory).unwrap();
+    }
 
     #[test]
     fn a_file_is_read_up_to_its_bound_and_a_directory_is_none() {

@@ -154,7 +154,7 @@ impl Gateway {
         let verified = sigv4::verify(
             &signed,
             selected.deployment.credentials(),
-            &self.settings.region,
+            sigv4::Scope::execute_api(&self.settings.region),
             values.context.time,
         );
         let refused = |refusal: sigv4::Refusal| GatewayError::Forbidden {

@@ -70,6 +70,7 @@ fn read_one(fields: &mut Fields<'_>, places: &mut HashMap<String, usize>, place:
     let session_token = visible(fields, "SessionToken", session_token);
     let user_arn = user_arn(fields);
     let user_id = user_id(fields);
+    let is_administrator = fields.boolean("Administrator").unwrap_or_default();
     // A token that is wrong is not an absent one: the key would hold without it.
     if fields.has_error("AccessKeyId") || fields.has_error("SessionToken") {
         return None;
@@ -80,6 +81,7 @@ fn read_one(fields: &mut Fields<'_>, places: &mut HashMap<String, usize>, place:
         session_token,
         user_arn: user_arn?,
         user_id: user_id?,
+        is_administrator,
     })
 }
 

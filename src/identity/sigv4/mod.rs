@@ -46,8 +46,32 @@ pub use crate::identity::sigv4::refusal::Refusal;
 use crate::identity::sigv4::signature::{ALGORITHM, Signature, TERMINATOR, one_field};
 pub use crate::identity::sigv4::signed_request::SignedRequest;
 
-/// The service for which requests to an API are signed.
-const SERVICE: &str = "execute-api";
+/// For which service and region a signature must be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The region; any where there is none.
+    pub region: Option<&'a str>,
+}
+
+impl<'a> Scope<'a> {
+    /// Of requests to an API in a region.
+    pub fn execute_api(region: &'a str) -> Scope<'a> {
+        Scope {
+            service: "execute-api",
+            region: Some(region),
+        }
+    }
+
+    /// Of calls that configure APIs, in any region.
+    pub fn apigateway() -> Scope<'static> {
+        Scope {
+            service: "apigateway",
+            region: None,
+        }
+    }
+}
 
 /// What an unknown key's requests are checked against, so that they cost what a wrong signature costs. Whoever signs
 /// with it is refused all the same.
@@ -62,6 +86,12 @@ pub struct Caller<'a> {
     pub account_id: &'a str,
 }
 
+/// The path that a signature covers, where that has fewer slashes than the path that was sent.
+pub fn merged_slashes(path: &str) -> Option<String> {
+    path.contains("//")
+        .then(|| canonical::with_merged_slashes(path, String::push_str))
+}
+
 /// Tells whose access key has signed a request.
 ///
 /// # Errors
@@ -69,23 +99,7 @@ pub struct Caller<'a> {
 pub fn verify<'a>(
     request: &SignedRequest<'_>,
     credentials: &'a Credentials,
-    region: &str,
-    now: SystemTime,
-) -> Result<Caller<'a>, Refusal> {
-    verify_for(SERVICE, request, credentials, region, now)
-}
-
-/// The path that a signature covers, where that has fewer slashes than the path that was sent.
-pub fn merged_slashes(path: &str) -> Option<String> {
-    path.contains("//")
-        .then(|| canonical::with_merged_slashes(path, String::push_str))
-}
-
-fn verify_for<'a>(
-    service: &str,
-    request: &SignedRequest<'_>,
-    credentials: &'a Credentials,
-    region: &str,
+    scope: Scope<'_>,
     now: SystemTime,
 ) -> Result<Caller<'a>, Refusal> {
     if !is_token(request.method.as_bytes()) {
@@ -93,10 +107,10 @@ fn verify_for<'a>(
     }
     let parameters = QueryParameters::of(request.query.unwrap_or_default());
     let signature = Signature::of(request, &parameters)?;
-    if signature.region() != region {
+    if scope.region.is_some_and(|region| signature.region() != region) {
         return Err(Refusal::Region);
     }
-    if signature.service() != service {
+    if signature.service() != scope.service {
         return Err(Refusal::Service);
     }
     signature.check_time(now)?;

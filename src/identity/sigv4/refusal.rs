@@ -57,7 +57,7 @@ impl fmt::Display for Refusal {
             Refusal::Algorithm => "Signature Version 4A is not supported",
             Refusal::ScopeDate => "the credential's scope has another day than the request",
             Refusal::Region => "the request is signed for another region",
-            Refusal::Service => "the request is signed for another service than execute-api",
+            Refusal::Service => "the request is signed for another service",
             Refusal::Expired => "the signature has expired",
             Refusal::SkewedClock => "the signature is not yet current",
             Refusal::PayloadHash => "the body is another than X-Amz-Content-Sha256 says",

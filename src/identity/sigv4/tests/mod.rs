@@ -73,7 +73,7 @@ impl Sent {
             credential("ASIA", SUITE_SECRET, Some("token")),
             credential("OTHER", "another secret", None),
         ]);
-        let caller = verify(&request, &credentials, REGION, at(seconds))?;
+        let caller = verify(&request, &credentials, Scope::execute_api(REGION), at(seconds))?;
         Ok(caller.credential.access_key_id.clone())
     }
 

@@ -27,6 +27,7 @@ pub(super) fn at(seconds: u64) -> SystemTime {
 
 pub(super) fn credential(id: &str, secret: &str, token: Option<&str>) -> Credential {
     Credential {
+        is_administrator: false,
         access_key_id: id.to_owned(),
         secret_access_key: Secret::new(secret.to_owned()),
         session_token: token.map(|token| Secret::new(token.to_owned())),
@@ -71,7 +72,15 @@ fn the_suite_of_aws() {
         let headers = fields(case);
         let request = request(case, &headers);
         let credentials = Credentials::from(vec![credential("AKIDEXAMPLE", SUITE_SECRET, text(case, "token"))]);
-        let verified = verify_for("service", &request, &credentials, "us-east-1", at(SUITE_TIME));
+        let verified = verify(
+            &request,
+            &credentials,
+            Scope {
+                service: "service",
+                region: Some("us-east-1"),
+            },
+            at(SUITE_TIME),
+        );
         if let Some(refusal) = text(case, "refused") {
             let shown = format!("{:?}", verified.unwrap_err());
             assert!(shown.starts_with(refusal), "{name}: {shown}");
@@ -107,7 +116,8 @@ fn requests_that_botocore_signed() {
         let request = request(case, &headers);
         let now = at(case["now"].as_u64().unwrap());
         let region = text(case, "region").unwrap();
-        let caller = verify(&request, &credentials, region, now).unwrap_or_else(|refusal| panic!("{case}: {refusal}"));
+        let caller = verify(&request, &credentials, Scope::execute_api(region), now)
+            .unwrap_or_else(|refusal| panic!("{case}: {refusal}"));
         assert_eq!(
             Some(caller.credential.access_key_id.as_str()),
             text(case, "key"),
@@ -119,7 +129,7 @@ fn requests_that_botocore_signed() {
             "us-east-1"
         };
         assert_eq!(
-            verify(&request, &credentials, other, now).err(),
+            verify(&request, &credentials, Scope::execute_api(other), now).err(),
             Some(Refusal::Region),
             "{case}"
         );
