@@ -1,4 +1,5 @@
-//! The text of a JSON file, edited member by member: what is not edited stays to the letter.
+//! The text of a JSON file, edited member by member: what is not edited stays to the letter. The items of a list have
+//! their places as names.
 //!
 //! # Example
 //! ```
@@ -29,20 +30,21 @@ pub struct Document {
     text: String,
 }
 
-/// Where a member stands in the text.
+/// Where a member or an item stands in the text.
 #[derive(Debug)]
 struct Member {
     name: String,
-    /// Where its name begins, with the quote.
+    /// Where its name begins, with the quote; of an item, its value.
     begin: usize,
     value: Range<usize>,
 }
 
-/// Where an object stands in the text, and its members.
+/// Where an object or a list stands in the text, and its members.
 #[derive(Debug)]
-struct Object {
+struct Container {
     span: Range<usize>,
     members: Vec<Member>,
+    is_list: bool,
 }
 
 impl Document {
@@ -103,7 +105,7 @@ impl Document {
             self.text.replace_range(span, &written(value, &indent, is_spread));
             return;
         }
-        let Some(object) = self.object(parents) else {
+        let Some(object) = self.container(parents) else {
             let wrapped = Json::Object(vec![((*name).to_owned(), value.clone())]);
             return self.set(parents, &wrapped, order);
         };
@@ -115,7 +117,7 @@ impl Document {
         let Some((name, parents)) = path.split_last() else {
             return false;
         };
-        let Some(object) = self.object(parents) else {
+        let Some(object) = self.container(parents) else {
             return false;
         };
         let Some(place) = object.members.iter().position(|member| member.name == *name) else {
@@ -132,7 +134,7 @@ impl Document {
         true
     }
 
-    fn insert(&mut self, object: &Object, name: &str, value: &Json, order: &[&str], is_spread: bool) {
+    fn insert(&mut self, object: &Container, name: &str, value: &Json, order: &[&str], is_spread: bool) {
         let place = |name: &str| order.iter().position(|known| *known == name);
         let own = place(name);
         let is_before = |member: &&Member| own.is_none() || place(&member.name).is_none_or(|at| Some(at) < own);
@@ -144,7 +146,11 @@ impl Document {
             Some(first) => self.indent_of(first.begin),
             None => self.indent_of(object.span.start) + INDENT,
         };
-        let text = format!("{quoted}: {}", written(value, &indent, is_spread));
+        let written = written(value, &indent, is_spread);
+        let text = match object.is_list {
+            true => written,
+            false => format!("{quoted}: {written}"),
+        };
         let between = match is_spread {
             true => format!("\n{indent}"),
             false => " ".to_owned(),
@@ -155,17 +161,17 @@ impl Document {
             (None, None) => {
                 let outer = self.indent_of(object.span.start);
                 let inner = match is_spread {
-                    true => format!("{{{between}{text}\n{outer}}}"),
-                    false => format!("{{{text}}}"),
+                    true => format!("{between}{text}\n{outer}"),
+                    false => text,
                 };
-                self.text.replace_range(object.span.clone(), &inner);
+                self.text.replace_range(object.span.start + 1..object.span.end - 1, &inner);
             }
         }
     }
 
     /// Whether the members of an object, or of the one that holds it, stand on lines of their own.
     fn is_spread(&self, path: &[&str]) -> bool {
-        let object = self.object(path);
+        let object = self.container(path);
         let first = object
             .as_ref()
             .and_then(|object| Some((object, object.members.first()?)));
@@ -188,19 +194,19 @@ impl Document {
 
     fn find(&self, path: &[&str]) -> Option<Range<usize>> {
         let (name, parents) = path.split_last()?;
-        let object = self.object(parents)?;
+        let object = self.container(parents)?;
         let member = object.members.into_iter().find(|member| member.name == *name)?;
         Some(member.value)
     }
 
-    /// The object at the end of a path.
-    fn object(&self, path: &[&str]) -> Option<Object> {
-        let mut object = object_at(&self.text, self.text.find('{')?)?;
+    /// The object or the list at the end of a path.
+    fn container(&self, path: &[&str]) -> Option<Container> {
+        let mut container = container_at(&self.text, self.text.find('{')?)?;
         for name in path {
-            let member = object.members.into_iter().find(|member| member.name == *name)?;
-            object = object_at(&self.text, member.value.start)?;
+            let member = container.members.into_iter().find(|member| member.name == *name)?;
+            container = container_at(&self.text, member.value.start)?;
         }
-        Some(object)
+        Some(container)
     }
 }
 
@@ -218,20 +224,27 @@ fn pretty(value: &Json, indent: &str) -> String {
     text.replace('\n', &format!("\n{indent}"))
 }
 
-/// The object that begins there; none where the text has no object there.
-fn object_at(text: &str, start: usize) -> Option<Object> {
+/// The object or the list that begins there; none where the text has neither there.
+fn container_at(text: &str, start: usize) -> Option<Container> {
     let bytes = text.as_bytes();
-    if bytes.get(start) != Some(&b'{') {
-        return None;
-    }
+    let (is_list, close) = match bytes.get(start)? {
+        b'{' => (false, b'}'),
+        b'[' => (true, b']'),
+        _ => return None,
+    };
     let mut members = Vec::new();
     let mut at = skip_blanks(bytes, start + 1);
-    while bytes.get(at) == Some(&b'"') {
+    while bytes.get(at).is_some_and(|byte| *byte != close) {
         let begin = at;
-        let end = value_end(bytes, begin);
-        let name: String = serde_json::from_str(text.get(begin..end)?).ok()?;
-        let colon = skip_blanks(bytes, end);
-        let value = skip_blanks(bytes, colon + 1);
+        let (name, value) = match is_list {
+            true => (members.len().to_string(), begin),
+            false => {
+                let end = value_end(bytes, begin);
+                let name: String = serde_json::from_str(text.get(begin..end)?).ok()?;
+                let colon = skip_blanks(bytes, end);
+                (name, skip_blanks(bytes, colon + 1))
+            }
+        };
         let end = value_end(bytes, value);
         members.push(Member {
             name,
@@ -243,9 +256,10 @@ fn object_at(text: &str, start: usize) -> Option<Object> {
             at = skip_blanks(bytes, at + 1);
         }
     }
-    (bytes.get(at) == Some(&b'}')).then_some(Object {
+    (bytes.get(at) == Some(&close)).then_some(Container {
         span: start..at + 1,
         members,
+        is_list,
     })
 }
 
@@ -344,6 +358,11 @@ mod tests {
             ),
             ("{\"A\": 5}", &["A", "b"], Some("1"), "{\"A\": {\"b\":1}}"),
             ("{\"A\": true}", &["B"], None, "{\"A\": true}"),
+            ("{\"A\": []}", &["A", "0"], Some("{\"b\":1}"), "{\"A\": [{\"b\":1}]}"),
+            ("{\n  \"A\": []\n}", &["A", "0"], Some("1"), "{\n  \"A\": [\n    1\n  ]\n}"),
+            ("{\"A\": [1.0, \"]\",3]}", &["A", "3"], Some("2"), "{\"A\": [1.0, \"]\",3, 2]}"),
+            ("{\"A\": [1.0, {\"b\":[2]},3]}", &["A", "1"], None, "{\"A\": [1.0, 3]}"),
+            ("{\"A\": [{\"b\":1.0,\"c\":2}]}", &["A", "0", "c"], Some("3"), "{\"A\": [{\"b\":1.0,\"c\":3}]}"),
         ] {
             let mut document = Document::of(before).unwrap();
             match value {

@@ -127,6 +127,26 @@ pub fn common_log_time(time: SystemTime) -> String {
     })
 }
 
+/// A time to the second as ISO 8601 has it, in UTC: `2026-07-10T19:19:05Z`.
+///
+/// # Example
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// let time = UNIX_EPOCH + Duration::from_secs(1_783_711_145);
+/// assert_eq!(apigateway::platform::clock::iso_8601(time), "2026-07-10T19:19:05Z");
+/// ```
+pub fn iso_8601(time: SystemTime) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    // `Fri, 10 Jul 2026 19:19:05 GMT` (RFC 9110 §5.6.7) has the same parts.
+    let date = httpdate::fmt_http_date(time);
+    let part = |from, to| date.get(from..to).unwrap_or_default();
+    let month = MONTHS.iter().position(|name| *name == part(8, 11)).unwrap_or_default() + 1;
+    format!("{}-{month:02}-{}T{}Z", part(12, 16), part(5, 7), part(17, 25))
+}
+
 /// Days from 1970-01-01 to a date of the Gregorian calendar. A year is taken to begin in March, so that its leap day
 /// is its last.
 pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {

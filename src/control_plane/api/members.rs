@@ -6,9 +6,9 @@ use crate::definition::json::Json;
 use crate::definition::model::member::{Member, Shape, Update, Value};
 use crate::definition::model::model_name;
 
-/// Which call it is.
+/// What a call does with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum Action {
     /// The resource is made.
     Create,
     /// The resource is changed.
@@ -65,7 +65,7 @@ impl Given {
 /// A member is unknown, missing, of a wrong type or out of range; the first in the order of the call.
 pub fn check(
     operation: Operation,
-    call: Call,
+    action: Action,
     table: &'static [Member],
     body: &[(String, Json)],
 ) -> Result<Given, ApiError> {
@@ -75,7 +75,7 @@ pub fn check(
         let name = model_name(wire);
         let is_meant = |member: &&Member| {
             member.name == name
-                && if call == Call::Create {
+                && if action == Action::Create {
                     member.in_create
                 } else {
                     member.in_update
@@ -86,14 +86,14 @@ pub fn check(
         let Some(member) = member.filter(|_| is_spelt_so) else {
             return Err(ApiError::bad_request(format!("{name} is not a member{of}")));
         };
-        if let Some(value) = read(member, call, value)? {
+        if let Some(value) = read(member, action, value)? {
             given.push((member, value));
         }
     }
     let given = Given(given);
     let is_missing = |member: &&Member| member.is_required && given.said(member.name).is_none();
     match table.iter().find(is_missing) {
-        Some(member) if call == Call::Create => Err(ApiError::bad_request(format!(
+        Some(member) if action == Action::Create => Err(ApiError::bad_request(format!(
             "{} is a required parameter{of}",
             member.name
         ))),
@@ -106,11 +106,11 @@ pub fn check(
 /// # Errors
 /// The content of the call has a member.
 pub fn refuse_all(operation: Operation, body: &[(String, Json)]) -> Result<(), ApiError> {
-    check(operation, Call::Update, &[], body).map(drop)
+    check(operation, Action::Update, &[], body).map(drop)
 }
 
 /// A value as files have it; none where it says nothing.
-fn read(member: &Member, call: Call, value: &Json) -> Result<Option<Json>, ApiError> {
+fn read(member: &Member, action: Action, value: &Json) -> Result<Option<Json>, ApiError> {
     if *value == Json::Null {
         return Ok(None);
     }
@@ -133,14 +133,14 @@ fn read(member: &Member, call: Call, value: &Json) -> Result<Option<Json>, ApiEr
         _ => false,
     };
     if is_bare && member.is_cleared_by_empty {
-        shaped(member, call, &member.shape, value, true)?;
+        shaped(member, action, &member.shape, value, true)?;
         return Ok(Some(Json::Null));
     }
-    shaped(member, call, &member.shape, value, false).map(Some)
+    shaped(member, action, &member.shape, value, false).map(Some)
 }
 
 /// A value of that shape, with the names of files.
-fn shaped(member: &Member, call: Call, shape: &Shape, value: &Json, is_cleared: bool) -> Result<Json, ApiError> {
+fn shaped(member: &Member, action: Action, shape: &Shape, value: &Json, is_cleared: bool) -> Result<Json, ApiError> {
     let name = member.name;
     let wrong = |wanted: &str| ApiError::bad_request(format!("{name} must be {wanted}, not {}", value.kind()));
     match (shape, value) {
@@ -189,10 +189,10 @@ fn shaped(member: &Member, call: Call, shape: &Shape, value: &Json, is_cleared: 
             Ok(value.clone())
         }
         (Shape::Texts { .. }, _) => Err(wrong("a list of strings")),
-        (Shape::TextMap { least, most }, Json::Object(members)) => texts(member, call, members, *least, *most),
+        (Shape::TextMap { least, most }, Json::Object(members)) => texts(member, action, members, *least, *most),
         (Shape::TextMaps, Json::Object(members)) => {
             let map = |(key, value): &(String, Json)| match value {
-                Json::Object(inner) => Ok((key.clone(), texts(member, Call::Create, inner, 1, 512)?)),
+                Json::Object(inner) => Ok((key.clone(), texts(member, Action::Create, inner, 1, 512)?)),
                 other => Err(ApiError::bad_request(format!(
                     "{name} must have an object of strings for {key:?}, not {}",
                     other.kind()
@@ -200,10 +200,10 @@ fn shaped(member: &Member, call: Call, shape: &Shape, value: &Json, is_cleared: 
             };
             members.iter().map(map).collect::<Result<_, _>>().map(Json::Object)
         }
-        (Shape::Object(table), Json::Object(members)) => object(member, call, table, members),
+        (Shape::Object(table), Json::Object(members)) => object(member, action, table, members),
         (Shape::ObjectMap(table), Json::Object(members)) => {
             let map = |(key, value): &(String, Json)| match value {
-                Json::Object(inner) => Ok((key.clone(), object(member, call, table, inner)?)),
+                Json::Object(inner) => Ok((key.clone(), object(member, action, table, inner)?)),
                 other => Err(ApiError::bad_request(format!(
                     "{name} must have an object for {key:?}, not {}",
                     other.kind()
@@ -217,7 +217,7 @@ fn shaped(member: &Member, call: Call, shape: &Shape, value: &Json, is_cleared: 
         (Shape::Objects(table), Json::Array(items)) => {
             let item = |item: &Json| match item {
                 // A list takes the place of the one before it, so that its objects are new.
-                Json::Object(members) => object(member, Call::Create, table, members),
+                Json::Object(members) => object(member, Action::Create, table, members),
                 other => Err(ApiError::bad_request(format!(
                     "{name} must be a list of objects, not of {}",
                     other.kind()
@@ -231,7 +231,7 @@ fn shaped(member: &Member, call: Call, shape: &Shape, value: &Json, is_cleared: 
 }
 
 /// The members of an object in an object.
-fn object(outer: &Member, call: Call, table: &'static [Member], members: &[(String, Json)]) -> Result<Json, ApiError> {
+fn object(outer: &Member, action: Action, table: &'static [Member], members: &[(String, Json)]) -> Result<Json, ApiError> {
     let mut read_members = Vec::new();
     for (wire, value) in members {
         let name = model_name(wire);
@@ -241,8 +241,8 @@ fn object(outer: &Member, call: Call, table: &'static [Member], members: &[(Stri
             let text = format!("{name} is not a member of {}", outer.name);
             return Err(ApiError::bad_request(text));
         };
-        match read(member, call, value)? {
-            Some(Json::Null) if call == Call::Create => {}
+        match read(member, action, value)? {
+            Some(Json::Null) if action == Action::Create => {}
             Some(value) => read_members.push((name, value)),
             None => {}
         }
@@ -253,10 +253,10 @@ fn object(outer: &Member, call: Call, table: &'static [Member], members: &[(Stri
 }
 
 /// Texts by name; an empty one is null where it takes out the one that is there.
-fn texts(member: &Member, call: Call, members: &[(String, Json)], least: usize, most: usize) -> Result<Json, ApiError> {
+fn texts(member: &Member, action: Action, members: &[(String, Json)], least: usize, most: usize) -> Result<Json, ApiError> {
     let name = member.name;
     let text = |(key, value): &(String, Json)| match value {
-        Json::String(text) if text.is_empty() && call == Call::Update && member.update == Update::MergeAndRemove => {
+        Json::String(text) if text.is_empty() && action == Action::Update && member.update == Update::MergeAndRemove => {
             Ok((key.clone(), Json::Null))
         }
         Json::String(text) => {

@@ -9,3 +9,8 @@ pub mod edit;
 pub mod page;
 pub mod settings;
 pub mod guard;
+pub mod ids;
+pub mod turn;
+pub mod tag_rules;
+pub mod file_writer;
+pub mod recovery;

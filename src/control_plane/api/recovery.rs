@@ -1,0 +1,138 @@
+//! What a crash has left in the middle of a call: journals are carried out, and hidden files removed. To be done before
+//! the files are read.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::control_plane::api::file_writer::{DELETED_SUFFIX, JOURNAL_SUFFIX, TEMPORARY_SUFFIX, hash};
+use crate::control_plane::api::ids;
+use crate::definition::json::Json;
+use crate::definition::store::MAX_FILE_LENGTH;
+use crate::platform::files::{self, FileKind};
+
+/// Most bytes of a journal: a line for each file of an API.
+const MAX_JOURNAL_LENGTH: u64 = 16 * 1024 * 1024;
+
+/// The directory of the APIs beside the root API.
+const APIS: &str = "apis";
+
+/// The directories in which calls write, at the root and for each API.
+const DIRECTORIES: [&str; 7] = [
+    "stages",
+    "routes",
+    "integrations",
+    "authorizers",
+    "deployments",
+    "domains",
+    "vpclinks",
+];
+
+/// What stands in the directory of an API that a call makes.
+const CONTENT: [&str; 4] = ["api.json", "stages", "routes", "integrations"];
+
+/// Finishes what a crash has interrupted, as far as the files can be written.
+pub fn recover(root: &Path) {
+    let mut directories = vec![root.to_owned()];
+    for (name, kind) in entries(&root.join(APIS)) {
+        let Some(name) = name.to_str().filter(|_| kind == FileKind::Directory) else {
+            continue;
+        };
+        let path = root.join(APIS).join(name);
+        match name.strip_prefix('.') {
+            None => directories.push(path),
+            Some(hidden) if hidden.ends_with(DELETED_SUFFIX) || is_unfinished_api(hidden, &path) => {
+                tell(&path, files::remove_directory(&path));
+            }
+            Some(_) => {}
+        }
+    }
+    for directory in &directories {
+        for path in hidden_files(directory, JOURNAL_SUFFIX) {
+            carry_out(root, &path);
+            tell(&path, files::remove(&path));
+        }
+    }
+    for directory in &directories {
+        let below = DIRECTORIES.iter().map(|name| directory.join(name));
+        for directory in below.chain([directory.clone()]) {
+            for path in hidden_files(&directory, TEMPORARY_SUFFIX) {
+                tell(&path, files::remove(&path));
+            }
+        }
+    }
+}
+
+/// Whether it is the directory of an API that was being made, and nothing else: a hidden directory may be anybody's.
+fn is_unfinished_api(name: &str, path: &Path) -> bool {
+    ids::is_custom(name)
+        && entries(path)
+            .iter()
+            .all(|(name, _)| name.to_str().is_some_and(|name| CONTENT.contains(&name)))
+}
+
+fn hidden_files(directory: &Path, suffix: &str) -> Vec<std::path::PathBuf> {
+    let is_ours = |(name, kind): &(OsString, FileKind)| {
+        let name = name.to_str().unwrap_or_default();
+        *kind == FileKind::File && name.starts_with('.') && name.ends_with(suffix)
+    };
+    let found = entries(directory).into_iter().filter(is_ours);
+    found.map(|(name, _)| directory.join(name)).collect()
+}
+
+fn entries(directory: &Path) -> Vec<(OsString, FileKind)> {
+    files::entries(directory).unwrap_or_default()
+}
+
+/// Does what is left to do of a call. A file that was edited since is left as it is.
+fn carry_out(root: &Path, journal: &Path) {
+    let bytes = files::read_at_most(journal, MAX_JOURNAL_LENGTH).unwrap_or_default();
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let Ok(Json::Object(members)) = Json::parse(&text) else {
+        return;
+    };
+    let Some((_, Json::Array(edits))) = members.into_iter().find(|(name, _)| name == "Edits") else {
+        return;
+    };
+    for edit in &edits {
+        let text = |name: &str| match edit {
+            Json::Object(members) => members.iter().find_map(|(member, value)| match value {
+                Json::String(text) if member == name => Some(text.as_str()),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let Some(path) = text("Path").filter(|path| is_below(path)) else {
+            continue;
+        };
+        let place = root.join(path);
+        let now = files::read_at_most(&place, MAX_FILE_LENGTH)
+            .ok()
+            .map(|bytes| hash(&bytes));
+        if now.as_deref() != text("Before") {
+            continue;
+        }
+        let outcome = match text("New").filter(|new| is_below(new)) {
+            Some(new) if files::link_info(&root.join(new)).is_err() => Ok(()),
+            Some(new) => files::rename(&root.join(new), &place),
+            None if now.is_some() => files::remove(&place),
+            None => Ok(()),
+        };
+        let parent = place.parent().unwrap_or(root);
+        tell(&place, outcome.and_then(|()| files::synchronise_directory(parent)));
+    }
+}
+
+/// Whether a path leads to a file below the root.
+fn is_below(path: &str) -> bool {
+    !path.is_empty()
+        && path
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+fn tell(path: &Path, outcome: std::io::Result<()>) {
+    match outcome {
+        Ok(()) => log::info!("{}: finished what a crash had interrupted", path.display()),
+        Err(error) => log::warn!("{}: what a crash has left stays: {error}", path.display()),
+    }
+}
