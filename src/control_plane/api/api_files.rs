@@ -33,7 +33,9 @@ impl ApiFiles {
             UnitName::Api(id) => id.clone(),
             _ => {
                 let file = unit.file(API_FILE).and_then(|file| file.text.as_ref().ok());
-                let members = file.and_then(|text| Document::of(text).ok()).map(|document| document.members());
+                let members = file
+                    .and_then(|text| Document::of(text).ok())
+                    .map(|document| document.members());
                 let id = members.as_deref().and_then(|members| text(members, "ApiId"));
                 id.unwrap_or(DEFAULT_ID).to_owned()
             }
@@ -73,7 +75,11 @@ impl ApiFiles {
 
     /// The ids of all resources of a kind, readable or not.
     pub fn ids(&self, kind: &Kind) -> Vec<&str> {
-        let of_kind = self.unit.files.iter().filter(|file| file.directory(&self.prefix) == kind.directory);
+        let of_kind = self
+            .unit
+            .files
+            .iter()
+            .filter(|file| file.directory(&self.prefix) == kind.directory);
         of_kind.map(|file| file.id()).collect()
     }
 
@@ -166,5 +172,7 @@ pub fn value<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> 
 
 /// Whether a call takes a member out.
 pub fn is_null(members: &[(String, Json)], name: &str) -> bool {
-    members.iter().any(|(member, value)| member == name && *value == Json::Null)
+    members
+        .iter()
+        .any(|(member, value)| member == name && *value == Json::Null)
 }

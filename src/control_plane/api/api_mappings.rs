@@ -60,9 +60,9 @@ fn show(id: &str, mapping: &Members) -> Json {
 fn find(call: &Call<'_>, members: &Members) -> Result<(usize, Members), ApiError> {
     let mut mappings = all(members).into_iter().enumerate();
     let found = mappings.find(|(_, (id, _))| id == call.label(1));
-    found.map(|(place, (_, mapping))| (place, mapping)).ok_or_else(|| {
-        ApiError::not_found("The api mapping resource specified in the request was not found.")
-    })
+    found
+        .map(|(place, (_, mapping))| (place, mapping))
+        .ok_or_else(|| ApiError::not_found("The api mapping resource specified in the request was not found."))
 }
 
 /// GetApiMapping.
@@ -90,9 +90,18 @@ pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mapping = edit::members_of_new(MAPPING, &given);
     check(root, &mapping, &mappings, &id)?;
     if mappings.is_empty() {
-        edit::set(&mut document, MEMBERS, LIST, &Json::Array(vec![Json::Object(mapping.clone())]));
+        edit::set(
+            &mut document,
+            MEMBERS,
+            LIST,
+            &Json::Array(vec![Json::Object(mapping.clone())]),
+        );
     } else {
-        document.set(&[LIST, &mappings.len().to_string()], &Json::Object(mapping.clone()), &[]);
+        document.set(
+            &[LIST, &mappings.len().to_string()],
+            &Json::Object(mapping.clone()),
+            &[],
+        );
     }
     edits.put(&file.path(), file.text(), document.text().to_owned());
     Ok(Some(show(&id, &mapping)))
@@ -121,7 +130,10 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
         }
     }
     let mappings = all(&document.members());
-    let mapping = mappings.iter().find(|(known, _)| *known == id).map(|(_, mapping)| mapping.clone());
+    let mapping = mappings
+        .iter()
+        .find(|(known, _)| *known == id)
+        .map(|(_, mapping)| mapping.clone());
     let mapping = mapping.unwrap_or_default();
     check(root, &mapping, &mappings, &id)?;
     edits.put(&file.path(), file.text(), document.text().to_owned());
@@ -139,12 +151,7 @@ pub fn delete(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
 }
 
 /// Checks a mapping in AWS's order: the key's form, the API, the stage, whether the key is taken (`R20.109`).
-fn check(
-    root: &Root<'_>,
-    mapping: &[(String, Json)],
-    others: &[(String, Members)],
-    own: &str,
-) -> Result<(), ApiError> {
+fn check(root: &Root<'_>, mapping: &[(String, Json)], others: &[(String, Members)], own: &str) -> Result<(), ApiError> {
     let key = key_of(mapping);
     if key.starts_with('/') || key.contains("//") {
         let text = "API mapping key should not start with a '/' or have consecutive '/'s.";
@@ -153,13 +160,18 @@ fn check(
     if key.ends_with('/') {
         return Err(ApiError::bad_request("API mapping key should not end with a '/'."));
     }
-    if !key.bytes().all(|byte| byte.is_ascii_alphanumeric() || OTHER_CHARACTERS.contains(&byte)) {
+    if !key
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || OTHER_CHARACTERS.contains(&byte))
+    {
         let text = "ApiMappingKey must have letters, digits and $-_.+!*'()/ only";
         return Err(ApiError::bad_request(text));
     }
-    let api = root.api(api_files::text(mapping, "ApiId").unwrap_or_default()).map_err(|_| {
-        ApiError::not_found("Invalid API identifier specified The resource specified in the request was not found.")
-    })?;
+    let api = root
+        .api(api_files::text(mapping, "ApiId").unwrap_or_default())
+        .map_err(|_| {
+            ApiError::not_found("Invalid API identifier specified The resource specified in the request was not found.")
+        })?;
     if !api.has(&STAGE, api_files::text(mapping, "Stage").unwrap_or_default()) {
         return Err(ApiError::bad_request("Invalid stage identifier specified"));
     }

@@ -40,14 +40,20 @@ pub fn list(call: &Call<'_>, root: &Root<'_>) -> Answered {
         Some((files.id().to_owned(), (files, members)))
     };
     let apis = root.apis().into_iter().filter_map(read).collect();
-    page::of("apis", call.query, apis, |_, (files, members)| answer(call, root, files, members)).map(Some)
+    page::of("apis", call.query, apis, |_, (files, members)| {
+        answer(call, root, files, members)
+    })
+    .map(Some)
 }
 
 fn answer(call: &Call<'_>, root: &Root<'_>, files: &ApiFiles, members: &Members) -> Json {
     let mut answer = Answer::of(MEMBERS, members);
     answer.remove("ApiGatewayManaged");
     answer.put_text("ApiId", files.id());
-    answer.put_text("ApiEndpoint", call.settings.public_url.of(files.id(), &call.settings.region));
+    answer.put_text(
+        "ApiEndpoint",
+        call.settings.public_url.of(files.id(), &call.settings.region),
+    );
     root.put_date(&mut answer, "CreatedDate", members, &files.api_path());
     answer.into_json()
 }
@@ -60,9 +66,7 @@ pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let id = new_id(&given, root)?;
     let quick: Vec<Option<Json>> = OF_QUICK_CREATE.iter().map(|name| given.take(name)).collect();
     let mut files = match quick.as_slice() {
-        [Some(target), route_key, credentials] => {
-            quick_create(call, target, route_key.as_ref(), credentials.as_ref())?
-        }
+        [Some(target), route_key, credentials] => quick_create(call, target, route_key.as_ref(), credentials.as_ref())?,
         [None, Some(_), _] => return Err(without_target("RouteKey")),
         [None, _, Some(_)] => return Err(without_target("CredentialsArn")),
         _ => Vec::new(),
@@ -171,7 +175,10 @@ fn quick_create(
         member("StageName", text("$default")),
     ];
     Ok(vec![
-        (format!("integrations/{integration_id}.json"), Document::write(integration)),
+        (
+            format!("integrations/{integration_id}.json"),
+            Document::write(integration),
+        ),
         (format!("routes/{route_id}.json"), Document::write(route)),
         ("stages/$default.json".to_owned(), Document::write(stage)),
     ])

@@ -29,8 +29,14 @@ pub fn show(root: &Root<'_>, files: &ApiFiles, id: &str, members: &Members) -> A
 pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let files = root.api(call.label(0))?;
     let given = call.create(DEPLOYMENT.table)?;
-    let stage = given.text("StageName").map(|name| files.document(&STAGE, name)).transpose()?;
-    if stage.as_ref().is_some_and(|stage| api_files::is_true(&stage.members(), "AutoDeploy")) {
+    let stage = given
+        .text("StageName")
+        .map(|name| files.document(&STAGE, name))
+        .transpose()?;
+    if stage
+        .as_ref()
+        .is_some_and(|stage| api_files::is_true(&stage.members(), "AutoDeploy"))
+    {
         return Err(is_automatic());
     }
     if files.ids(&ROUTE).is_empty() {
@@ -64,10 +70,17 @@ pub fn take(
         members.insert(0, ("AutoDeployed".to_owned(), Json::Bool(true)));
     }
     members.extend(description.map(|description| ("Description".to_owned(), Json::String(description))));
-    let api = files.api()?.into_iter().filter(|(name, _)| OF_API.contains(&name.as_str()));
+    let api = files
+        .api()?
+        .into_iter()
+        .filter(|(name, _)| OF_API.contains(&name.as_str()));
     let [of_api, of_routes, of_integrations, of_authorizers] = SNAPSHOT;
     members.push((of_api.to_owned(), Json::Object(api.collect())));
-    for (name, kind) in [(of_routes, &ROUTE), (of_integrations, &INTEGRATION), (of_authorizers, &AUTHORIZER)] {
+    for (name, kind) in [
+        (of_routes, &ROUTE),
+        (of_integrations, &INTEGRATION),
+        (of_authorizers, &AUTHORIZER),
+    ] {
         members.push((name.to_owned(), copies(files, kind)?));
     }
     edits.put(&files.path(&DEPLOYMENT, &id), None, Document::write(members.clone()));

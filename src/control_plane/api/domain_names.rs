@@ -40,14 +40,20 @@ pub fn list(call: &Call<'_>, root: &Root<'_>) -> Answered {
         Some((name, (file, members)))
     };
     let domains = root.domain_names().into_iter().filter_map(read).collect();
-    page::of("domainnames", call.query, domains, |_, (file, members)| answer(call, root, file, members)).map(Some)
+    page::of("domainnames", call.query, domains, |_, (file, members)| {
+        answer(call, root, file, members)
+    })
+    .map(Some)
 }
 
 fn answer(call: &Call<'_>, root: &Root<'_>, file: &DomainFile, members: &Members) -> Json {
     let mut answer = Answer::of(MEMBERS, members);
     let (name, region) = (file.name(), &call.settings.region);
     answer.put_text("DomainName", name);
-    answer.put_text("DomainNameArn", format!("arn:aws:apigateway:{region}::/domainnames/{name}"));
+    answer.put_text(
+        "DomainNameArn",
+        format!("arn:aws:apigateway:{region}::/domainnames/{name}"),
+    );
     answer.put_text("ApiMappingSelectionExpression", "$request.basepath");
     if matches!(answer.get("MutualTlsAuthentication"), Some(Json::Object(said)) if said.is_empty()) {
         answer.remove("MutualTlsAuthentication");
@@ -73,7 +79,10 @@ fn whole_configuration(configuration: Json, name: &str, region: &str, uploaded: 
     let has_certificate = members.iter().any(|(name, _)| name == "certificateArn");
     let text = |text: String| Some(Json::String(text));
     for (name, value) in [
-        ("ApiGatewayDomainName", text(format!("d-{id}.execute-api.{region}.amazonaws.com"))),
+        (
+            "ApiGatewayDomainName",
+            text(format!("d-{id}.execute-api.{region}.amazonaws.com")),
+        ),
         ("CertificateUploadDate", uploaded.filter(|_| has_certificate).cloned()),
         ("DomainNameStatus", text("AVAILABLE".to_owned())),
         ("HostedZoneId", text(HOSTED_ZONE.to_owned())),
@@ -121,7 +130,10 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
         given.put(MEMBERS, "MutualTlsAuthentication", Json::Null);
     }
     if let Some(configurations) = given.get("DomainNameConfigurations") {
-        let kept = with_files(configurations.clone(), api_files::value(&before, "DomainNameConfigurations"));
+        let kept = with_files(
+            configurations.clone(),
+            api_files::value(&before, "DomainNameConfigurations"),
+        );
         given.put(MEMBERS, "DomainNameConfigurations", kept);
     }
     edit::update(&mut document, MEMBERS, &given);

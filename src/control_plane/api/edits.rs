@@ -69,7 +69,10 @@ impl Edits {
 
     /// The parts of the root that change.
     pub fn units(&self) -> Vec<UnitName> {
-        let created = self.created.iter().map(|(directory, _)| UnitName::of(&format!("{directory}/x")));
+        let created = self
+            .created
+            .iter()
+            .map(|(directory, _)| UnitName::of(&format!("{directory}/x")));
         let files = self.files.iter().map(|edit| UnitName::of(&edit.path));
         let mut units: Vec<UnitName> = files.chain(created).chain(self.deleted.clone()).collect();
         units.sort();

@@ -42,9 +42,8 @@ pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     check(&members)?;
     // A function is invoked by POST: that is the default.
     if api_files::text(&members, "IntegrationType") == Some("AWS_PROXY") {
-        let is_default = |(name, value): &(String, Json)| {
-            name == "IntegrationMethod" && *value == Json::String("POST".to_owned())
-        };
+        let is_default =
+            |(name, value): &(String, Json)| name == "IntegrationMethod" && *value == Json::String("POST".to_owned());
         members.retain(|member| !is_default(member));
     }
     edits.put(&files.path(&INTEGRATION, &id), None, Document::write(members.clone()));
@@ -76,7 +75,11 @@ pub fn delete(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let is_user = |members: &Members| {
         api_files::text(members, "Target").is_some_and(|target| bare_id(&INTEGRATION, target) == id)
     };
-    let users: Vec<&str> = routes.iter().filter(|(_, members)| is_user(members)).map(|(id, _)| id.as_str()).collect();
+    let users: Vec<&str> = routes
+        .iter()
+        .filter(|(_, members)| is_user(members))
+        .map(|(id, _)| id.as_str())
+        .collect();
     if !users.is_empty() {
         return Err(ApiError::conflict(format!(
             "Cannot delete Integration because it is referenced by the following Routes with Ids: [{}]",
@@ -112,7 +115,9 @@ fn check(members: &[(String, Json)]) -> Result<(), ApiError> {
         return Err(ApiError::bad_request(text));
     }
     if !says("IntegrationUri") && !says("IntegrationSubtype") {
-        return Err(ApiError::bad_request("IntegrationUri is a required parameter for integration"));
+        return Err(ApiError::bad_request(
+            "IntegrationUri is a required parameter for integration",
+        ));
     }
     Ok(())
 }

@@ -231,7 +231,12 @@ fn shaped(member: &Member, action: Action, shape: &Shape, value: &Json, is_clear
 }
 
 /// The members of an object in an object.
-fn object(outer: &Member, action: Action, table: &'static [Member], members: &[(String, Json)]) -> Result<Json, ApiError> {
+fn object(
+    outer: &Member,
+    action: Action,
+    table: &'static [Member],
+    members: &[(String, Json)],
+) -> Result<Json, ApiError> {
     let mut read_members = Vec::new();
     for (wire, value) in members {
         let name = model_name(wire);
@@ -253,10 +258,18 @@ fn object(outer: &Member, action: Action, table: &'static [Member], members: &[(
 }
 
 /// Texts by name; an empty one is null where it takes out the one that is there.
-fn texts(member: &Member, action: Action, members: &[(String, Json)], least: usize, most: usize) -> Result<Json, ApiError> {
+fn texts(
+    member: &Member,
+    action: Action,
+    members: &[(String, Json)],
+    least: usize,
+    most: usize,
+) -> Result<Json, ApiError> {
     let name = member.name;
     let text = |(key, value): &(String, Json)| match value {
-        Json::String(text) if text.is_empty() && action == Action::Update && member.update == Update::MergeAndRemove => {
+        Json::String(text)
+            if text.is_empty() && action == Action::Update && member.update == Update::MergeAndRemove =>
+        {
             Ok((key.clone(), Json::Null))
         }
         Json::String(text) => {

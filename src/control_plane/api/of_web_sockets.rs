@@ -52,7 +52,10 @@ pub fn refuse(call: &Call<'_>, root: &Root<'_>, kind: Kind) -> Answered {
 pub fn list(call: &Call<'_>, root: &Root<'_>, kind: Kind) -> Answered {
     kind.check_parent(call, root)?;
     let none: Vec<(String, ())> = Vec::new();
-    page::of(kind.name(), call.query, none, |_, ()| crate::definition::json::Json::Null).map(Some)
+    page::of(kind.name(), call.query, none, |_, ()| {
+        crate::definition::json::Json::Null
+    })
+    .map(Some)
 }
 
 /// Get and delete: there is none.
@@ -62,5 +65,8 @@ pub fn not_found(call: &Call<'_>, root: &Root<'_>, kind: Kind) -> Answered {
         Kind::Model => call.label(1),
         Kind::RouteResponse | Kind::IntegrationResponse => call.label(2),
     };
-    Err(ApiError::not_found(format!("Invalid {} identifier specified {id}", kind.name())))
+    Err(ApiError::not_found(format!(
+        "Invalid {} identifier specified {id}",
+        kind.name()
+    )))
 }

@@ -237,13 +237,19 @@ impl Operation {
         })
     }
 
+    fn method(self) -> &'static str {
+        let is_own = |(_, _, operation): &&(&str, &str, Operation)| *operation == self;
+        OPERATIONS.iter().find(is_own).map_or("", |(method, _, _)| *method)
+    }
+
     /// Whether the operation changes something.
     pub fn is_write(self) -> bool {
-        let is_own = |(_, _, operation): &&(&str, &str, Operation)| *operation == self;
-        OPERATIONS
-            .iter()
-            .find(is_own)
-            .is_some_and(|(method, _, _)| *method != "GET")
+        self.method() != "GET"
+    }
+
+    /// Whether the content of a call can say nothing: all is in its path and its query.
+    pub fn has_no_members(self) -> bool {
+        matches!(self.method(), "GET" | "DELETE")
     }
 }
 

@@ -40,7 +40,10 @@ impl<'a> Root<'a> {
         let known = self.known.units.get(name);
         let unit = self.store.load_unit(name, known.map(Arc::as_ref));
         // Files that are the same stay the same value, so that a comparison takes no time.
-        let unit = known.filter(|known| ***known == unit).cloned().unwrap_or_else(|| Arc::new(unit));
+        let unit = known
+            .filter(|known| ***known == unit)
+            .cloned()
+            .unwrap_or_else(|| Arc::new(unit));
         self.read.borrow_mut().insert(name.clone(), Arc::clone(&unit));
         unit
     }

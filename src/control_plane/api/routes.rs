@@ -140,7 +140,13 @@ fn check_key(files: &ApiFiles, own: &str, text: &str) -> Result<(), ApiError> {
 
 /// Whether two keys differ at most in the names of their variables.
 fn takes_the_same(one: &RouteKey, other: &RouteKey) -> bool {
-    let (RouteKey::Path { method, path }, RouteKey::Path { method: other_method, path: other_path }) = (one, other)
+    let (
+        RouteKey::Path { method, path },
+        RouteKey::Path {
+            method: other_method,
+            path: other_path,
+        },
+    ) = (one, other)
     else {
         return false;
     };
@@ -161,7 +167,9 @@ fn check_authorizer(files: &ApiFiles, route: &[(String, Json)]) -> Result<(), Ap
     };
     let id = api_files::text(route, "AuthorizerId").map(|id| bare_id(&AUTHORIZER, id));
     let authorizer = id.and_then(|id| files.members(&AUTHORIZER, id).ok());
-    let found = authorizer.as_deref().and_then(|members| api_files::text(members, "AuthorizerType"));
+    let found = authorizer
+        .as_deref()
+        .and_then(|members| api_files::text(members, "AuthorizerType"));
     if found == Some(wanted) {
         return Ok(());
     }

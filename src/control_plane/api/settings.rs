@@ -105,6 +105,15 @@ impl FromStr for PublicUrl {
     }
 }
 
+/// The host of an address, without its port and without the brackets of IPv6.
+pub fn host_of(address: &str) -> &str {
+    let host = match address.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => address,
+    };
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

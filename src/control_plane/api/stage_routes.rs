@@ -56,5 +56,7 @@ pub fn check_settings(files: &ApiFiles, given: &Given) -> Result<(), ApiError> {
 
 /// That no route has that key.
 pub fn no_settings(key: &str) -> ApiError {
-    ApiError::not_found(format!("Unable to find Route by key {key} within the provided RouteSettings"))
+    ApiError::not_found(format!(
+        "Unable to find Route by key {key} within the provided RouteSettings"
+    ))
 }

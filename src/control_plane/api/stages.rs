@@ -39,9 +39,8 @@ pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mut given = call.create(STAGE.table)?;
     let name = given.text("StageName").unwrap_or_default().to_owned();
     if !is_name(&name) {
-        let text = format!(
-            "StageName must be $default, or 1 to {MAX_NAME_LENGTH} letters, digits, - and _, not {name:?}"
-        );
+        let text =
+            format!("StageName must be $default, or 1 to {MAX_NAME_LENGTH} letters, digits, - and _, not {name:?}");
         return Err(ApiError::bad_request(text));
     }
     if files.has(&STAGE, &name) {
@@ -68,7 +67,9 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mut document = files.document(&STAGE, name)?;
     let given = call.update(STAGE.table)?;
     let was_automatic = api_files::is_true(&document.members(), "AutoDeploy");
-    let is_automatic = given.get("AutoDeploy").map_or(was_automatic, |value| *value == Json::Bool(true));
+    let is_automatic = given
+        .get("AutoDeploy")
+        .map_or(was_automatic, |value| *value == Json::Bool(true));
     check_deployment(&files, &given, is_automatic)?;
     stage_routes::check_settings(&files, &given)?;
     edit::update(&mut document, STAGE.table, &given);

@@ -43,21 +43,41 @@ impl Tagged {
                 let files = root.api(id)?;
                 files.api()?;
                 let path = files.api_path();
-                (path.clone(), files.text(&path).map(str::to_owned), files.document_at(&path)?, api::MEMBERS)
+                (
+                    path.clone(),
+                    files.text(&path).map(str::to_owned),
+                    files.document_at(&path)?,
+                    api::MEMBERS,
+                )
             }
             ["apis", id, "stages", name] => {
                 let files = root.api(id)?;
                 let path = files.path(&STAGE, name);
-                (path.clone(), files.text(&path).map(str::to_owned), files.document(&STAGE, name)?, stage::MEMBERS)
+                (
+                    path.clone(),
+                    files.text(&path).map(str::to_owned),
+                    files.document(&STAGE, name)?,
+                    stage::MEMBERS,
+                )
             }
             ["vpclinks", id] => {
                 let links = VpcLinks::of(root);
                 let path = vpc_links::path(id);
-                (path.clone(), links.text(&path).map(str::to_owned), links.document(id)?, vpc_link::MEMBERS)
+                (
+                    path.clone(),
+                    links.text(&path).map(str::to_owned),
+                    links.document(id)?,
+                    vpc_link::MEMBERS,
+                )
             }
             ["domainnames", name] => {
                 let file = DomainFile::find(root, name)?;
-                (file.path(), file.text().map(str::to_owned), file.document()?, domain_name::MEMBERS)
+                (
+                    file.path(),
+                    file.text().map(str::to_owned),
+                    file.document()?,
+                    domain_name::MEMBERS,
+                )
             }
             _ => return Err(unknown()),
         };
@@ -87,7 +107,9 @@ fn resource_of(text: &str) -> Option<&str> {
     let ["arn", partition, "apigateway", region, "", resource] = parts.as_slice() else {
         return None;
     };
-    (arn::is_partition(partition) && arn::is_region(region)).then_some(resource)?.strip_prefix('/')
+    (arn::is_partition(partition) && arn::is_region(region))
+        .then_some(resource)?
+        .strip_prefix('/')
 }
 
 /// GetTags.
@@ -101,7 +123,10 @@ pub fn set(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mut tagged = Tagged::find(root, call.label(0))?;
     let given = call.create(MEMBERS)?;
     let Some(Json::Object(tags)) = given.get("Tags") else {
-        return Err(ApiError::bad_request(format!("Tags is a required parameter of {}", call.operation)));
+        return Err(ApiError::bad_request(format!(
+            "Tags is a required parameter of {}",
+            call.operation
+        )));
     };
     tag_rules::check(tags)?;
     let order: Vec<&str> = tagged.table.iter().map(|member| member.name).collect();
@@ -118,7 +143,10 @@ pub fn remove(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mut tagged = Tagged::find(root, call.label(0))?;
     let keys = wire::parameters(call.query, "tagKeys")?;
     if keys.is_empty() {
-        return Err(ApiError::bad_request(format!("TagKeys is a required parameter of {}", call.operation)));
+        return Err(ApiError::bad_request(format!(
+            "TagKeys is a required parameter of {}",
+            call.operation
+        )));
     }
     for key in &keys {
         tagged.document.remove(&["Tags", key]);

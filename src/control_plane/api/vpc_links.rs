@@ -58,7 +58,9 @@ impl VpcLinks {
     /// There is none with that id; or the file is not JSON or breaks a shape.
     pub fn document(&self, id: &str) -> Result<Document, ApiError> {
         if !self.ids().contains(&id) {
-            return Err(ApiError::not_found(format!("Invalid VpcLink identifier specified {id}")));
+            return Err(ApiError::not_found(format!(
+                "Invalid VpcLink identifier specified {id}"
+            )));
         }
         let path = path(id);
         let is_error = |problem: &&Problem| problem.severity == Severity::Error && problem.file == path;
@@ -129,7 +131,9 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
 pub fn delete(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let (id, links) = (call.label(0), VpcLinks::of(root));
     if !links.ids().contains(&id) {
-        return Err(ApiError::not_found(format!("Invalid VpcLink identifier specified {id}")));
+        return Err(ApiError::not_found(format!(
+            "Invalid VpcLink identifier specified {id}"
+        )));
     }
     for api in root.apis() {
         for (integration, members) in api.all(&INTEGRATION) {

@@ -249,6 +249,11 @@ impl JwtAuthorizers {
         self.tokens.size()
     }
 
+    /// Forgets which tokens held.
+    pub fn forget_tokens(&self) {
+        self.tokens.forget();
+    }
+
     /// Forgets all issuers but these, after the files have changed.
     pub fn keep_only(&self, issuers: &[&str]) {
         self.issuers.keep_only(issuers);

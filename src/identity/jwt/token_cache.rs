@@ -162,6 +162,13 @@ impl TokenCache {
         }
     }
 
+    /// Forgets all of them.
+    pub fn forget(&self) {
+        for shard in &self.shards {
+            *shard.lock().unwrap_or_else(PoisonError::into_inner) = Shard::default();
+        }
+    }
+
     /// How many tokens are remembered, and about how many bytes they take.
     pub fn size(&self) -> (usize, usize) {
         let sizes = self.shards.iter().map(|shard| {
