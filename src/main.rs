@@ -14,8 +14,9 @@ use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
-use apigateway::management::route_table;
+use apigateway::definition::unit::UnitName;
+use apigateway::deployment::configuration::Configuration;
+use apigateway::management::{explanation, route_table};
 use apigateway::outbound::function::launcher;
 use apigateway::outbound::upstream;
 use apigateway::platform::clock::Clock;
@@ -91,18 +92,26 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
-    let (deployment, mut problems) = Deployment::of(&store.load());
-    if let Some(deployment) = deployment {
-        problems.extend(deployment.review_options(&region, &account_id));
+    let (configuration, mut problems) = Configuration::of(&store.load());
+    if let Some(configuration) = &configuration {
+        problems.extend(configuration.review_options(&region, &account_id));
         problems = problems.sorted();
     }
+    let root_api = configuration
+        .as_ref()
+        .and_then(|configuration| configuration.root_api());
+    let api = |file: &str| match UnitName::of(file) {
+        UnitName::Api(id) => Some(id),
+        UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),
+        UnitName::Shared | UnitName::Domain(_) => None,
+    };
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
         logging::Format::Text => {
             let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             format!("{lines}{errors} errors, {warnings} warnings\n")
         }
-        logging::Format::Json => format!("{}\n", problems.to_json()),
+        logging::Format::Json => format!("{}\n", problems.to_json(api)),
     });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
@@ -112,9 +121,15 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
 }
 
 fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
+    let LogFormat(format) = option(
+        "--format",
+        arguments.format,
+        LogFormat(logging::Format::Text),
+        "text or json",
+    )?;
     let store = Store::at(root(arguments.root)?);
-    let (deployment, problems) = Deployment::of(&store.load());
-    let Some(deployment) = deployment else {
+    let (configuration, problems) = Configuration::of(&store.load());
+    let Some(configuration) = configuration else {
         return Err(StartError::Problems(problems).to_string());
     };
     let request = option(
@@ -124,12 +139,19 @@ fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
         "a request such as \"GET /path\"",
     )?;
     let Some(request) = request.0 else {
-        say(&route_table::table(&deployment));
+        say(&match format {
+            logging::Format::Text => route_table::table(&configuration),
+            logging::Format::Json => format!("{}\n", route_table::to_json(&configuration)),
+        });
         return Ok(ExitCode::SUCCESS);
     };
-    let explanation = route_table::explain(&deployment, &request).map_err(|error| format!("--match: {error}"))?;
-    say(&explanation.text);
-    Ok(if explanation.is_answered {
+    let explanation = explanation::explain(&configuration, &request).map_err(|error| format!("--match: {error}"))?;
+    let is_answered = explanation.is_answered;
+    say(&match format {
+        logging::Format::Text => explanation.text,
+        logging::Format::Json => format!("{}\n", explanation.to_json()),
+    });
+    Ok(if is_answered {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

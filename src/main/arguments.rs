@@ -156,6 +156,10 @@ pub(crate) struct RoutesArguments {
     /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7", or with a whole URL
     #[argh(option, long = "match", arg_name = "request")]
     pub(crate) request: Option<String>,
+
+    /// how it is printed: text or json; default: text
+    #[argh(option, arg_name = "format")]
+    pub(crate) format: Option<String>,
 }
 
 /// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.
