@@ -10,12 +10,14 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use apigateway::control_plane::api::settings::Mode;
 use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
-use apigateway::management::route_table;
+use apigateway::definition::unit::UnitName;
+use apigateway::deployment::configuration::Configuration;
+use apigateway::management::{explanation, route_table};
 use apigateway::outbound::function::launcher;
 use apigateway::outbound::upstream;
 use apigateway::platform::clock::Clock;
@@ -24,8 +26,8 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Match, Region,
-    RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
+    AccountId, Address, Arguments, CheckArguments, Command, ControlPlaneMode, Endpoint, Hosts, LogFormat, LogLevel,
+    Match, Public, Region, RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
 };
 
 fn main() -> ExitCode {
@@ -91,18 +93,26 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
-    let (deployment, mut problems) = Deployment::of(&store.load());
-    if let Some(deployment) = deployment {
-        problems.extend(deployment.review_options(&region, &account_id));
+    let (configuration, mut problems) = Configuration::of(&store.load());
+    if let Some(configuration) = &configuration {
+        problems.extend(configuration.review_options(&region, &account_id));
         problems = problems.sorted();
     }
+    let root_api = configuration
+        .as_ref()
+        .and_then(|configuration| configuration.root_api());
+    let api = |file: &str| match UnitName::of(file) {
+        UnitName::Api(id) => Some(id),
+        UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),
+        UnitName::Shared | UnitName::Domain(_) => None,
+    };
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
         logging::Format::Text => {
             let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             format!("{lines}{errors} errors, {warnings} warnings\n")
         }
-        logging::Format::Json => format!("{}\n", problems.to_json()),
+        logging::Format::Json => format!("{}\n", problems.to_json(api)),
     });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
@@ -112,9 +122,15 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
 }
 
 fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
+    let LogFormat(format) = option(
+        "--format",
+        arguments.format,
+        LogFormat(logging::Format::Text),
+        "text or json",
+    )?;
     let store = Store::at(root(arguments.root)?);
-    let (deployment, problems) = Deployment::of(&store.load());
-    let Some(deployment) = deployment else {
+    let (configuration, problems) = Configuration::of(&store.load());
+    let Some(configuration) = configuration else {
         return Err(StartError::Problems(problems).to_string());
     };
     let request = option(
@@ -124,12 +140,19 @@ fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
         "a request such as \"GET /path\"",
     )?;
     let Some(request) = request.0 else {
-        say(&route_table::table(&deployment));
+        say(&match format {
+            logging::Format::Text => route_table::table(&configuration),
+            logging::Format::Json => format!("{}\n", route_table::to_json(&configuration)),
+        });
         return Ok(ExitCode::SUCCESS);
     };
-    let explanation = route_table::explain(&deployment, &request).map_err(|error| format!("--match: {error}"))?;
-    say(&explanation.text);
-    Ok(if explanation.is_answered {
+    let explanation = explanation::explain(&configuration, &request).map_err(|error| format!("--match: {error}"))?;
+    let is_answered = explanation.is_answered;
+    say(&match format {
+        logging::Format::Text => explanation.text,
+        logging::Format::Json => format!("{}\n", explanation.to_json()),
+    });
+    Ok(if is_answered {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -162,6 +185,22 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
     let admin = address("--admin", arguments.admin, "127.0.0.1:8001")?;
+    let modes = "one of off, open, signed";
+    let ControlPlaneMode(control_plane) = option(
+        "--control-plane",
+        arguments.control_plane,
+        ControlPlaneMode(None),
+        modes,
+    )?;
+    if admin == "off" && control_plane.is_some_and(|mode| mode != Mode::Off) {
+        return Err(
+            "--control-plane: calls are answered by the management listener, which --admin off leaves out".to_owned(),
+        );
+    }
+    let places = "an http:// or https:// URL with no other places than {ApiId} and {Region}";
+    let Public(public_url) = option("--public-url", arguments.public_url, Public(None), places)?;
+    let hosts = (!arguments.admin_host.is_empty()).then(|| arguments.admin_host.join(","));
+    let Hosts(admin_hosts) = option("--admin-host", hosts, Hosts(Vec::new()), "a host name without a port")?;
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
     let grace = Duration::from_secs(option("--grace", arguments.grace, 25_u32, "a whole number of seconds")?.into());
@@ -198,6 +237,9 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         root: root(arguments.root)?.into(),
         listen: address("--listen", arguments.listen, "127.0.0.1:8000")?,
         admin: (admin != "off").then_some(admin),
+        control_plane,
+        public_url,
+        admin_hosts,
         workers: option(
             "--workers",
             arguments.workers,

@@ -8,10 +8,8 @@
     reason = "what is set up here holds, or there is nothing to measure"
 )]
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,10 +18,9 @@ use apigateway::data_plane::integration::http_proxy;
 use apigateway::data_plane::parameter_mapping::{MappedRequest, RequestSources};
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::notation::path::RequestPath;
-use apigateway::definition::problem::Problems;
-use apigateway::definition::resource::File;
-use apigateway::definition::store::Listing;
+use apigateway::definition::unit::{File, Listing};
 use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use apigateway::deployment::integration::Kind;
 use apigateway::deployment::routes::RouteMatch;
 use apigateway::http1::message::{Body, Headers, Method, Request, Version};
@@ -45,7 +42,12 @@ fn main() {
 }
 
 /// Routes of a literal, and a variable each.
-fn deployment(routes: usize, mapping: Value) -> Deployment {
+/// The one API of a root with so many routes.
+fn deployment(routes: usize, mapping: Value) -> Arc<Deployment> {
+    Arc::clone(configuration(routes, mapping).root_api().unwrap())
+}
+
+fn configuration(routes: usize, mapping: Value) -> Configuration {
     let mut files = Files::new();
     for number in 0..routes {
         let route = json!({"RouteKey": format!("GET /p{number}/pets/{{id}}"), "Target": "integrations/pets"});
@@ -66,17 +68,8 @@ fn deployment(routes: usize, mapping: Value) -> Deployment {
         "UserId": "AIDACKCEVSQ6C2EXAMPLE",
     });
     files.insert("credentials.json".to_owned(), json!({"Credentials": [credential]}));
-    let file = |(path, json): (String, Value)| File {
-        path,
-        text: Ok(json.to_string()),
-    };
-    let listing = Listing {
-        root: PathBuf::new(),
-        files: files.into_iter().map(file).collect(),
-        problems: Problems::new(),
-        dangling: BTreeSet::new(),
-    };
-    Deployment::of(&listing).0.unwrap()
+    let files = files.into_iter().map(|(path, json)| File::new(path, json.to_string()));
+    Configuration::of(&Listing::of("", files)).0.unwrap()
 }
 
 fn select(deployment: &Deployment, path: &RequestPath) -> RouteMatch {
@@ -265,7 +258,7 @@ const REGION: &str = "us-east-1";
 fn signature_version_4(bencher: Bencher<'_, '_>) {
     // 2026-07-10T19:19:05Z
     let now = UNIX_EPOCH + Duration::from_secs(0x6a51_45a9);
-    let deployment = deployment(1, json!({}));
+    let configuration = configuration(1, json!({}));
     let mut headers = request().headers;
     headers.append("x-amz-date", b"20260710T191905Z").unwrap();
     headers.append("authorization", authorization().as_bytes()).unwrap();
@@ -277,7 +270,7 @@ fn signature_version_4(bencher: Bencher<'_, '_>) {
         body: b"",
     };
     bencher.bench_local(|| {
-        let caller = sigv4::verify(black_box(&signed), deployment.credentials(), REGION, now);
+        let caller = sigv4::verify(black_box(&signed), configuration.credentials(), REGION, now);
         caller.unwrap().account_id.len()
     });
 }

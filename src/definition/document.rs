@@ -164,7 +164,8 @@ impl Document {
                     true => format!("{between}{text}\n{outer}"),
                     false => text,
                 };
-                self.text.replace_range(object.span.start + 1..object.span.end - 1, &inner);
+                self.text
+                    .replace_range(object.span.start + 1..object.span.end - 1, &inner);
             }
         }
     }
@@ -359,10 +360,25 @@ mod tests {
             ("{\"A\": 5}", &["A", "b"], Some("1"), "{\"A\": {\"b\":1}}"),
             ("{\"A\": true}", &["B"], None, "{\"A\": true}"),
             ("{\"A\": []}", &["A", "0"], Some("{\"b\":1}"), "{\"A\": [{\"b\":1}]}"),
-            ("{\n  \"A\": []\n}", &["A", "0"], Some("1"), "{\n  \"A\": [\n    1\n  ]\n}"),
-            ("{\"A\": [1.0, \"]\",3]}", &["A", "3"], Some("2"), "{\"A\": [1.0, \"]\",3, 2]}"),
+            (
+                "{\n  \"A\": []\n}",
+                &["A", "0"],
+                Some("1"),
+                "{\n  \"A\": [\n    1\n  ]\n}",
+            ),
+            (
+                "{\"A\": [1.0, \"]\",3]}",
+                &["A", "3"],
+                Some("2"),
+                "{\"A\": [1.0, \"]\",3, 2]}",
+            ),
             ("{\"A\": [1.0, {\"b\":[2]},3]}", &["A", "1"], None, "{\"A\": [1.0, 3]}"),
-            ("{\"A\": [{\"b\":1.0,\"c\":2}]}", &["A", "0", "c"], Some("3"), "{\"A\": [{\"b\":1.0,\"c\":3}]}"),
+            (
+                "{\"A\": [{\"b\":1.0,\"c\":2}]}",
+                &["A", "0", "c"],
+                Some("3"),
+                "{\"A\": [{\"b\":1.0,\"c\":3}]}",
+            ),
         ] {
             let mut document = Document::of(before).unwrap();
             match value {

@@ -7,5 +7,6 @@ pub mod json;
 pub mod document;
 pub mod model;
 pub mod credentials;
+pub mod unit;
 pub mod resource;
 pub mod store;

@@ -5,9 +5,11 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
+use apigateway::control_plane::api::settings::{Mode, PublicUrl};
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::notation::arn;
 use apigateway::front::listener_limits::Limits;
+use apigateway::http1::target::is_host;
 use apigateway::outbound::upstream::url::Url;
 use apigateway::platform::logging;
 use apigateway::server::FrontKind;
@@ -54,6 +56,18 @@ pub(crate) struct ServeArguments {
     /// HOST:PORT of the management pages, or PORT on loopback, or off; default: 127.0.0.1:8001
     #[argh(option, arg_name = "address")]
     pub(crate) admin: Option<String>,
+
+    /// whether tools configure APIs by AWS's own calls at the management pages: off, open, or signed by administrators; default: open where --admin is loopback, else signed
+    #[argh(option, arg_name = "mode")]
+    pub(crate) control_plane: Option<String>,
+
+    /// what such calls answer as the URL of an API, with {ApiId} and {Region} put in; default: http://{ApiId}.execute-api.localhost:PORT
+    #[argh(option, arg_name = "url")]
+    pub(crate) public_url: Option<String>,
+
+    /// further name under which such calls may be sent; may be repeated
+    #[argh(option, arg_name = "name")]
+    pub(crate) admin_host: Vec<String>,
 
     /// most requests handled at once; default: 512
     #[argh(option, arg_name = "n")]
@@ -156,6 +170,10 @@ pub(crate) struct RoutesArguments {
     /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7", or with a whole URL
     #[argh(option, long = "match", arg_name = "request")]
     pub(crate) request: Option<String>,
+
+    /// how it is printed: text or json; default: text
+    #[argh(option, arg_name = "format")]
+    pub(crate) format: Option<String>,
 }
 
 /// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.
@@ -277,6 +295,40 @@ impl FromStr for LogLevel {
             "debug" => log::LevelFilter::Debug,
             _ => return Err(()),
         }))
+    }
+}
+
+/// The mode of `--control-plane`; none where it is not given.
+pub(crate) struct ControlPlaneMode(pub(crate) Option<Mode>);
+
+impl FromStr for ControlPlaneMode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<ControlPlaneMode, ()> {
+        text.parse().map(|mode| ControlPlaneMode(Some(mode)))
+    }
+}
+
+/// The URL of `--public-url`; none where it is not given.
+pub(crate) struct Public(pub(crate) Option<PublicUrl>);
+
+impl FromStr for Public {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Public, ()> {
+        text.parse().map(|url| Public(Some(url)))
+    }
+}
+
+/// The names of `--admin-host`, with commas between them.
+pub(crate) struct Hosts(pub(crate) Vec<String>);
+
+impl FromStr for Hosts {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Hosts, ()> {
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        names.iter().all(|name| is_host(name)).then_some(Hosts(names)).ok_or(())
     }
 }
 

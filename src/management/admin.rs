@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 
+use crate::control_plane::api::ControlPlane;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::Gateway;
 use crate::front::Handler;
@@ -26,6 +27,8 @@ pub struct Admin {
     pub gateway: Arc<Gateway>,
     /// And of its front.
     pub front: Arc<FrontMetrics>,
+    /// AWS's own API, where the files can change.
+    pub control_plane: Option<ControlPlane>,
     /// Whether a stop has begun.
     pub is_stopping: AtomicBool,
 }
@@ -44,8 +47,18 @@ impl Admin {
         )
     }
 
+    /// The control plane, where a request is a call to it.
+    fn control_plane_of(&self, request: &Request) -> Option<&ControlPlane> {
+        self.control_plane
+            .as_ref()
+            .filter(|control_plane| control_plane.is_call(request))
+    }
+
     /// Answers a request to the management listener.
     pub fn handle(&self, request: Request) -> Response {
+        if let Some(control_plane) = self.control_plane_of(&request) {
+            return control_plane.handle(request);
+        }
         let path = request.path.as_str();
         match (request.method.as_str(), path) {
             ("GET" | "HEAD", "/healthz") if self.is_stopping.load(Ordering::SeqCst) => {
@@ -69,8 +82,10 @@ impl Handler for Admin {
         Admin::handle(self, request)
     }
 
-    fn refuse(&self, error: RequestError, _: &Request) -> Response {
-        GatewayError::from(error).response()
+    fn refuse(&self, error: RequestError, request: &Request) -> Response {
+        let control_plane = self.control_plane_of(request);
+        let refused = control_plane.and_then(|control_plane| control_plane.refuse(&error));
+        refused.unwrap_or_else(|| GatewayError::from(error).response())
     }
 
     fn is_vital(&self, request: &Request) -> bool {

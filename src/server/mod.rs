@@ -12,12 +12,17 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control_plane::watcher::{self, FileSnapshot, Watcher};
+use crate::control_plane::api::settings::{Mode, PublicUrl, host_of};
+use crate::control_plane::api::{ControlPlane, recovery, settings};
+use crate::control_plane::reloader::{self, Files, Reloader};
+use crate::control_plane::watcher::Watcher;
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
 use crate::definition::problem::{Problem, Problems};
-use crate::definition::store::{Listing, Store};
-use crate::deployment::Deployment;
+use crate::definition::store::Store;
+use crate::definition::unit::Listing;
+use crate::deployment::compiler::Compiler;
+use crate::deployment::configuration::Configuration;
 use crate::front::listener_limits::Limits;
 use crate::front::{Handler, acceptor};
 use crate::management::admin::Admin;
@@ -42,6 +47,13 @@ pub struct Options {
     pub listen: String,
     /// Where the management pages are served, if at all.
     pub admin: Option<String>,
+    /// Whether AWS's own API answers at the management listener; where none is said, to all on loopback, and else to
+    /// administrators.
+    pub control_plane: Option<Mode>,
+    /// What calls to it say of the address of an API, if not that on this machine.
+    pub public_url: Option<PublicUrl>,
+    /// Names under which it may be called besides those of this machine.
+    pub admin_hosts: Vec<String>,
     /// Most requests that are answered at once.
     pub workers: NonZeroUsize,
     /// What clients may do.
@@ -170,9 +182,9 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
-        let seen = FileSnapshot::first(Store::at(&options.root));
-        let listing = seen.listing().clone();
-        Server::launch(&listing, Some(seen), options)
+        recovery::recover(&options.root);
+        let (files, configuration, problems) = Files::first(Store::at(&options.root)).map_err(StartError::Problems)?;
+        Server::launch(configuration, &problems, Some(files), options)
     }
 
     /// Binds the listeners, and serves files that do not change any more.
@@ -180,18 +192,22 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn serve(listing: &Listing, options: Options) -> Result<Server, StartError> {
-        Server::launch(listing, None, options)
+        match Configuration::by(&mut Compiler::without_tls(), listing) {
+            (Some(configuration), problems) => Server::launch(configuration, &problems, None, options),
+            (None, problems) => Err(StartError::Problems(problems)),
+        }
     }
 
-    /// Serves a listing, and what becomes of it where it is watched.
-    fn launch(listing: &Listing, watched: Option<FileSnapshot>, options: Options) -> Result<Server, StartError> {
-        let (deployment, problems) = Deployment::of(listing);
-        let Some(deployment) = deployment else {
-            return Err(StartError::Problems(problems));
-        };
-        watcher::report(&problems);
+    /// Serves a configuration, and what becomes of its files where they are watched.
+    fn launch(
+        configuration: Configuration,
+        problems: &Problems,
+        watched: Option<Files>,
+        options: Options,
+    ) -> Result<Server, StartError> {
+        reloader::report(problems);
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
-        watcher::report(&deployment.review_options(region, account_id));
+        reloader::report(&configuration.review_options(region, account_id));
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
         let most_exchanges = options.workers.min(limits.max_connections).get();
         let upstream = upstream(&options, most_exchanges)?;
@@ -203,10 +219,20 @@ impl Server {
             .map(|address| bind("--admin", address))
             .transpose()?;
 
-        let name = deployment.api_name().unwrap_or("an API without a name").to_owned();
+        let name = served(&configuration);
+        let has_administrator = configuration.credentials().has_administrator();
+        let control_plane = settings::Settings {
+            mode: mode(options.control_plane, admin_listener.as_ref(), has_administrator),
+            hosts: hosts(options.admin_hosts, options.admin.as_deref()),
+            public_url: match options.public_url {
+                Some(url) => url,
+                None => PublicUrl::local(data_listener.local_addr().map_or(0, |address| address.port())),
+            },
+            region: region.clone(),
+        };
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Arc::new(Gateway::new(
-            deployment,
+            configuration,
             upstream,
             options.settings,
             Arc::clone(&gate),
@@ -216,9 +242,13 @@ impl Server {
         let handler = Arc::clone(&gateway);
         let (kind, workers) = (options.front, options.workers);
         let data = Front::start(kind, "worker", data_listener, workers, limits, handler).map_err(refused)?;
+        let reloader = watched.map(|files| Arc::new(Reloader::new(files, Arc::clone(&gateway))));
         let pages = Arc::new(Admin {
             gateway: Arc::clone(&gateway),
             front: data.metrics(),
+            control_plane: reloader
+                .clone()
+                .map(|reloader| ControlPlane::new(reloader, control_plane)),
             is_stopping: AtomicBool::new(false),
         });
         let start_admin = |listener| {
@@ -226,7 +256,7 @@ impl Server {
             Front::start(kind, "admin", listener, ADMIN_WORKERS, for_management, pages)
         };
         let admin = admin_listener.map(start_admin).transpose().map_err(refused)?;
-        let watcher = watched.map(|seen| Watcher::start(seen, Arc::clone(&gateway), Arc::clone(&gate)));
+        let watcher = reloader.map(|reloader| Watcher::start(reloader, Arc::clone(&gate)));
         let watcher = watcher.transpose().map_err(refused)?;
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
@@ -288,6 +318,39 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.local_addr())
     }
+}
+
+/// What is served, for the log.
+fn served(configuration: &Configuration) -> String {
+    let mut apis = configuration.apis();
+    match (apis.next(), apis.count()) {
+        (None, _) => "no API".to_owned(),
+        (Some(api), 0) => api.api_name().unwrap_or("an API without a name").to_owned(),
+        (Some(_), others) => format!("{} APIs", others + 1),
+    }
+}
+
+/// To whom AWS's own API is open.
+fn mode(asked: Option<Mode>, admin: Option<&TcpListener>, has_administrator: bool) -> Mode {
+    let Some(admin) = admin else { return Mode::Off };
+    let is_loopback = admin.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let default = if is_loopback { Mode::Open } else { Mode::Signed };
+    let mode = asked.unwrap_or(default);
+    if mode == Mode::Signed && !has_administrator {
+        log::warn!(
+            "no call to the control plane will be let in: credentials.json has no credential with \"Administrator\": true"
+        );
+    }
+    mode
+}
+
+/// The names under which AWS's own API may be called: those that are said, and the one of the listener.
+fn hosts(mut hosts: Vec<String>, admin: Option<&str>) -> Vec<String> {
+    hosts.extend(admin.map(|address| host_of(address).to_owned()));
+    hosts
+        .iter()
+        .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
+        .collect()
 }
 
 fn bind(option: &str, address: &str) -> Result<TcpListener, StartError> {

@@ -43,9 +43,8 @@ use serde_json::json;
 use crate::data_plane::access_log::Destination;
 use crate::data_plane::gateway::Settings;
 use crate::data_plane::trusted_proxies::TrustedProxies;
-use crate::definition::problem::Problems;
-use crate::definition::resource::File;
-use crate::definition::store::{Listing, Store};
+use crate::definition::store::Store;
+use crate::definition::unit::{File, Listing, UnitName};
 use crate::front::listener_limits::Limits;
 use crate::outbound::function::launcher;
 use crate::outbound::upstream;
@@ -137,25 +136,33 @@ impl Builder {
     pub fn start(self) -> Result<Gateway, StartError> {
         let mut listing = match &self.directory {
             Some(directory) => Store::at(directory).load(),
-            None => Listing {
-                root: PathBuf::new(),
-                files: Vec::new(),
-                problems: Problems::new(),
-                dangling: BTreeSet::new(),
-            },
+            None => Listing::default(),
         };
-        let mut resources = self.resources;
-        listing.files.retain(|file| !resources.contains_key(&file.path));
-        let has_stage = |path: &str| path.starts_with("stages/");
-        if !listing.files.iter().any(|file| has_stage(&file.path)) && !resources.keys().any(|path| has_stage(path)) {
-            resources.insert("stages/$default.json".to_owned(), "{}".to_owned());
+        for (path, text) in self.resources {
+            listing.put(File::new(path, text));
         }
-        let given = resources.into_iter().map(|(path, text)| File { path, text: Ok(text) });
-        listing.files.extend(given);
+        let mut prefixes: BTreeSet<String> = listing
+            .units
+            .keys()
+            .filter(|name| name.is_api())
+            .map(UnitName::prefix)
+            .collect();
+        if prefixes.is_empty() {
+            prefixes.insert(String::new());
+        }
+        for prefix in prefixes {
+            let stages = format!("{prefix}stages/");
+            if !listing.files().any(|file| file.path.starts_with(&stages)) {
+                listing.put(File::new(format!("{stages}$default.json"), "{}"));
+            }
+        }
         let options = Options {
             root: self.directory.unwrap_or_default(),
             listen: "127.0.0.1:0".to_owned(),
             admin: None,
+            control_plane: None,
+            public_url: None,
+            admin_hosts: Vec::new(),
             workers: WORKERS,
             upstream_ca: self.upstream_ca,
             dns_ttl: upstream::DNS_TTL,

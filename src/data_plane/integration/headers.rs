@@ -228,6 +228,8 @@ mod tests {
             trace_id: "Root=1-0-0".into(),
             time: UNIX_EPOCH,
             began: Instant::now(),
+            sent_path: None,
+            mapping_key: None,
         }
     }
 

@@ -32,7 +32,11 @@ pub fn parts(
     let (path, query) = match proxy.connection {
         ConnectionType::Internet => (uri_path(&proxy.uri, route, path)?, uri_query(&proxy.uri, route)?),
         // R2.8, R3.6: the whole path with the stage, as it came.
-        ConnectionType::VpcLink => (path::passed_path(&request.path).to_string(), None),
+        ConnectionType::VpcLink => {
+            // R11.5: the path of a mapping may end with its key.
+            let path = if request.path.is_empty() { "/" } else { &request.path };
+            (path::passed_path(path).to_string(), None)
+        }
     };
     Ok(RequestParts {
         path,

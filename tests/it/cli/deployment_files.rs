@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn say(reason: &str) {
 }
 
 fn problems(directory: &Path) -> Vec<String> {
-    let (_, problems) = Deployment::of(&Store::at(directory).load());
+    let (_, problems) = Configuration::of(&Store::at(directory).load());
     problems.iter().map(ToString::to_string).collect()
 }
 

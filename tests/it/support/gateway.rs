@@ -31,6 +31,9 @@ pub fn options(directory: &Directory) -> Options {
         root: directory.path().to_owned(),
         listen: "127.0.0.1:0".to_owned(),
         admin: None,
+        control_plane: None,
+        public_url: None,
+        admin_hosts: Vec::new(),
         workers: NonZeroUsize::new(64).unwrap(),
         // On a machine that is busy, requests may wait for a worker; where that is the subject, a test has its own limit.
         limits: Limits {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use apigateway::server::FrontKind;
 
 use super::compare::{Differences, compare_answer, compare_event, compare_problems, compare_route, compare_upstream};
@@ -141,7 +141,7 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
         directory.write(path, content.as_str().unwrap_or(&content.to_string()));
     }
     if let Some(problems) = expect.get("problems") {
-        let (_, got) = Deployment::of(&Store::at(directory.path()).load());
+        let (_, got) = Configuration::of(&Store::at(directory.path()).load());
         let mut got: Vec<String> = got.iter().map(ToString::to_string).collect();
         if case["unused"] != json!(true) {
             got.retain(|line| !line.contains(": warning: not used: "));
