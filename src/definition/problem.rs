@@ -67,12 +67,12 @@ impl Problems {
 
     /// Adds something that keeps the API from being served.
     pub fn error(&mut self, file: &str, pointer: impl Into<String>, text: impl Into<String>) {
-        self.add(Severity::Error, file, pointer.into(), text.into());
+        self.add_parts(Severity::Error, file, pointer.into(), text.into());
     }
 
     /// Adds a warning.
     pub fn warning(&mut self, file: &str, pointer: impl Into<String>, text: impl Into<String>) {
-        self.add(Severity::Warning, file, pointer.into(), text.into());
+        self.add_parts(Severity::Warning, file, pointer.into(), text.into());
     }
 
     /// Adds an error about a field, unless there is one: a value of the wrong type is not missing as well.
@@ -98,7 +98,12 @@ impl Problems {
         self.errors.contains_key(file)
     }
 
-    fn add(&mut self, severity: Severity, file: &str, pointer: String, text: String) {
+    /// Adds a finding.
+    pub fn add(&mut self, problem: Problem) {
+        self.add_parts(problem.severity, &problem.file, problem.pointer, problem.text);
+    }
+
+    fn add_parts(&mut self, severity: Severity, file: &str, pointer: String, text: String) {
         if severity == Severity::Error {
             self.errors.entry(file.to_owned()).or_default().insert(pointer.clone());
         }
@@ -113,7 +118,7 @@ impl Problems {
     /// Takes over another list.
     pub fn extend(&mut self, other: Problems) {
         for problem in other.all {
-            self.add(problem.severity, &problem.file, problem.pointer, problem.text);
+            self.add(problem);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::platform::files::FileInfo;
 pub const API_FILE: &str = "api.json";
 
 /// The directories of an API, one for each kind of resource.
-pub const API_DIRECTORIES: [&str; 4] = ["stages", "routes", "integrations", "authorizers"];
+pub const API_DIRECTORIES: [&str; 5] = ["stages", "routes", "integrations", "authorizers", "deployments"];
 
 /// Those of them that an API usually has: the root API is warned where one is missing.
 pub const USUAL_DIRECTORIES: [&str; 3] = ["stages", "routes", "integrations"];

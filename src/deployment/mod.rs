@@ -28,6 +28,7 @@ pub mod shared;
 pub mod domain;
 pub mod configuration;
 mod unused_files;
+mod snapshot;
 pub mod address;
 pub mod compiler;
 
@@ -97,13 +98,17 @@ impl Deployment {
         let api = resources.api.as_ref();
         let cors = api
             .and_then(|api| api.cors_configuration.as_ref())
-            .map(|cors| Cors::check(&resources.api_file(), cors, &mut problems));
+            .map(|cors| Arc::new(Cors::check(&resources.api_file(), cors, &mut problems)));
 
         let functions = Functions::of(shared.functions());
         let mut compiler = IntegrationCompiler::new(&integrations, &functions);
         let mut named = HashMap::new();
         for (id, resource) in &resources.stages {
-            let stage = Stage::compile(id, resources, resource, &routes, &mut compiler, &mut problems);
+            let mut stage = Stage::compile(id, resources, resource, &routes, &mut compiler, &mut problems);
+            // A deployment has these as they were.
+            stage.cors = cors.clone().filter(|_| !resource.is_undeployed());
+            stage.is_execute_api_disabled = api.is_some_and(|api| api.disable_execute_api_endpoint);
+            stage.is_of_deployment = resource.served_deployment().is_some();
             named.insert(id.clone(), Arc::new(stage));
         }
         warnings::add(resources, &mut problems);
@@ -124,7 +129,7 @@ impl Deployment {
             api_name: api.and_then(|api| api.name.clone()),
             api_id: api_id(resources),
             is_execute_api_disabled: api.is_some_and(|api| api.disable_execute_api_endpoint),
-            cors: cors.map(Arc::new),
+            cors,
             trust: Trust {
                 withdrawn: Arc::default(),
                 issuers: authorizer::issuers(&authorizers),
@@ -138,6 +143,30 @@ impl Deployment {
             state: OnceLock::new(),
         };
         (Some(deployment), problems)
+    }
+
+    /// The same API with the stages of a deployment of it, too.
+    #[must_use]
+    fn with_stages_of(mut self, other: Deployment) -> Deployment {
+        let all = self.stages().chain(other.stages()).cloned();
+        self.named = all.map(|stage| (stage.name.clone(), stage)).collect();
+        let default = self.named.remove(DEFAULT_STAGE);
+        self.default = default.or_else(|| self.named.get(DEFAULT_STAGE_ALIAS).cloned());
+        self.trust.issuers.extend(other.trust.issuers);
+        self.trust.issuers.sort();
+        self.trust.issuers.dedup();
+        for function in other.local_functions {
+            if !self.local_functions.contains(&function) {
+                self.local_functions.push(function);
+            }
+        }
+        self.arns = self.arns.iter().chain(other.arns.iter()).cloned().collect();
+        self.used_functions = self
+            .used_functions
+            .zip(other.used_functions)
+            .map(|(one, more)| &one | &more);
+        self.used_vpc_links.extend(other.used_vpc_links);
+        self
     }
 
     /// The same API, in which only those count whom its files, and those that all APIs share, still trust.
@@ -165,9 +194,13 @@ impl Deployment {
         self.generation
     }
 
-    /// `DisableExecuteApiEndpoint`: it is reached by its custom domains only.
+    /// `DisableExecuteApiEndpoint`: it is reached by its custom domains only, whatever the stage.
     pub fn is_execute_api_disabled(&self) -> bool {
-        self.is_execute_api_disabled
+        let mut stages = self.stages().peekable();
+        match stages.peek() {
+            None => self.is_execute_api_disabled,
+            Some(_) => stages.all(|stage| stage.is_execute_api_disabled),
+        }
     }
 
     /// The API's `Name`.
@@ -210,7 +243,7 @@ impl Deployment {
         &self.local_functions
     }
 
-    /// The API's CORS configuration.
+    /// The API's CORS configuration as the live files say it.
     pub fn cors(&self) -> Option<&Cors> {
         self.cors.as_deref()
     }

@@ -10,6 +10,7 @@ use crate::definition::problem::{Problems, member};
 use crate::definition::resource::Resources;
 use crate::definition::resource::stage::Stage as Resource;
 use crate::definition::suggestion::closest;
+use crate::deployment::cors::Cors;
 use crate::deployment::default_stage::DEFAULT_STAGE;
 use crate::deployment::integration::IntegrationCompiler;
 use crate::deployment::route_draft::{RouteDraft, RouteTarget};
@@ -35,6 +36,12 @@ pub struct Stage {
     pub variables: BTreeMap<String, String>,
     /// The routes, ready to be chosen from.
     pub routes: Routes,
+    /// The CORS configuration; that of the deployment which the stage serves.
+    pub cors: Option<Arc<Cors>>,
+    /// `DisableExecuteApiEndpoint`, likewise.
+    pub is_execute_api_disabled: bool,
+    /// Whether it serves a deployment, and not the live files.
+    pub is_of_deployment: bool,
     /// The format of its lines in the access log.
     pub log_format: LogFormat,
     /// Of requests for which it has no route; set when it is deployed.
@@ -54,10 +61,13 @@ impl Stage {
         check_name(id, resource, problems);
         check_variables(resource, problems);
         let mut served = Vec::new();
-        let chosen = chosen(resources, resource, routes, problems);
+        let mut chosen = chosen(resources, resource, routes, problems);
         let serves = |key: &str| chosen.iter().any(|draft| draft.key_text == key);
         throttle::check(resource, resources, serves, problems);
         shadowed_routes::warn(id, &chosen, resources, problems);
+        if resource.is_undeployed() {
+            chosen.clear();
+        }
         for draft in chosen {
             let integration = match draft.target {
                 RouteTarget::Absent => Some(None),
@@ -85,6 +95,9 @@ impl Stage {
             name: id.to_owned(),
             variables: resource.stage_variables.clone(),
             routes: Routes::new(served),
+            cors: None,
+            is_execute_api_disabled: false,
+            is_of_deployment: false,
             log_format: log_format(resource, problems),
             state: OnceLock::new(),
         }

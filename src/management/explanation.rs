@@ -149,7 +149,7 @@ fn explain_in(
     method: Method,
     below: &RequestPath,
 ) -> Explanation {
-    let by_cors = method == Method::Options && deployment.cors().is_some();
+    let by_cors = method == Method::Options && stage.cors.is_some();
     let mut candidates = stage.routes.candidates(method, below).into_iter();
     let Some(route) = candidates.next() else {
         lines.add("route", format_args!("none: 404"));

@@ -50,6 +50,7 @@ fn answer(call: &Call<'_>, root: &Root<'_>, files: &ApiFiles, members: &Members)
     let mut answer = Answer::of(MEMBERS, members);
     answer.remove("ApiGatewayManaged");
     answer.put_text("ApiId", files.id());
+    answer.put_default("ProtocolType", "HTTP");
     answer.put_text(
         "ApiEndpoint",
         call.settings.public_url.of(files.id(), &call.settings.region),

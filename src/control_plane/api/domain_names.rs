@@ -61,7 +61,10 @@ fn answer(call: &Call<'_>, root: &Root<'_>, file: &DomainFile, members: &Members
     if let Some(Json::Array(configurations)) = answer.get("DomainNameConfigurations").cloned() {
         let mut dates = Answer::default();
         root.put_date(&mut dates, "CertificateUploadDate", &[], &file.path());
-        let uploaded = dates.get("CertificateUploadDate").cloned();
+        let uploaded = dates
+            .get("CertificateUploadDate")
+            .cloned()
+            .or_else(|| Some(call.date()));
         let whole = |configuration: Json| whole_configuration(configuration, name, region, uploaded.as_ref());
         let configurations = configurations.into_iter().map(whole).collect();
         answer.put("DomainNameConfigurations", Json::Array(configurations));
@@ -113,7 +116,9 @@ pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
         tag_rules::check(tags)?;
     }
     let file = DomainFile::new(name);
-    let members = edit::members_of_new(MEMBERS, &given);
+    let mut members = edit::members_of_new(MEMBERS, &given);
+    // The file has the name already.
+    members.retain(|(member, _)| member != "DomainName");
     edits.put(&file.path(), None, Document::write(members.clone()));
     Ok(Some(answer(call, root, &file, &members)))
 }

@@ -52,6 +52,10 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
             return Err(ApiError::bad_request(text));
         }
         check_key(&files, id, key)?;
+        if is_other {
+            // Settings are by route key, and no route has the one before any more.
+            stage_routes::forget_settings(&files, api_files::text(&before, "RouteKey"), edits);
+        }
     }
     normalise(&mut given);
     leave_authorizer(&mut given);

@@ -30,6 +30,17 @@ pub fn forget(files: &ApiFiles, id: &str, key: Option<&str>, edits: &mut Edits) 
     }
 }
 
+/// Takes the settings of a route out of every stage.
+pub fn forget_settings(files: &ApiFiles, key: Option<&str>, edits: &mut Edits) {
+    for name in files.ids(&STAGE) {
+        let path = files.path(&STAGE, name);
+        if let (Some(Ok(mut document)), Some(key)) = (files.text(&path).map(Document::of), key) {
+            remove_settings(&mut document, key);
+            edits.put(&path, files.text(&path), document.text().to_owned());
+        }
+    }
+}
+
 /// Takes the settings of a route out of a stage; tells whether there were any.
 pub fn remove_settings(document: &mut Document, key: &str) -> bool {
     let was_there = document.remove(&["RouteSettings", key]);

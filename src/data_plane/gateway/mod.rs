@@ -241,7 +241,10 @@ impl Gateway {
         if matches!(error, Some(GatewayError::DestinationOverloaded(_))) {
             self.metrics.destination_overloads.add_one();
         }
-        let cors = api.and_then(Deployment::cors);
+        let cors = match found.stage {
+            Some(stage) => stage.cors.as_deref(),
+            None => api.and_then(Deployment::cors),
+        };
         if let Some(cors) = cors.filter(|_| error.is_some() && !found.is_unreachable) {
             cors::decorate(cors, &request.headers, &mut response.headers);
         }
@@ -295,6 +298,10 @@ impl Gateway {
             })?,
         };
         found.stage = Some(stage);
+        if matches!(target, Target::Path(_)) && stage.is_execute_api_disabled {
+            found.is_unreachable = true;
+            return Err(GatewayError::NotFound);
+        }
         let route = stage
             .routes
             .select(method, &path)
@@ -318,12 +325,12 @@ impl Gateway {
             throttle(&selected.route.route)?;
         }
         // R7.5, R7.9: with or without a route, but with one only after its authorizer.
-        if let Some(cors) = deployment.cors().filter(|_| method == Method::Options) {
+        if let Some(cors) = stage.cors.as_deref().filter(|_| method == Method::Options) {
             return Ok(cors::preflight(cors, request));
         }
         let selected = selected.ok_or(GatewayError::NotFound)?;
         let mut response = self.integrate(context, request, &selected, found)?;
-        if let Some(cors) = deployment.cors() {
+        if let Some(cors) = stage.cors.as_deref() {
             cors::decorate(cors, &request.headers, &mut response.headers);
         }
         Ok(response)

@@ -50,8 +50,7 @@ pub const MEMBERS: &[Member] = &[
     Member::text("Name", 1, 128).required(),
     Member::new("ProtocolType", Shape::OneOf(&["HTTP"]))
         .required()
-        .create_only()
-        .default(Value::Text("HTTP")),
+        .create_only(),
     Member::new(
         "RouteSelectionExpression",
         Shape::OneOf(&[ROUTE_SELECTION, ROUTE_SELECTION_WITH_BRACES]),

@@ -11,6 +11,7 @@ pub mod integration;
 pub mod function;
 pub mod authorizer;
 pub mod credentials;
+pub mod deployment;
 pub mod domain;
 pub mod vpc_link;
 
@@ -23,6 +24,7 @@ use crate::definition::json::Json;
 use crate::definition::problem::Problems;
 use crate::definition::resource::api::Api;
 use crate::definition::resource::authorizer::Authorizer;
+use crate::definition::resource::deployment::Deployment;
 use crate::definition::resource::domain::Domain;
 use crate::definition::resource::fields::Fields;
 use crate::definition::resource::function::Function;
@@ -49,6 +51,8 @@ pub struct Resources {
     pub integrations: BTreeMap<String, Integration>,
     /// `authorizers/<id>.json`.
     pub authorizers: BTreeMap<String, Authorizer>,
+    /// `deployments/<id>.json`.
+    pub deployments: BTreeMap<String, Deployment>,
     /// What is wrong with the shape of the files.
     pub problems: Problems,
     /// Every file that is there, readable or not.
@@ -66,6 +70,7 @@ impl Resources {
             routes: BTreeMap::new(),
             integrations: BTreeMap::new(),
             authorizers: BTreeMap::new(),
+            deployments: BTreeMap::new(),
             problems: unit.problems.clone(),
             paths: paths(unit),
         };
@@ -113,6 +118,7 @@ impl Resources {
             "routes" => drop(self.routes.insert(id, Route::read(path, fields))),
             "authorizers" => drop(self.authorizers.insert(id, Authorizer::read(path, fields))),
             "integrations" => drop(self.integrations.insert(id, Integration::read(path, fields))),
+            "deployments" => drop(self.deployments.insert(id, Deployment::read(path, fields))),
             _ => self.api = Some(Api::read(fields)),
         }
     }

@@ -25,6 +25,10 @@ pub struct Stage {
     pub route_settings: BTreeMap<String, RouteSettings>,
     /// `AccessLogSettings`.
     pub access_log_settings: Option<AccessLogSettings>,
+    /// `AutoDeploy`: whether the stage serves the live files.
+    pub auto_deploy: Option<bool>,
+    /// `DeploymentId`: which deployment it serves else.
+    pub deployment_id: Option<String>,
 }
 
 /// The RouteSettings object.
@@ -59,10 +63,9 @@ impl Stage {
                 .object_map("RouteSettings", RouteSettings::read)
                 .unwrap_or_default(),
             access_log_settings: fields.object("AccessLogSettings", AccessLogSettings::read),
+            auto_deploy: fields.boolean("AutoDeploy"),
+            deployment_id: fields.string("DeploymentId"),
         };
-        // A file that changes is deployed at once; a user who wants to choose the moment swaps the directory.
-        fields.boolean("AutoDeploy");
-        fields.string("DeploymentId");
         fields.string("Description");
         fields.string_map("Tags");
         fields.without_effect(&[
@@ -74,6 +77,17 @@ impl Stage {
         ]);
         fields.finish();
         stage
+    }
+
+    /// The deployment that the stage serves, if it is there; none where the stage serves the live files.
+    pub fn served_deployment(&self) -> Option<&str> {
+        let is_automatic = self.auto_deploy.unwrap_or_default();
+        self.deployment_id.as_deref().filter(|_| !is_automatic)
+    }
+
+    /// Whether the stage serves nothing: it is said not to deploy by itself, and no deployment is said.
+    pub fn is_undeployed(&self) -> bool {
+        self.auto_deploy == Some(false) && self.deployment_id.is_none()
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::definition::problem::Problems;
 use crate::definition::resource::{Resources, SharedResources};
 use crate::definition::unit::{APIS_DIRECTORY, Listing, Unit, UnitName};
-use crate::deployment::Deployment;
 use crate::deployment::domain::Domain;
 use crate::deployment::shared::Shared;
+use crate::deployment::{Deployment, snapshot};
 
 /// What a unit was compiled to.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ impl Run<'_> {
         self.units.insert(name.clone());
         let mut resources = Resources::read(unit);
         check_id(&mut resources);
-        let (value, problems) = Deployment::compile(&resources, &shared.value);
+        let (value, problems) = snapshot::compile(unit, &resources, &shared.value);
         self.problems.extend(problems.clone());
         let is_stale = value.is_none();
         let value = value.map(Arc::new);

@@ -124,7 +124,24 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn members_of(&mut self, name: &'static str) -> Option<&'a [(String, Json)]> {
+    /// An object whose members, of any name, are objects, as they are written.
+    pub fn raw_objects(&mut self, name: &'static str) -> Vec<(String, Vec<(String, Json)>)> {
+        let mut objects = Vec::new();
+        for (key, value) in self.members_of(name).unwrap_or_default() {
+            match value {
+                Json::Object(members) => objects.push((key.clone(), members.clone())),
+                other => {
+                    let text = format!("must be an object, not {}", described(other));
+                    let pointer = member(&member(&self.pointer, name), key);
+                    self.problems.error(self.file, pointer, text);
+                }
+            }
+        }
+        objects
+    }
+
+    /// An object, as it is written.
+    pub fn members_of(&mut self, name: &'static str) -> Option<&'a [(String, Json)]> {
         self.typed(name, "an object", |json| match json {
             Json::Object(members) => Some(members.as_slice()),
             _ => None,
