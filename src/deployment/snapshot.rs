@@ -77,6 +77,9 @@ fn stage_path(resources: &Resources, name: &str) -> String {
     format!("{}stages/{name}.json", resources.prefix)
 }
 
+/// The members of a resource, by its id.
+type Named = (String, Vec<(String, Json)>);
+
 /// A deployment that stages serve.
 struct Snapshot<'a> {
     resources: &'a Resources,
@@ -84,7 +87,7 @@ struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
-    fn kinds(&self) -> [&[(String, Vec<(String, Json)>)]; 3] {
+    fn kinds(&self) -> [&[Named]; 3] {
         let Resource {
             routes,
             integrations,

@@ -216,7 +216,11 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mut document = files.document_at(&path)?;
     edit::update(&mut document, MEMBERS, &given);
     put_api(&files, &document, edits);
-    Ok(Some(answer(call, root, &files, &document.members())))
+    let mut members = document.members();
+    if files.text(&path).is_none() {
+        members.push(("CreatedDate".to_owned(), call.date()));
+    }
+    Ok(Some(answer(call, root, &files, &members)))
 }
 
 /// Writes `api.json`, unless there is none and it would say nothing.

@@ -8,6 +8,7 @@ use crate::control_plane::api::edit;
 use crate::control_plane::api::edits::Edits;
 use crate::control_plane::api::error::ApiError;
 use crate::control_plane::api::file_writer;
+use crate::control_plane::api::members::Given;
 use crate::control_plane::api::page;
 use crate::control_plane::api::root::Root;
 use crate::control_plane::api::tag_rules;
@@ -98,6 +99,20 @@ fn whole_configuration(configuration: Json, name: &str, region: &str, uploaded: 
     Json::Object(members)
 }
 
+/// A call names no file of this machine: a truststore is one of S3, beside whose URL a person names the file that is the
+/// same.
+fn check_truststore(given: &Given) -> Result<(), ApiError> {
+    let Some(Json::Object(said)) = given.get("MutualTlsAuthentication") else {
+        return Ok(());
+    };
+    match api_files::text(said, "TruststoreUri") {
+        Some(uri) if !uri.starts_with("s3://") => Err(ApiError::bad_request(
+            "TruststoreUri must be a URL of S3, as s3://bucket/truststore.pem",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// CreateDomainName.
 pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let given = call.create(MEMBERS)?;
@@ -112,6 +127,7 @@ pub fn create(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     if root.domain_names().iter().any(|known| known == name) {
         return Err(ApiError::conflict("The domain name resource already exists."));
     }
+    check_truststore(&given)?;
     if let Some(Json::Object(tags)) = given.get("Tags") {
         tag_rules::check(tags)?;
     }
@@ -129,6 +145,7 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mut document = file.document()?;
     let before = document.members();
     let mut given = call.update(MEMBERS)?;
+    check_truststore(&given)?;
     if let Some(Json::Object(said)) = given.get("MutualTlsAuthentication")
         && api_files::is_null(said, "TruststoreUri")
     {

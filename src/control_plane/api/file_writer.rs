@@ -168,6 +168,17 @@ impl FileWriter {
     }
 
     fn apply_with_journal(&self, first: &Edit, prepared: &[Prepared<'_>]) -> Result<(), ApiError> {
+        let journal = self.write_journal(first, prepared)?;
+        let outcome = self.apply(prepared);
+        if let Err(error) = files::remove(&self.root.join(&journal)) {
+            // It would be carried out again at the next start, where nothing is left to do.
+            log::warn!("{journal}: a journal that is done cannot be removed: {error}");
+        }
+        outcome
+    }
+
+    /// Says what is to become of each file; from here on the call is carried out, whatever happens.
+    fn write_journal(&self, first: &Edit, prepared: &[Prepared<'_>]) -> Result<String, ApiError> {
         let directory = journal_directory(&first.path);
         let journal = hidden_name(&join(directory, "x"), JOURNAL_SUFFIX)?;
         let unfinished = hidden_name(&join(directory, "x"), TEMPORARY_SUFFIX)?;
@@ -182,12 +193,18 @@ impl FileWriter {
             let _ = files::remove(&self.root.join(&journal));
             ApiError::cannot_write(&journal, &error)
         })?;
-        let outcome = self.apply(prepared);
-        if let Err(error) = files::remove(&self.root.join(&journal)) {
-            // It would be carried out again at the next start, where nothing is left to do.
-            log::warn!("{journal}: a journal that is done cannot be removed: {error}");
+        Ok(journal)
+    }
+
+    /// As a crash leaves it, after so many of the edits.
+    #[cfg(test)]
+    pub(super) fn leave_begun(&self, edits: &[Edit], done: usize) {
+        let mut prepared = Vec::new();
+        self.prepare(edits, &mut prepared).unwrap();
+        self.write_journal(&edits[0], &prepared).unwrap();
+        for prepared in &prepared[..done] {
+            self.apply_one(prepared).unwrap();
         }
-        outcome
     }
 
     /// Renames and removes; where one of them fails, what was done is undone.

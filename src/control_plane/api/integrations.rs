@@ -58,6 +58,7 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     check_type(call)?;
     let given = call.update(INTEGRATION.table)?;
     edit::update(&mut document, INTEGRATION.table, &given);
+    check_connection(&document.members())?;
     let path = files.path(&INTEGRATION, id);
     edits.put(&path, files.text(&path), document.text().to_owned());
     Ok(Some(show(root, &files, id, &document.members()).into_json()))
@@ -102,6 +103,17 @@ fn check_type(call: &Call<'_>) -> Result<(), ApiError> {
     }
 }
 
+/// A connection by a VPC link names the link (`R20.58`).
+fn check_connection(members: &[(String, Json)]) -> Result<(), ApiError> {
+    let is_link = api_files::text(members, "ConnectionType") == Some("VPC_LINK");
+    match is_link && api_files::value(members, "ConnectionId").is_none() {
+        true => Err(ApiError::bad_request(
+            "ConnectionId is a required parameter for VPC_LINK integrations",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Checks what AWS requires and a file need not say (`R20.52`).
 fn check(members: &[(String, Json)]) -> Result<(), ApiError> {
     let says = |name: &str| api_files::value(members, name).is_some();
@@ -109,6 +121,7 @@ fn check(members: &[(String, Json)]) -> Result<(), ApiError> {
         let text = "PayloadFormatVersion is a required parameter for integration";
         return Err(ApiError::bad_request(text));
     }
+    check_connection(members)?;
     let is_http = api_files::text(members, "IntegrationType") == TYPES.first().copied();
     if is_http && !says("IntegrationMethod") {
         let text = "IntegrationMethod is a required parameter for HTTP_PROXY integrations";

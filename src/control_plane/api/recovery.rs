@@ -136,3 +136,125 @@ fn tell(path: &Path, outcome: std::io::Result<()>) {
         Err(error) => log::warn!("{}: what a crash has left stays: {error}", path.display()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control_plane::api::file_writer::{Edit, FileWriter};
+    use std::fs;
+    use std::path::PathBuf;
+
+    fn root(name: &str) -> PathBuf {
+        let root = std::env::temp_dir().join(format!("apigateway-recovery-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(root.join("stages")).unwrap();
+        fs::create_dir_all(root.join("routes")).unwrap();
+        fs::write(root.join("stages/s.json"), "old stage").unwrap();
+        fs::write(root.join("routes/r.json"), "old route").unwrap();
+        root
+    }
+
+    fn edits() -> [Edit; 3] {
+        let edit = |path: &str, before: Option<&str>, after: Option<&str>| Edit {
+            path: path.to_owned(),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        };
+        [
+            edit("stages/s.json", Some("old stage"), Some("new stage")),
+            edit("deployments/d.json", None, Some("deployment")),
+            edit("routes/r.json", Some("old route"), None),
+        ]
+    }
+
+    fn text(root: &Path, path: &str) -> Option<String> {
+        fs::read_to_string(root.join(path)).ok()
+    }
+
+    fn is_tidy(root: &Path) -> bool {
+        ["", "stages", "routes", "deployments"].iter().all(|directory| {
+            let found = entries(&root.join(directory));
+            found.iter().all(|(name, _)| !name.as_encoded_bytes().starts_with(b"."))
+        })
+    }
+
+    #[test]
+    fn a_call_that_was_begun_is_finished_from_wherever_it_was() {
+        for done in 0..=3 {
+            let root = root("finish");
+            let writer = FileWriter::at(&root);
+            writer.leave_begun(&edits(), done);
+            assert!(!is_tidy(&root));
+            recover(&root);
+            assert_eq!(text(&root, "stages/s.json").as_deref(), Some("new stage"), "{done}");
+            assert_eq!(
+                text(&root, "deployments/d.json").as_deref(),
+                Some("deployment"),
+                "{done}"
+            );
+            assert_eq!(text(&root, "routes/r.json"), None, "{done}");
+            assert!(is_tidy(&root), "{done}");
+            fs::remove_dir_all(&root).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_edit_since_is_not_overwritten() {
+        let root = root("edited");
+        FileWriter::at(&root).leave_begun(&edits(), 0);
+        fs::write(root.join("stages/s.json"), "by hand").unwrap();
+        fs::write(root.join("routes/r.json"), "by hand").unwrap();
+        recover(&root);
+        assert_eq!(text(&root, "stages/s.json").as_deref(), Some("by hand"));
+        assert_eq!(text(&root, "routes/r.json").as_deref(), Some("by hand"));
+        assert!(is_tidy(&root));
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_ours_stays() {
+        let root = root("others");
+        for directory in ["apis/.git", "apis/.a1", "apis/.b1", "apis/.c1.apigateway-deleted/x"] {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        for file in [
+            "apis/.git/HEAD",
+            "apis/.a1/api.json",
+            "routes/.swap.json",
+            ".env",
+            "apis/.b1/notes",
+        ] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        fs::write(root.join("routes/.x.apigateway-new"), "").unwrap();
+        recover(&root);
+        for (place, stays) in [
+            ("apis/.git/HEAD", true),
+            ("apis/.a1", false),
+            ("apis/.b1/notes", true),
+            ("apis/.c1.apigateway-deleted", false),
+            ("routes/.swap.json", true),
+            (".env", true),
+            ("routes/.x.apigateway-new", false),
+        ] {
+            assert_eq!(root.join(place).exists(), stays, "{place}");
+        }
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_call_that_fails_in_the_middle_is_undone() {
+        let root = root("undo");
+        let mut edits = edits();
+        // What is to go is not there: a person has removed it in this moment.
+        fs::remove_file(root.join("routes/r.json")).unwrap();
+        assert!(FileWriter::at(&root).write(&edits).is_err());
+        assert_eq!(text(&root, "stages/s.json").as_deref(), Some("old stage"));
+        assert_eq!(text(&root, "deployments/d.json"), None);
+        edits[2].after = Some("new route".to_owned());
+        FileWriter::at(&root).write(&edits).unwrap();
+        assert_eq!(text(&root, "routes/r.json").as_deref(), Some("new route"));
+        assert!(is_tidy(&root));
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

@@ -2,6 +2,9 @@
 
 use crate::definition::model::member::{Member, Shape, Update};
 
+/// What `AuthorizerType` may be.
+pub const TYPES: &[&str] = &["JWT", "REQUEST"];
+
 /// What a JWT authorizer asks of a token.
 pub const JWT: &[Member] = &[Member::texts("Audience"), Member::text("Issuer", 1, 2048)];
 
@@ -12,7 +15,7 @@ pub const MEMBERS: &[Member] = &[
     Member::set_here("AuthorizerId", Shape::Text { least: 1, most: 255 }),
     Member::text("AuthorizerPayloadFormatVersion", 1, 64),
     Member::new("AuthorizerResultTtlInSeconds", Shape::Integer { least: 0, most: 3600 }),
-    Member::new("AuthorizerType", Shape::OneOf(&["JWT", "REQUEST"])).required(),
+    Member::new("AuthorizerType", Shape::OneOf(TYPES)).required(),
     Member::text("AuthorizerUri", 1, 2048),
     Member::boolean("EnableSimpleResponses"),
     Member::texts("IdentitySource").required().cleared_by_empty(),

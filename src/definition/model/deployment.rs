@@ -13,6 +13,8 @@ pub const MEMBERS: &[Member] = &[
     Member::set_here("AutoDeployed", Shape::Boolean).default(Value::Boolean(false)),
     Member::set_here("CreatedDate", Shape::Other),
     Member::of_files("DeploymentId", Shape::Text { least: 1, most: 255 }),
+    Member::answered("DeploymentStatus"),
+    Member::answered("DeploymentStatusMessage"),
     Member::description(),
     Member::of_files(SNAPSHOT[0], Shape::Other),
     Member::of_files(SNAPSHOT[1], Shape::Other),

@@ -8,6 +8,9 @@ pub const TYPES: &[&str] = &["HTTP_PROXY", "AWS_PROXY"];
 /// What `IntegrationMethod` may be.
 pub const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
 
+/// What `ConnectionType` may be.
+pub const CONNECTION_TYPES: &[&str] = &["INTERNET", "VPC_LINK"];
+
 /// What TLS to the endpoint asks for.
 pub const TLS: &[Member] = &[Member::text("ServerNameToVerify", 1, 512).cleared_by_empty()];
 
@@ -16,7 +19,7 @@ pub const MEMBERS: &[Member] = &[
     Member::of_files("ApiId", Shape::Other),
     Member::set_here("ApiGatewayManaged", Shape::Boolean),
     Member::text("ConnectionId", 1, 1024).cleared_by_empty(),
-    Member::new("ConnectionType", Shape::OneOf(&["INTERNET", "VPC_LINK"])).default(Value::Text("INTERNET")),
+    Member::new("ConnectionType", Shape::OneOf(CONNECTION_TYPES)).default(Value::Text("INTERNET")),
     Member::of_web_sockets("ContentHandlingStrategy"),
     Member::text("CredentialsArn", 1, 2048).cleared_by_empty(),
     Member::description(),

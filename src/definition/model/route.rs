@@ -2,6 +2,9 @@
 
 use crate::definition::model::member::{Member, Shape, Value};
 
+/// What `AuthorizationType` may be.
+pub const AUTHORIZATION_TYPES: &[&str] = &["NONE", "JWT", "CUSTOM", "AWS_IAM"];
+
 /// The members of a Route.
 pub const MEMBERS: &[Member] = &[
     Member::of_files("ApiId", Shape::Other),
@@ -10,7 +13,7 @@ pub const MEMBERS: &[Member] = &[
         .drops(Value::Boolean(false))
         .default(Value::Boolean(false)),
     Member::new("AuthorizationScopes", Shape::Texts { most: 64 }).cleared_by_empty(),
-    Member::new("AuthorizationType", Shape::OneOf(&["NONE", "JWT", "CUSTOM", "AWS_IAM"])).default(Value::Text("NONE")),
+    Member::new("AuthorizationType", Shape::OneOf(AUTHORIZATION_TYPES)).default(Value::Text("NONE")),
     Member::any_text("AuthorizerId").cleared_by_empty(),
     Member::of_web_sockets("ModelSelectionExpression"),
     Member::text("OperationName", 1, 64).cleared_by_empty(),

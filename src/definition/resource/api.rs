@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid.html>
 
+use crate::definition::model::api::MEMBERS;
 use crate::definition::resource::fields::Fields;
 
 /// The Api object.
@@ -34,9 +35,6 @@ pub struct Cors {
     pub max_age: Option<i64>,
 }
 
-/// The selection expression that every HTTP API has (`R1.7`).
-const ROUTE_SELECTION: [&str; 2] = ["$request.method $request.path", "${request.method} ${request.path}"];
-
 impl Api {
     /// Reads the fields, and notes what is wrong with them.
     pub fn read(mut fields: Fields<'_>) -> Api {
@@ -46,21 +44,7 @@ impl Api {
             disable_execute_api_endpoint: fields.boolean("DisableExecuteApiEndpoint").unwrap_or_default(),
             cors_configuration: fields.object("CorsConfiguration", Cors::read),
         };
-        fields.one_of("ProtocolType", &["HTTP"]);
-        fields.one_of("RouteSelectionExpression", &ROUTE_SELECTION);
-        for name in ["ApiEndpoint", "Version", "Description"] {
-            fields.string(name);
-        }
-        fields.string_map("Tags");
-        fields.one_of("IpAddressType", &["ipv4", "dualstack"]);
-        fields.boolean("DisableSchemaValidation");
-        fields.without_effect(&[
-            "ApiGatewayManaged",
-            "ApiKeySelectionExpression",
-            "CreatedDate",
-            "ImportInfo",
-            "Warnings",
-        ]);
+        fields.others(MEMBERS);
         fields.finish();
         api
     }

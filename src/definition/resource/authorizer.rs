@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-authorizers-authorizerid.html>
 
+use crate::definition::model::authorizer::{MEMBERS, TYPES};
 use crate::definition::resource::fields::Fields;
 
 /// The Authorizer object.
@@ -39,7 +40,7 @@ impl Authorizer {
     pub fn read(file: String, mut fields: Fields<'_>) -> Authorizer {
         let authorizer = Authorizer {
             file,
-            authorizer_type: fields.one_of("AuthorizerType", &["JWT", "REQUEST"]),
+            authorizer_type: fields.one_of("AuthorizerType", TYPES),
             identity_source: fields.strings("IdentitySource"),
             jwt_configuration: fields.object("JwtConfiguration", |fields| JwtConfiguration {
                 issuer: fields.string("Issuer"),
@@ -50,15 +51,12 @@ impl Authorizer {
             enable_simple_responses: fields.boolean("EnableSimpleResponses"),
             result_ttl_in_seconds: fields.integer("AuthorizerResultTtlInSeconds"),
         };
-        for name in ["AuthorizerId", "Name", "AuthorizerCredentialsArn"] {
-            fields.string(name);
-        }
-        fields.without_effect(&["ApiId"]);
         fields.of_other_apis(
             "an authorizer",
             "IdentityValidationExpression",
             "REST and WebSocket APIs",
         );
+        fields.others(MEMBERS);
         fields.finish();
         authorizer
     }

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-deployments-deploymentid.html>
 
 use crate::definition::json::Json;
-use crate::definition::model::deployment::SNAPSHOT;
+use crate::definition::model::deployment::{MEMBERS, SNAPSHOT};
 use crate::definition::resource::fields::Fields;
 
 /// The members of an object of a file.
@@ -35,10 +35,7 @@ impl Deployment {
             integrations: fields.raw_objects(integrations),
             authorizers: fields.raw_objects(authorizers),
         };
-        fields.boolean("AutoDeployed");
-        fields.string("DeploymentId");
-        fields.string("Description");
-        fields.without_effect(&["ApiId", "CreatedDate", "DeploymentStatus", "DeploymentStatusMessage"]);
+        fields.others(MEMBERS);
         fields.finish();
         deployment
     }

@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/domainnames-domainname.html>
 
+use crate::definition::model::domain_name::{CONFIGURATION, MEMBERS, MUTUAL_TLS};
 use crate::definition::resource::fields::Fields;
 
 /// The DomainName object, with its ApiMapping objects.
@@ -64,9 +65,7 @@ impl Domain {
             mutual_tls: fields.object("MutualTlsAuthentication", MutualTls::read),
             api_mappings: fields.objects("ApiMappings", ApiMapping::read).unwrap_or_default(),
         };
-        fields.one_of("RoutingMode", &["API_MAPPING_ONLY"]);
-        fields.string_map("Tags");
-        fields.without_effect(&["ApiMappingSelectionExpression", "DomainNameArn"]);
+        fields.others(MEMBERS);
         fields.finish();
         domain
     }
@@ -79,18 +78,7 @@ impl DomainConfiguration {
             key_file: fields.string("KeyFile"),
             security_policy: fields.string("SecurityPolicy"),
         };
-        fields.without_effect(&[
-            "ApiGatewayDomainName",
-            "CertificateArn",
-            "CertificateName",
-            "CertificateUploadDate",
-            "DomainNameStatus",
-            "DomainNameStatusMessage",
-            "EndpointType",
-            "HostedZoneId",
-            "IpAddressType",
-            "OwnershipVerificationCertificateArn",
-        ]);
+        fields.others_of_any_shape(CONFIGURATION);
         configuration
     }
 }
@@ -101,7 +89,7 @@ impl MutualTls {
             truststore_file: fields.string("TruststoreFile"),
             truststore_uri: fields.string("TruststoreUri"),
         };
-        fields.without_effect(&["TruststoreVersion", "TruststoreWarnings"]);
+        fields.others_of_any_shape(MUTUAL_TLS);
         mutual_tls
     }
 }

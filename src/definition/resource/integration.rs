@@ -4,11 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::definition::model::integration::{CONNECTION_TYPES, MEMBERS, METHODS, TYPES};
 use crate::definition::resource::fields::Fields;
 use crate::definition::resource::fields::mappings::Mapping;
-
-/// What `IntegrationMethod` may be.
-const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
 
 /// The Integration object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,11 +49,11 @@ impl Integration {
     pub fn read(file: String, mut fields: Fields<'_>) -> Integration {
         let integration = Integration {
             file,
-            integration_type: fields.one_of("IntegrationType", &["HTTP_PROXY", "AWS_PROXY"]),
-            integration_method: fields.one_of("IntegrationMethod", &METHODS),
+            integration_type: fields.one_of("IntegrationType", TYPES),
+            integration_method: fields.one_of("IntegrationMethod", METHODS),
             integration_uri: fields.string("IntegrationUri"),
             payload_format_version: fields.string("PayloadFormatVersion"),
-            connection_type: fields.one_of("ConnectionType", &["INTERNET", "VPC_LINK"]),
+            connection_type: fields.one_of("ConnectionType", CONNECTION_TYPES),
             connection_id: fields.string("ConnectionId"),
             credentials_arn: fields.string("CredentialsArn"),
             timeout_in_millis: fields.integer("TimeoutInMillis"),
@@ -66,9 +64,7 @@ impl Integration {
             response_parameters: fields.mapping_lists("ResponseParameters", ["Source", "Destination"]),
         };
         fields.not_supported_yet("IntegrationSubtype", "AWS service integrations");
-        fields.string("IntegrationId");
-        fields.string("Description");
-        fields.without_effect(&["ApiGatewayManaged", "ApiId"]);
+        fields.others(MEMBERS);
         fields.finish();
         integration
     }

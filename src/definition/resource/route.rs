@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-routes-routeid.html>
 
+use crate::definition::model::route::{AUTHORIZATION_TYPES, MEMBERS};
 use crate::definition::resource::fields::Fields;
 
 /// The Route object.
@@ -28,16 +29,14 @@ impl Route {
             file,
             route_key: fields.string("RouteKey"),
             target: fields.string("Target"),
-            authorization_type: fields.one_of("AuthorizationType", &["NONE", "JWT", "CUSTOM", "AWS_IAM"]),
+            authorization_type: fields.one_of("AuthorizationType", AUTHORIZATION_TYPES),
             authorizer_id: fields.string("AuthorizerId"),
             authorization_scopes: fields.strings("AuthorizationScopes"),
         };
         fields.of_other_apis("a route", "ApiKeyRequired", "REST and WebSocket APIs");
         fields.of_other_apis("a route", "RequestParameters", "WebSocket APIs");
         fields.of_other_apis("a route", "RequestModels", "WebSocket APIs");
-        fields.string("RouteId");
-        fields.string("OperationName");
-        fields.without_effect(&["ApiGatewayManaged", "ApiId"]);
+        fields.others(MEMBERS);
         fields.finish();
         route
     }

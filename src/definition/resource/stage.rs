@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::definition::model::stage::{ACCESS_LOG, MEMBERS, ROUTE_SETTINGS};
 use crate::definition::resource::fields::Fields;
 
 /// The Stage object.
@@ -66,15 +67,7 @@ impl Stage {
             auto_deploy: fields.boolean("AutoDeploy"),
             deployment_id: fields.string("DeploymentId"),
         };
-        fields.string("Description");
-        fields.string_map("Tags");
-        fields.without_effect(&[
-            "ApiGatewayManaged",
-            "ApiId",
-            "CreatedDate",
-            "LastDeploymentStatusMessage",
-            "LastUpdatedDate",
-        ]);
+        fields.others(MEMBERS);
         fields.finish();
         stage
     }
@@ -93,8 +86,6 @@ impl Stage {
 
 impl RouteSettings {
     fn read(fields: &mut Fields<'_>) -> RouteSettings {
-        // Every route has its own counters here, as AWS has them for money.
-        fields.boolean("DetailedMetricsEnabled");
         // Fields of WebSocket APIs, which the AWS CLI prints for all; but a user who switches them on expects
         // something.
         let level = fields.one_of("LoggingLevel", &["ERROR", "INFO", "OFF"]);
@@ -107,19 +98,23 @@ impl RouteSettings {
                 fields.warning(name, "it has no effect: AWS has it for WebSocket APIs only");
             }
         }
-        RouteSettings {
+        let settings = RouteSettings {
             throttling_burst_limit: fields.integer("ThrottlingBurstLimit"),
             throttling_rate_limit: fields.number("ThrottlingRateLimit"),
-        }
+        };
+        // Every route has its own counters here, as AWS has them for money.
+        fields.others(ROUTE_SETTINGS);
+        settings
     }
 }
 
 impl AccessLogSettings {
     fn read(fields: &mut Fields<'_>) -> AccessLogSettings {
-        // Where AWS would send the lines; here --access-log says that.
-        fields.string("DestinationArn");
-        AccessLogSettings {
+        let settings = AccessLogSettings {
             format: fields.string("Format"),
-        }
+        };
+        // Where AWS would send the lines is among them; here --access-log says that.
+        fields.others(ACCESS_LOG);
+        settings
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/vpclinks-vpclinkid.html>
 
+use crate::definition::model::vpc_link::MEMBERS;
 use crate::definition::resource::fields::Fields;
 
 /// The VpcLink object.
@@ -21,16 +22,7 @@ impl VpcLink {
             file,
             name: fields.string("Name"),
         };
-        fields.strings("SubnetIds");
-        fields.strings("SecurityGroupIds");
-        fields.string_map("Tags");
-        fields.without_effect(&[
-            "CreatedDate",
-            "VpcLinkId",
-            "VpcLinkStatus",
-            "VpcLinkStatusMessage",
-            "VpcLinkVersion",
-        ]);
+        fields.others(MEMBERS);
         fields.finish();
         link
     }

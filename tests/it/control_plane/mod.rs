@@ -2,6 +2,7 @@
 
 mod reload;
 mod broken_files;
+mod api;
 
 use std::thread;
 use std::time::{Duration, Instant};

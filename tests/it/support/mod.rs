@@ -22,3 +22,4 @@ pub mod tokens;
 pub mod jwt;
 pub mod jwt_api;
 pub mod sigv4;
+pub mod calls;

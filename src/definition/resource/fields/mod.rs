@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::definition::credentials::Secret;
 use crate::definition::json::Json;
+use crate::definition::model::member::{Member, Shape};
 use crate::definition::problem::{Problems, member};
 use crate::definition::suggestion::did_you_mean;
 
@@ -298,6 +299,36 @@ impl<'a> Fields<'a> {
     /// Fields that AWS prints and that say nothing about what is served.
     pub fn without_effect(&mut self, names: &[&'static str]) {
         self.known.extend(names);
+    }
+
+    /// The members of a resource of AWS's that were not read yet, and whose values have no effect here: only their shapes are
+    /// checked.
+    pub fn others(&mut self, table: &'static [Member]) {
+        let left = table
+            .iter()
+            .filter(|member| member.in_file && !self.known.contains(&member.name));
+        for member in left.collect::<Vec<_>>() {
+            let name = member.name;
+            match member.shape {
+                Shape::Text { .. } => drop(self.string(name)),
+                Shape::OneOf(choices) => drop(self.one_of(name, choices)),
+                Shape::Integer { .. } => drop(self.integer(name)),
+                Shape::Number => drop(self.number(name)),
+                Shape::Boolean => drop(self.boolean(name)),
+                Shape::Texts { .. } => drop(self.strings(name)),
+                Shape::TextMap { .. } => drop(self.string_map(name)),
+                Shape::Object(inner) => drop(self.object(name, |fields| fields.others(inner))),
+                Shape::Objects(inner) => drop(self.objects(name, |fields| fields.others(inner))),
+                Shape::ObjectMap(inner) => drop(self.object_map(name, |fields| fields.others(inner))),
+                Shape::TextMaps | Shape::Other => self.known.push(name),
+            }
+        }
+    }
+
+    /// As [`Fields::others`], whatever their values are.
+    pub fn others_of_any_shape(&mut self, table: &'static [Member]) {
+        self.known
+            .extend(table.iter().filter(|member| member.in_file).map(|member| member.name));
     }
 
     /// A field of AWS's whose feature is not built: an error as soon as it says anything.

@@ -1,0 +1,6 @@
+//! AWS's own API, call by call.
+
+mod scripts;
+mod safety;
+mod writes;
+mod crashes;
