@@ -191,7 +191,11 @@ fn a_match_takes_a_whole_url() {
             false => "address      root API",
         };
         assert_eq!(ended.stdout[..2], ["api          abc123 (.)", address], "{request}");
-        assert_eq!((ended.code(), &ended.stdout[2..]), (0, &expected[..]), "{request}: {ended:?}");
+        assert_eq!(
+            (ended.code(), &ended.stdout[2..]),
+            (0, &expected[..]),
+            "{request}: {ended:?}"
+        );
     }
     // The path of such a URL is a slash, for which the default stage has no route.
     for request in ["GET http://gw.test", "http://gw.test?x=/v0/pets/7"] {

@@ -124,7 +124,8 @@ fn counters_go_on_over_reloads_and_the_page_is_whole_meanwhile() {
             let mut last = 0.0;
             while !done.load(Ordering::Relaxed) {
                 let samples = metrics_at(admin);
-                let count = samples.get("apigateway_requests_total{api=\"local\",stage=\"$default\",route=\"ANY /{proxy+}\"}");
+                let count =
+                    samples.get("apigateway_requests_total{api=\"local\",stage=\"$default\",route=\"ANY /{proxy+}\"}");
                 let count = count.copied().unwrap_or_default();
                 assert!(count >= last, "{count} after {last}");
                 last = count;
