@@ -16,6 +16,7 @@ use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
 use apigateway::definition::unit::UnitName;
+use apigateway::deployment::compiler::Compiler;
 use apigateway::deployment::configuration::Configuration;
 use apigateway::management::{explanation, route_table};
 use apigateway::outbound::function::launcher;
@@ -93,14 +94,13 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
-    let (configuration, mut problems) = Configuration::of(&store.load());
-    if let Some(configuration) = &configuration {
+    let compilation = Compiler::default().compile(&store.load(), true);
+    let (configuration, mut problems) = (compilation.configuration, compilation.problems);
+    if !problems.has_errors() {
         problems.extend(configuration.review_options(&region, &account_id));
         problems = problems.sorted();
     }
-    let root_api = configuration
-        .as_ref()
-        .and_then(|configuration| configuration.root_api());
+    let root_api = configuration.root_api();
     let api = |file: &str| match UnitName::of(file) {
         UnitName::Api(id) => Some(id),
         UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),

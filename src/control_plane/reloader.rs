@@ -130,8 +130,7 @@ impl Reloader {
         self.gateway.deploy(configuration);
     }
 
-    /// Serves the files as they are now, if they have changed since the last look. Where it is asked for, everything is
-    /// compiled again.
+    /// Serves the files as they are now, if they have changed since the last look, or where it is asked for.
     pub fn reload_if_changed(&self, requested: bool) {
         let mut files = self.files();
         let may_differ = files.look();
@@ -140,23 +139,23 @@ impl Reloader {
         }
         let differs = files.read();
         if requested || differs {
-            self.reload(&mut files, requested);
+            self.reload(&mut files);
         }
     }
 
-    fn reload(&self, files: &mut Files, all: bool) {
+    fn reload(&self, files: &mut Files) {
         // What an attempt that failed has told already takes effect with this one.
         let changes = Changes::between(&files.served, &files.listing);
         let Compilation {
             configuration,
             problems,
             ..
-        } = files.compiler.compile(&files.listing, all);
+        } = files.compiler.compile(&files.listing, false);
         report(&problems);
         let (settings, metrics) = (self.gateway.settings(), self.gateway.metrics());
         report(&configuration.review_options(&settings.region, &settings.account_id));
         files.note_served(&configuration);
-        let stale: Vec<String> = configuration.stale().iter().map(ToString::to_string).collect();
+        let stale: Vec<String> = configuration.stale().map(ToString::to_string).collect();
         let is_whole = stale.is_empty() && !problems.has_errors();
         self.gateway.deploy(configuration);
         if is_whole {

@@ -21,8 +21,8 @@ pub struct Configuration {
     pub(super) root_api: Option<Arc<Deployment>>,
     /// By name; none where a new domain has errors, so that its host does not fall to another address.
     pub(super) domains: HashMap<String, Option<Arc<Domain>>>,
-    /// The parts of the root whose files have errors now: they are served as they were before, if at all.
-    pub(super) stale: BTreeSet<UnitName>,
+    /// The parts of the root, and whether their files have errors now: then they are served as they were before, if at all.
+    pub(super) units: BTreeMap<UnitName, bool>,
     /// Whether there are APIs besides the root API's files.
     pub(super) has_apis_directory: bool,
 }
@@ -81,9 +81,17 @@ impl Configuration {
         functions
     }
 
+    /// The parts of the root, and whether their files have errors now.
+    pub fn units(&self) -> &BTreeMap<UnitName, bool> {
+        &self.units
+    }
+
     /// The parts of the root whose files have errors now.
-    pub fn stale(&self) -> &BTreeSet<UnitName> {
-        &self.stale
+    pub fn stale(&self) -> impl Iterator<Item = &UnitName> {
+        self.units
+            .iter()
+            .filter(|(_, is_stale)| **is_stale)
+            .map(|(name, _)| name)
     }
 
     /// Whether there are APIs in `apis/`.

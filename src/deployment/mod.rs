@@ -263,10 +263,12 @@ impl Deployment {
         self.default.as_deref()
     }
 
-    /// The stage of that name.
+    /// The stage of that name; `$default` is the one that is served at the root, whatever its file is called.
     pub fn stage_named(&self, name: &str) -> Option<&Arc<Stage>> {
-        let default = self.default.as_ref().filter(|stage| stage.name == name);
-        default.or_else(|| self.named.get(name))
+        match name {
+            DEFAULT_STAGE => self.default.as_ref(),
+            name => self.named.get(name),
+        }
     }
 
     /// The stage of a request, and the path below it (`R2.3`).

@@ -170,8 +170,8 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
         Kind::Gauge,
         "1 while the files of a part of the root have errors.",
     );
-    for unit in gateway.configuration_now().stale() {
-        page.sample(name, &[("unit", &unit.to_string())], 1);
+    for (unit, is_stale) in gateway.configuration_now().units() {
+        page.sample(name, &[("unit", &unit.to_string())], u64::from(*is_stale));
     }
     let help = "Lines of the access log that were not written.";
     counter(

@@ -65,7 +65,6 @@ pub struct Gateway {
 pub struct Builder {
     directory: Option<PathBuf>,
     resources: BTreeMap<String, String>,
-    routes: usize,
     upstream_ca: Option<PathBuf>,
     clock: Option<Clock>,
 }
@@ -85,6 +84,13 @@ impl Gateway {
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
     }
+
+    /// The URL of a path of the API with that id.
+    ///
+    /// A client that sends `Host: <id>.execute-api.localhost` reaches the API by a path alone.
+    pub fn api_url(&self, api_id: &str, path: &str) -> String {
+        self.url(&format!("/_aws/execute-api/{api_id}{path}"))
+    }
 }
 
 impl Builder {
@@ -103,16 +109,43 @@ impl Builder {
 
     /// Serves a route and an HTTP integration for it, which keeps the client's method.
     pub fn route(mut self, route_key: &str, integration_uri: impl AsRef<str>) -> Builder {
-        let id = format!("test-{}", self.routes);
-        self.routes += 1;
-        let integration = json!({
-            "IntegrationType": "HTTP_PROXY",
-            "IntegrationMethod": "ANY",
-            "IntegrationUri": integration_uri.as_ref(),
+        add_route(&mut self.resources, "", route_key, integration_uri.as_ref());
+        self
+    }
+
+    /// Serves another API besides the root API: what `build` gives it stands in `apis/<id>/`. Where `build` gives no stage,
+    /// the default stage serves every route.
+    ///
+    /// # Example
+    /// ```
+    /// use apigateway::testing::Gateway;
+    ///
+    /// let gateway = Gateway::builder()
+    ///     .api("orders", |api| api.route("GET /orders/{id}", "http://127.0.0.1:9/orders/{id}"))
+    ///     .api("pets", |api| api.route("GET /pets/{id}", "http://127.0.0.1:9/pets/{id}"))
+    ///     .domain("api.test", &[("orders", "orders", "$default"), ("", "pets", "$default")])
+    ///     .start()?;
+    /// let url = gateway.api_url("orders", "/orders/7");
+    /// assert!(url.ends_with("/_aws/execute-api/orders/orders/7"));
+    /// # Ok::<(), apigateway::server::StartError>(())
+    /// ```
+    pub fn api(mut self, id: &str, build: impl FnOnce(ApiBuilder) -> ApiBuilder) -> Builder {
+        let api = build(ApiBuilder {
+            prefix: format!("apis/{id}/"),
+            resources: BTreeMap::new(),
         });
-        let route = json!({"RouteKey": route_key, "Target": format!("integrations/{id}")});
-        self.resource(format!("integrations/{id}.json"), integration)
-            .resource(format!("routes/{id}.json"), route)
+        self.resources.extend(api.resources);
+        let file = self.resources.entry(format!("apis/{id}/api.json"));
+        file.or_insert_with(|| "{}".to_owned());
+        self
+    }
+
+    /// Serves a custom domain with mappings: the key, empty for the catch-all, the API's id, and the stage.
+    pub fn domain(self, name: &str, mappings: &[(&str, &str, &str)]) -> Builder {
+        let mapping =
+            |(key, api, stage): &(&str, &str, &str)| json!({"ApiMappingKey": key, "ApiId": api, "Stage": stage});
+        let mappings: Vec<_> = mappings.iter().map(mapping).collect();
+        self.resource(format!("domains/{name}.json"), json!({"ApiMappings": mappings}))
     }
 
     /// Trusts the roots of a PEM file for TLS with integrations, besides the built-in ones.
@@ -182,6 +215,41 @@ impl Builder {
         let server = Server::serve(&listing, options)?;
         Ok(Gateway { server })
     }
+}
+
+/// What another API than the root API is to serve.
+#[derive(Debug)]
+pub struct ApiBuilder {
+    prefix: String,
+    resources: BTreeMap<String, String>,
+}
+
+impl ApiBuilder {
+    /// Serves a resource, by its path below the API's directory: `routes/pets.json`, and its JSON.
+    pub fn resource(mut self, path: impl AsRef<str>, json: impl ToString) -> ApiBuilder {
+        let path = format!("{}{}", self.prefix, path.as_ref());
+        self.resources.insert(path, json.to_string());
+        self
+    }
+
+    /// Serves a route and an HTTP integration for it, which keeps the client's method.
+    pub fn route(mut self, route_key: &str, integration_uri: impl AsRef<str>) -> ApiBuilder {
+        add_route(&mut self.resources, &self.prefix, route_key, integration_uri.as_ref());
+        self
+    }
+}
+
+/// Adds a route and its integration to the API with that prefix.
+fn add_route(resources: &mut BTreeMap<String, String>, prefix: &str, route_key: &str, integration_uri: &str) {
+    let id = format!("test-{}", resources.len());
+    let integration = json!({
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationMethod": "ANY",
+        "IntegrationUri": integration_uri,
+    });
+    let route = json!({"RouteKey": route_key, "Target": format!("integrations/{id}")});
+    resources.insert(format!("{prefix}integrations/{id}.json"), integration.to_string());
+    resources.insert(format!("{prefix}routes/{id}.json"), route.to_string());
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ fn stages() {
 }
 
 #[test]
+fn addresses() {
+    run_theme("addresses", 110);
+}
+
+#[test]
 fn http_proxy() {
     run_theme("http_proxy", 246);
 }
@@ -24,7 +29,7 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1584);
+    run_theme("check", 1655);
 }
 
 #[test]

@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use crate::support::repository::root;
 
 /// Each kind of file: its schema, the source that reads it, and where such files are.
-const KINDS: [(&str, &str, &str); 7] = [
+const KINDS: [(&str, &str, &str); 9] = [
     ("api", "src/definition/resource/api.rs", "api.json"),
     ("stage", "src/definition/resource/stage.rs", "stages/"),
     ("route", "src/definition/resource/route.rs", "routes/"),
     ("integration", "src/definition/resource/integration.rs", "integrations/"),
     ("authorizer", "src/definition/resource/authorizer.rs", "authorizers/"),
     ("function", "src/definition/resource/function.rs", "functions/"),
+    ("domain", "src/definition/resource/domain.rs", "domains/"),
+    ("vpc-link", "src/definition/resource/vpc_link.rs", "vpclinks/"),
     (
         "credentials",
         "src/definition/resource/credentials.rs",
@@ -32,8 +34,10 @@ fn schema(kind: &str) -> Value {
     json(&root().join(format!("schemas/{kind}.json")))
 }
 
-/// The schema of a file of an API.
+/// The schema of a file; an API in `apis/` has those of the root API.
 fn schema_of(file: &str) -> Option<Value> {
+    let below = file.strip_prefix("apis/").and_then(|rest| rest.split_once('/'));
+    let file = below.map_or(file, |(_, file)| file);
     let kind = KINDS.iter().find(|(_, _, place)| file.starts_with(place))?;
     Some(schema(kind.0))
 }

@@ -155,11 +155,13 @@ impl Compiler {
     }
 
     fn configuration(&self, listing: &Listing) -> Configuration {
-        let shared = self.shared.iter();
-        let stale = shared.filter(|shared| shared.is_stale).map(|_| UnitName::Shared);
-        let apis = self.apis.iter().filter(|(_, api)| api.is_stale);
-        let domains = self.domains.iter().filter(|(_, domain)| domain.is_stale);
-        let stale = stale.chain(apis.map(|(name, _)| name.clone()));
+        let shared = self.shared.iter().map(|shared| (UnitName::Shared, shared.is_stale));
+        let apis = self.apis.iter().map(|(name, api)| (name.clone(), api.is_stale));
+        let domains = self
+            .domains
+            .iter()
+            .map(|(name, domain)| (name.clone(), domain.is_stale));
+        let units = shared.chain(apis).chain(domains).collect();
         let by_id = |api: &Arc<Deployment>| (api.api_id().to_ascii_lowercase(), Arc::clone(api));
         let root_api = self.apis.get(&UnitName::RootApi).and_then(|root| root.value.clone());
         Configuration {
@@ -168,7 +170,7 @@ impl Compiler {
                 .iter()
                 .find_map(|shared| shared.value.clone())
                 .unwrap_or_default(),
-            stale: stale.chain(domains.map(|(name, _)| name.clone())).collect(),
+            units,
             apis: self
                 .apis
                 .values()

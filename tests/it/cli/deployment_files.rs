@@ -35,6 +35,25 @@ fn the_api_of_the_compose_file_can_be_served() {
 }
 
 #[test]
+fn the_example_of_several_apis_can_be_served() {
+    let directory = root().join("deploy/several-apis");
+    assert_eq!(problems(&directory), [""; 0]);
+    let (configuration, _) = Configuration::of(&Store::at(&directory).load());
+    let configuration = configuration.unwrap();
+    // The addresses that the file says can be tried.
+    let text = text_of("deploy/several-apis/compose.yaml");
+    for (host, path, api) in [
+        ("api.localhost:8000", "/orders/7", "orders"),
+        ("pets.execute-api.localhost:8000", "/7", "pets"),
+    ] {
+        assert!(text.contains(&format!("curl http://{host}{path}")), "{host}");
+        let address = configuration.address(host.as_bytes(), path);
+        assert_eq!(address.api.map(|api| api.api_id()), Some(api), "{host}");
+        assert!(address.target.is_ok(), "{host}");
+    }
+}
+
+#[test]
 fn the_api_in_the_config_map_can_be_served() {
     let text = text_of("deploy/kubernetes.yaml");
     let config_map = text.split("\ndata:\n").nth(1).unwrap().split("\n---").next().unwrap();

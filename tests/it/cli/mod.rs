@@ -5,6 +5,7 @@ mod options;
 mod environment;
 mod check;
 mod routes;
+mod routes_of_apis;
 mod streams;
 mod shipped_files;
 mod signals;

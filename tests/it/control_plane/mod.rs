@@ -3,6 +3,7 @@
 mod reload;
 mod broken_files;
 mod api;
+mod units;
 
 use std::thread;
 use std::time::{Duration, Instant};

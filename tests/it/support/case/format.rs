@@ -5,7 +5,7 @@
 //! `{endpoint-port}` for its port alone, `{authorizer}` for the address of a second one. Bytes above 127 are written as the characters U+0080 to U+00FF. `{ab*3}` in any
 //! text of the file is `ababab`.
 //!
-//! * `files`: path → resource. Without a stage among them, `$default` serves all routes.
+//! * `files`: path → resource. Without a stage or an API among them, `$default` serves all routes.
 //! * `change`: path → fields that are laid over those of the file at that path, or make one.
 //! * `routes`: a list of route keys. Each goes to `http://{endpoint}/<its number>?`, and its variables are mapped to the
 //!   query, so that `expect.route` and `expect.variables` can tell which was chosen and what mappings read.
@@ -125,7 +125,12 @@ pub fn files(given: Option<Value>, keys: &Value, addresses: &Addresses) -> Map<S
     let address = addresses.endpoint;
     let files = addresses.put_into(&given.unwrap_or_else(|| json!({})));
     let mut files = files.as_object().unwrap().clone();
-    if !files.keys().any(|path| path.starts_with("stages/")) {
+    let has_api = |path: &str| {
+        ["stages/", "apis/", "domains/"]
+            .iter()
+            .any(|place| path.starts_with(place))
+    };
+    if !files.keys().any(|path| has_api(path)) {
         files.insert("stages/$default.json".into(), json!({"Name": "$default"}));
     }
     for (number, key) in keys.as_array().unwrap().iter().enumerate() {
