@@ -2,6 +2,8 @@
 
 #[path = "main/arguments.rs"]
 mod arguments;
+#[path = "main/control_plane.rs"]
+mod control_plane;
 #[path = "main/allocator.rs"]
 mod allocator;
 
@@ -27,9 +29,10 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    AccountId, Address, Arguments, CheckArguments, Command, ControlPlaneMode, Endpoint, Hosts, LogFormat, LogLevel,
-    Match, Public, Region, RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
+    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Match, Region,
+    RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
 };
+use crate::control_plane::{ControlPlaneMode, Hosts, Public};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);

@@ -1,4 +1,4 @@
-//! Changes what is served: edited files.
+//! Changes what is served: edited files, and AWS's own API under `/v2`.
 //!
 //! `watcher` looks at the files every 400 ms (names, times, inodes), and reads them when something differs. A file
 //! that was written within the last 50 ms may be written again with the same time stamp, so such a look counts as

@@ -87,7 +87,14 @@ impl Cors {
             let text = format!("{age} is not between {least} and {most} s");
             problems.error(file, format!("{POINTER}/MaxAge"), text);
         }
-        let is_method = |text: &str| Method::parse(text).is_some();
+        // AWS keeps another case as it is written.
+        let is_method = |text: &str| Method::parse(&text.to_ascii_uppercase()).is_some();
+        for (at, text) in resource.allow_methods.iter().enumerate() {
+            if is_method(text) && Method::parse(text).is_none() {
+                let text = format!("{text:?} is not a method to browsers, which tell upper case from lower case");
+                problems.warning(file, format!("{POINTER}/AllowMethods/{at}"), text);
+            }
+        }
         // A `*` may stand in a name, but a user who writes x-* means something else (R7.3).
         let is_name = |text: &str| is_token(text.as_bytes()) && !text.contains('*');
         Cors {

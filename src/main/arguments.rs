@@ -5,11 +5,9 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use apigateway::control_plane::api::settings::{Mode, PublicUrl};
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::notation::arn;
 use apigateway::front::listener_limits::Limits;
-use apigateway::http1::target::is_host;
 use apigateway::outbound::upstream::url::Url;
 use apigateway::platform::logging;
 use apigateway::server::FrontKind;
@@ -57,7 +55,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "address")]
     pub(crate) admin: Option<String>,
 
-    /// whether tools configure APIs by AWS's own calls at the management pages: off, open, or signed by administrators; default: open where --admin is loopback, else signed
+    /// whether tools configure APIs by AWS's own calls at the management pages: off, open, or signed (by administrators); default: open on loopback, else signed
     #[argh(option, arg_name = "mode")]
     pub(crate) control_plane: Option<String>,
 
@@ -295,40 +293,6 @@ impl FromStr for LogLevel {
             "debug" => log::LevelFilter::Debug,
             _ => return Err(()),
         }))
-    }
-}
-
-/// The mode of `--control-plane`; none where it is not given.
-pub(crate) struct ControlPlaneMode(pub(crate) Option<Mode>);
-
-impl FromStr for ControlPlaneMode {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<ControlPlaneMode, ()> {
-        text.parse().map(|mode| ControlPlaneMode(Some(mode)))
-    }
-}
-
-/// The URL of `--public-url`; none where it is not given.
-pub(crate) struct Public(pub(crate) Option<PublicUrl>);
-
-impl FromStr for Public {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Public, ()> {
-        text.parse().map(|url| Public(Some(url)))
-    }
-}
-
-/// The names of `--admin-host`, with commas between them.
-pub(crate) struct Hosts(pub(crate) Vec<String>);
-
-impl FromStr for Hosts {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Hosts, ()> {
-        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        names.iter().all(|name| is_host(name)).then_some(Hosts(names)).ok_or(())
     }
 }
 

@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use apigateway::definition::model;
+use apigateway::definition::model::member::{Member, Shape};
 use serde_json::{Value, json};
 
 use crate::support::repository::root;
 
 /// Each kind of file: its schema, the source that reads it, and where such files are.
-const KINDS: [(&str, &str, &str); 9] = [
+const KINDS: [(&str, &str, &str); 10] = [
     ("api", "src/definition/resource/api.rs", "api.json"),
     ("stage", "src/definition/resource/stage.rs", "stages/"),
     ("route", "src/definition/resource/route.rs", "routes/"),
     ("integration", "src/definition/resource/integration.rs", "integrations/"),
     ("authorizer", "src/definition/resource/authorizer.rs", "authorizers/"),
     ("function", "src/definition/resource/function.rs", "functions/"),
+    ("deployment", "src/definition/resource/deployment.rs", "deployments/"),
     ("domain", "src/definition/resource/domain.rs", "domains/"),
     ("vpc-link", "src/definition/resource/vpc_link.rs", "vpclinks/"),
     (
@@ -80,7 +83,9 @@ fn fields_and_values_are_those_of_the_code() {
                 && text.chars().all(|c| c.is_ascii_alphanumeric())
                 && text.contains(|c: char| c.is_ascii_lowercase())
         };
-        let in_code: BTreeSet<&String> = literals.iter().filter(is_field).collect();
+        let (mut names, mut choices) = (BTreeSet::new(), BTreeSet::new());
+        gather(members_of(kind), &mut names, &mut choices);
+        let in_code: BTreeSet<&String> = literals.iter().filter(is_field).chain(&names).collect();
         let (mut fields, mut values) = (BTreeSet::new(), BTreeSet::new());
         collect(&schema(kind), &mut fields, &mut values);
         fields.remove("$schema");
@@ -93,12 +98,43 @@ fn fields_and_values_are_those_of_the_code() {
             let is_shouted = !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
             is_shouted || values.contains(*text)
         };
-        let in_code: BTreeSet<&String> = literals.iter().filter(is_value).collect();
+        let in_code: BTreeSet<&String> = literals.iter().filter(is_value).chain(&choices).collect();
         assert_eq!(
             values.iter().collect::<BTreeSet<_>>(),
             in_code,
             "the values of schemas/{kind}.json, and of {source}"
         );
+    }
+}
+
+/// The members of the model's resource, which the reader of the files takes its names from.
+fn members_of(kind: &str) -> &'static [Member] {
+    match kind {
+        "api" => model::api::MEMBERS,
+        "stage" => model::stage::MEMBERS,
+        "route" => model::route::MEMBERS,
+        "integration" => model::integration::MEMBERS,
+        "authorizer" => model::authorizer::MEMBERS,
+        "deployment" => model::deployment::MEMBERS,
+        "domain" => model::domain_name::MEMBERS,
+        "vpc-link" => model::vpc_link::MEMBERS,
+        _ => &[],
+    }
+}
+
+/// The names of members that files have, and what the values of those may be that are one of a few.
+fn gather(members: &[Member], names: &mut BTreeSet<String>, choices: &mut BTreeSet<String>) {
+    for member in members.iter().filter(|member| member.in_file) {
+        names.insert(member.name.to_owned());
+        match member.shape {
+            Shape::OneOf(texts) => choices.extend(texts.iter().map(|text| (*text).to_owned())),
+            // What a file says there is not looked at.
+            Shape::Objects(inner) if member.name == "DomainNameConfigurations" => {
+                gather(inner, names, &mut BTreeSet::new());
+            }
+            Shape::Object(inner) | Shape::Objects(inner) | Shape::ObjectMap(inner) => gather(inner, names, choices),
+            _ => {}
+        }
     }
 }
 

@@ -130,7 +130,10 @@ const ROOMS: [(&str, &str); 11] = [
         "The definitions, checked and compiled: what is served. Immutable.",
     ),
     ("data_plane", "One request, from its first step to its record."),
-    ("control_plane", "Changes what is served: edited files."),
+    (
+        "control_plane",
+        "Changes what is served: edited files, and AWS's own API under `/v2`.",
+    ),
     ("management", "What an operator sees: health, metrics, explanations."),
     (
         "server",

@@ -14,10 +14,13 @@ mod deployment_files;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 19] = [
+const OPTIONS: [(&str, &str); 22] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--admin", "off"),
+    ("--control-plane", "off"),
+    ("--public-url", "http://{ApiId}.test"),
+    ("--admin-host", "gateway.test"),
     ("--workers", "3"),
     ("--max-connections", "100"),
     ("--access-log", "off"),

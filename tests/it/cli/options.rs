@@ -104,9 +104,98 @@ fn an_option_without_a_value_is_refused_by_name() {
 
 #[test]
 fn an_option_twice_is_refused_by_name() {
-    for (option, value) in OPTIONS.into_iter().filter(|(option, _)| *option != "--trusted-proxy") {
+    let may_be_repeated = ["--trusted-proxy", "--admin-host"];
+    for (option, value) in OPTIONS
+        .into_iter()
+        .filter(|(option, _)| !may_be_repeated.contains(option))
+    {
         let ended = run(&["serve", option, value, option, value]);
         assert!(ended.refusal().contains(option), "{ended:?}");
+    }
+}
+
+#[test]
+fn what_the_control_plane_is_told_is_checked() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    let serve = ["serve", "--root", root, "--listen", "127.0.0.1:0"];
+    for (arguments, named) in [
+        (&["--control-plane", "on"][..], "--control-plane"),
+        (&["--control-plane", ""], "--control-plane"),
+        (&["--control-plane", "open", "--admin", "off"], "--control-plane"),
+        (&["--control-plane", "signed", "--admin", "off"], "--control-plane"),
+        (&["--public-url", "gateway.test"], "--public-url"),
+        (&["--public-url", "http://gateway.test/{Stage}"], "--public-url"),
+        (&["--admin-host", "gateway.test:8001"], "--admin-host"),
+        (&["--admin-host", "a b"], "--admin-host"),
+    ] {
+        let ended = run(&[&serve, arguments].concat());
+        assert!(ended.refusal().contains(named), "{arguments:?}: {ended:?}");
+    }
+    for arguments in [
+        &["--control-plane", "off", "--admin", "off"][..],
+        &["--control-plane", "signed", "--admin", "127.0.0.1:0"],
+        &["--public-url", "https://{ApiId}.{Region}.test/", "--admin", "off"],
+    ] {
+        let mut command = program();
+        command.args(serve).args(arguments);
+        announced(&Running::spawn(command).says(), "listening on http://");
+    }
+}
+
+#[test]
+fn beyond_loopback_calls_must_be_signed() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    let mut command = program();
+    command.args([
+        "serve",
+        "--root",
+        root,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "0.0.0.0:0",
+    ]);
+    let mut served = served_by(command);
+    served.running.complains("no call to the control plane will be let in");
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], served.admin.port()));
+    let answer = get(address, "/v2/apis");
+    assert_eq!(answer.status, 403);
+    assert_eq!(
+        answer.header("x-amzn-errortype"),
+        Some("MissingAuthenticationTokenException")
+    );
+}
+
+#[test]
+fn the_public_url_stands_in_answers() {
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    for (url, expected) in [
+        ("https://gw.test/", "https://gw.test/_aws/execute-api/local"),
+        ("https://{ApiId}.{Region}.test", "https://local.us-east-1.test"),
+    ] {
+        let mut command = program();
+        command.args([
+            "serve",
+            "--root",
+            root,
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+        ]);
+        let served = served_by({
+            command.args(["--public-url", url, "--admin-host", "gw.test"]);
+            command
+        });
+        let answer = get(served.admin, "/v2/apis/local");
+        assert!(
+            answer.text().contains(&format!("\"apiEndpoint\":\"{expected}\"")),
+            "{}",
+            answer.text()
+        );
     }
 }
 

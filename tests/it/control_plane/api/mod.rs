@@ -4,3 +4,4 @@ mod scripts;
 mod safety;
 mod writes;
 mod crashes;
+mod clients;

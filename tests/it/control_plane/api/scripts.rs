@@ -18,7 +18,16 @@ macro_rules! scripts {
     };
 }
 
-scripts!(apis, routes, integrations, authorizers, stages, domains, others);
+scripts!(
+    apis,
+    routes,
+    integrations,
+    authorizers,
+    stages,
+    domains,
+    others,
+    terraform
+);
 
 #[test]
 fn every_file_is_run() {

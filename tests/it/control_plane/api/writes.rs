@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 
 use apigateway::definition::store::Store;
@@ -29,47 +29,42 @@ fn no_write_and_no_edit_is_lost() {
     const EACH: usize = 25;
     let plane = ControlPlane::empty();
     let api = quick_api(&plane);
-    let edits = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let (admin, root, api, edits) = (plane.admin, plane.gateway.directory.path(), &api, &edits);
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                scope.spawn(move || {
-                    for number in 0..EACH {
-                        let body = json!({"routeKey": format!("GET /w{writer}/{number}")});
-                        expect(admin, 201, "POST", &format!("/v2/apis/{api}/routes"), &body);
-                        let variables = json!({"stageVariables": {format!("w{writer}_{number}"): "1"}});
-                        expect(
-                            admin,
-                            200,
-                            "PATCH",
-                            &format!("/v2/apis/{api}/stages/%24default"),
-                            &variables,
-                        );
-                    }
-                })
-            })
-            .collect();
-        // A person saves files of the same API meanwhile, as editors do.
-        scope.spawn(move || {
-            while writers.iter().any(|writer| !writer.is_finished()) {
-                let number = edits.fetch_add(1, Ordering::SeqCst);
-                let directory = root.join("apis").join(api).join("routes");
-                let text = json!({"RouteKey": format!("GET /hand/{number}")}).to_string();
-                fs::write(directory.join(".swap"), text).unwrap();
-                fs::rename(directory.join(".swap"), directory.join(format!("hand{number}.json"))).unwrap();
-                thread::yield_now();
-                if number == 200 {
-                    return;
+    let (answered, heard) = channel();
+    let edits = thread::scope(|scope| {
+        let (admin, root, api) = (plane.admin, plane.gateway.directory.path(), &api);
+        for writer in 0..WRITERS {
+            let answered = answered.clone();
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    let body = json!({"routeKey": format!("GET /w{writer}/{number}")});
+                    expect(admin, 201, "POST", &format!("/v2/apis/{api}/routes"), &body);
+                    let variables = json!({"stageVariables": {format!("w{writer}_{number}"): "1"}});
+                    expect(
+                        admin,
+                        200,
+                        "PATCH",
+                        &format!("/v2/apis/{api}/stages/%24default"),
+                        &variables,
+                    );
+                    answered.send(()).unwrap();
                 }
-            }
+            });
+        }
+        drop(answered);
+        // A person saves files of the same API meanwhile, as editors do, while the others' calls are under way.
+        let directory = root.join("apis").join(api).join("routes");
+        let saved = heard.iter().enumerate().map(|(number, ())| {
+            let text = json!({"RouteKey": format!("GET /hand/{number}")}).to_string();
+            fs::write(directory.join(".swap"), text).unwrap();
+            fs::rename(directory.join(".swap"), directory.join(format!("hand{number}.json"))).unwrap();
         });
+        saved.count()
     });
     let mut expected: BTreeSet<String> = (0..WRITERS)
         .flat_map(|writer| (0..EACH).map(move |number| format!("GET /w{writer}/{number}")))
         .chain(["$default".to_owned()])
         .collect();
-    expected.extend((0..edits.load(Ordering::SeqCst)).map(|number| format!("GET /hand/{number}")));
+    expected.extend((0..edits).map(|number| format!("GET /hand/{number}")));
     let listed: Value = serde_json::from_slice(&plane.call("GET", &format!("/v2/apis/{api}/routes")).body).unwrap();
     let keys = listed["items"].as_array().unwrap().iter();
     let keys: BTreeSet<String> = keys
