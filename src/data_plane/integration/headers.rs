@@ -230,6 +230,7 @@ mod tests {
             began: Instant::now(),
             sent_path: None,
             mapping_key: None,
+            ends_with_key: false,
         }
     }
 
