@@ -62,6 +62,7 @@ fn integration(integration: &Integration) -> String {
     match &integration.kind {
         Kind::HttpProxy(_) => id(&integration.file).to_owned(),
         Kind::LambdaProxy(proxy) => format!("function {}", function(&proxy.arn)),
+        Kind::Service(service) => service.subtype.as_str().to_owned(),
     }
 }
 
@@ -229,7 +230,7 @@ fn explain_in(
             None => lines.add("answer", format_args!("500: the route has no Target")),
             Some(target) => match target.kind {
                 Kind::HttpProxy(_) => lines.add("integration", format_args!("{}", integration(target))),
-                Kind::LambdaProxy(_) => {
+                Kind::LambdaProxy(_) | Kind::Service(_) => {
                     let file = id(&target.file);
                     lines.add("integration", format_args!("{} ({file})", integration(target)));
                 }

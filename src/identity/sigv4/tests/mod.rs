@@ -3,6 +3,7 @@
 
 mod attacks;
 mod limits;
+mod sign;
 mod vectors;
 
 use super::*;
