@@ -141,9 +141,11 @@ impl<'a> Draft<'a> {
         let file = resource.file.as_str();
         match resource.integration_type.as_deref() {
             Some("AWS_PROXY") => {}
+            // What else is wrong depends on which of the two fields is meant.
             Some(other) => {
                 let text = format!("{other:?} calls a URI: an integration with an IntegrationSubtype is \"AWS_PROXY\"");
                 problems.error(file, "/IntegrationType", text);
+                return None;
             }
             None => problems.error_unless_known(file, "/IntegrationType", "the field is missing"),
         }

@@ -20,7 +20,7 @@ const PARAMETERS: &str = "/RequestParameters";
 
 /// A service integration, checked but for what the stage decides.
 #[derive(Debug)]
-pub(in crate::deployment) struct Draft {
+pub(crate) struct Draft {
     subtype: IntegrationSubtype,
     rules: Vec<Rule>,
 }
@@ -36,7 +36,7 @@ struct Rule {
 
 impl Draft {
     /// Checks the fields; `users` are the keys of the routes that target the integration.
-    pub(in crate::deployment) fn check(
+    pub(crate) fn check(
         subtype: IntegrationSubtype,
         resource: &Resource,
         users: &[&RouteKey],
@@ -58,13 +58,13 @@ impl Draft {
     }
 
     /// The names of the stage variables that are read.
-    pub(in crate::deployment) fn stage_variables(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn stage_variables(&self) -> impl Iterator<Item = &str> {
         let sources = self.rules.iter().flat_map(|rule| rule.value.sources());
         sources.filter_map(Source::stage_variable)
     }
 
     /// Warns of stage variables that a stage does not define, and of values that are wrong with those that it does.
-    pub(in crate::deployment) fn check_stage(
+    pub(crate) fn check_stage(
         &self,
         file: &str,
         stage_name: &str,
@@ -87,7 +87,7 @@ impl Draft {
     }
 
     /// The integration with a stage's variables in it.
-    pub(in crate::deployment) fn with_variables(&self, variables: &BTreeMap<String, String>) -> ServiceIntegration {
+    pub(crate) fn with_variables(&self, variables: &BTreeMap<String, String>) -> ServiceIntegration {
         let variable = |name: &str| variables.get(name).map(String::as_str);
         let finished = |parameter: &'static Parameter| {
             let rule = self.rules.iter().find(|rule| rule.parameter == parameter)?;

@@ -3,8 +3,8 @@
 use crate::definition::notation::arn::is_region;
 use crate::definition::notation::integration_subtype::{IntegrationSubtype, Service};
 use crate::http1::target::Scheme;
-use crate::identity::aws::Settings;
 use crate::identity::aws::profile::Profile;
+use crate::identity::aws::settings::Settings;
 use crate::outbound::upstream::url::Url;
 
 /// The region where nothing says another.

@@ -20,6 +20,7 @@ mod environment;
 mod key_cache;
 mod metadata;
 mod profile;
+mod settings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,23 +32,12 @@ use crate::definition::notation::integration_subtype::IntegrationSubtype;
 use crate::identity::aws::endpoint::Configuration;
 use crate::identity::aws::key_cache::KeyCache;
 use crate::outbound::upstream::Upstream;
-use crate::outbound::upstream::url::Url;
 
 pub use crate::identity::aws::access_key::AccessKey;
 pub use crate::identity::aws::endpoint::{Destination, parse_endpoint};
 pub use crate::identity::aws::environment::Environment;
 pub use crate::identity::aws::key_cache::NoKey;
-
-/// What the command line says.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// `--aws-endpoint-url`.
-    pub endpoint_url: Option<Url>,
-    /// `--region`, where it is given.
-    pub region: Option<String>,
-    /// Where variables come from.
-    pub environment: Environment,
-}
+pub use crate::identity::aws::settings::Settings;
 
 /// The way to AWS's services, for all threads.
 #[derive(Default)]

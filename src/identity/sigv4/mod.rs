@@ -32,6 +32,7 @@ mod refusal;
 mod signed_request;
 mod signature;
 mod timestamp;
+mod signing_steps;
 mod sign;
 
 #[cfg(test)]
@@ -39,16 +40,16 @@ mod tests;
 
 use std::time::SystemTime;
 
-use ring::{digest, hmac};
-use zeroize::Zeroizing;
+use ring::hmac;
 
 use crate::definition::credentials::{Credential, Credentials};
 use crate::http1::message::is_token;
 use crate::identity::sigv4::query_parameters::QueryParameters;
 pub use crate::identity::sigv4::refusal::Refusal;
 pub use crate::identity::sigv4::sign::{Signer, sign};
-use crate::identity::sigv4::signature::{ALGORITHM, Scope, Signature, TERMINATOR, one_field};
+use crate::identity::sigv4::signature::{Signature, one_field};
 pub use crate::identity::sigv4::signed_request::SignedRequest;
+use crate::identity::sigv4::signing_steps::{hash, signing_key, string_to_sign};
 
 /// The service for which requests to an API are signed.
 const SERVICE: &str = "execute-api";
@@ -136,29 +137,6 @@ fn payload_hash(request: &SignedRequest<'_>, parameters: &QueryParameters<'_>) -
     Ok(hash)
 }
 
-fn hash(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-fn string_to_sign(Scope { time, region, service }: Scope<'_>, canonical: &[u8]) -> String {
-    let hash = hash(canonical);
-    let (at, day) = (time.as_str(), time.day());
-    format!("{ALGORITHM}\n{at}\n{day}/{region}/{service}/{TERMINATOR}\n{hash}")
-}
-
-/// The key of one day, region and service.
-///
-/// It is made for each request: that takes 3 µs, and keys of ring's that were kept would stay in memory, since
-/// nothing overwrites them.
-fn signing_key(secret: &str, Scope { time, region, service }: Scope<'_>) -> hmac::Key {
-    let first = Zeroizing::new(format!("AWS4{secret}"));
-    let mut key = hmac::Key::new(hmac::HMAC_SHA256, first.as_bytes());
-    for part in [time.day(), region, service, TERMINATOR] {
-        key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
-    }
-    key
-}
-
 /// Whether a request brought exactly the token that its credential has, or none where that has none.
 ///
 /// Authentication codes are compared, in constant time; two of them tell nothing of how far the tokens agree.
@@ -172,13 +150,4 @@ fn has_token(key: &hmac::Key, credential: Option<&Credential>, sent: Option<&[u8
         (None, None) => true,
         _ => false,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }

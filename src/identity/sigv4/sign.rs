@@ -6,11 +6,12 @@ use ring::hmac;
 
 use crate::definition::credentials::Secret;
 use crate::http1::message::{InvalidField, Method, RequestParts};
+use crate::identity::sigv4::canonical;
 use crate::identity::sigv4::query_parameters::QueryParameters;
 use crate::identity::sigv4::signature::{ALGORITHM, Scope, TERMINATOR};
 use crate::identity::sigv4::signed_request::SignedRequest;
+use crate::identity::sigv4::signing_steps::{hash, hex, signing_key, string_to_sign};
 use crate::identity::sigv4::timestamp::Timestamp;
-use crate::identity::sigv4::{canonical, hash, hex, signing_key, string_to_sign};
 
 /// The fields that are signed where they are there, in order (contract S12). Others may be changed on the way.
 const SIGNED: [&str; 5] = [

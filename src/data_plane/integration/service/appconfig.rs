@@ -2,8 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_GetConfiguration.html>
 
-use crate::data_plane::integration::service::ServiceRequest;
 use crate::data_plane::integration::service::parameters::Parameters;
+use crate::data_plane::integration::service::request::ServiceRequest;
 use crate::definition::notation::query;
 use crate::http1::message::{Headers, Method, RequestParts};
 

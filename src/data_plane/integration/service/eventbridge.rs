@@ -2,8 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 
-use crate::data_plane::integration::service::ServiceRequest;
 use crate::data_plane::integration::service::parameters::Parameters;
+use crate::data_plane::integration::service::request::ServiceRequest;
 use crate::definition::json::Json;
 
 pub(super) fn request(parameters: Parameters) -> ServiceRequest {

@@ -2,8 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html>
 
-use crate::data_plane::integration::service::ServiceRequest;
 use crate::data_plane::integration::service::parameters::Parameters;
+use crate::data_plane::integration::service::request::ServiceRequest;
 
 pub(super) fn request(parameters: Parameters) -> ServiceRequest {
     let members = parameters.into_members(str::to_owned);

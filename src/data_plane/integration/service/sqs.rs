@@ -4,8 +4,8 @@
 
 use std::fmt::{Display, Write};
 
-use crate::data_plane::integration::service::ServiceRequest;
 use crate::data_plane::integration::service::parameters::Parameters;
+use crate::data_plane::integration::service::request::ServiceRequest;
 use crate::definition::notation::integration_subtype::IntegrationSubtype;
 use crate::definition::notation::query;
 use crate::definition::notation::service_parameter::{AttributeValue, MessageAttribute, ParameterValue, path_of_queue};

@@ -2,8 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/step-functions/latest/apireference/Welcome.html>
 
-use crate::data_plane::integration::service::ServiceRequest;
 use crate::data_plane::integration::service::parameters::Parameters;
+use crate::data_plane::integration::service::request::ServiceRequest;
 use crate::definition::notation::integration_subtype::IntegrationSubtype;
 
 pub(super) fn request(subtype: IntegrationSubtype, parameters: Parameters) -> ServiceRequest {

@@ -63,7 +63,8 @@ fn botocore_signs_the_same() {
             body,
         };
         let known = vec![credential("AKIDEXAMPLE", SUITE_SECRET, text("token"))];
-        let verified = verify_for(service, &request, &Credentials::from(known), region, at(NOW));
+        let known = Credentials::from(known);
+        let verified = verify_for(service, &request, &known, region, at(NOW));
         assert!(verified.is_ok(), "{case}");
     }
     assert_eq!(cases.len(), 10);
