@@ -97,3 +97,8 @@ fn every_theme_on_tiny_http() {
     });
     assert_eq!(failed.count(), 0, "themes that fail on tiny_http");
 }
+
+#[test]
+fn services() {
+    run_theme("services", 100);
+}
