@@ -3,15 +3,18 @@
 //! `APIGATEWAY_MOTO_SERVER` names its program, else `target/moto/bin/moto_server` is taken, which `.ci/run` installs:
 //! `python3 -m venv target/moto && target/moto/bin/pip install 'moto[server]'`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 
+use apigateway::platform::clock::FIXED_REQUEST_ID;
+use apigateway::server::Server;
 use serde_json::{Value, json};
 
 use super::service;
-use crate::support::client::{Answer, PATIENCE, exchange};
+use crate::support::client::{self, Answer, PATIENCE, exchange};
 use crate::support::directory::{Directory, route};
 use crate::support::gateway::{self, Gateway, aws_access};
 use crate::support::program::lines;
@@ -34,7 +37,6 @@ impl Drop for Moto {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "it is for whoever asks for the output")]
 fn moto() -> Option<Moto> {
     let given = std::env::var_os("APIGATEWAY_MOTO_SERVER").map(PathBuf::from);
     let is_given = given.is_some();
@@ -49,9 +51,12 @@ fn moto() -> Option<Moto> {
         Ok(process) => process,
         Err(error) => {
             assert!(!is_given, "{}: {error}", program.display());
-            eprintln!(
-                "\nSKIPPED: services against moto. There is no {}: {error}\n",
-                program.display()
+            // Not by a macro, whose output is shown for tests that fail only.
+            let mut stderr = std::io::stderr();
+            let name = program.display();
+            let _ = writeln!(
+                stderr,
+                "\nSKIPPED: services against moto, since there is no {name}: {error}\n"
             );
             return None;
         }
@@ -289,4 +294,23 @@ fn messages_events_records_and_executions() {
         gone.status,
         gone.text()
     );
+}
+
+/// The API that `examples/queue` has, with its stand-in.
+#[test]
+fn the_example_with_a_queue() {
+    let Some(moto) = moto() else { return };
+    moto.create_queue("orders");
+    let mut options = gateway::options(&Directory::empty());
+    options.root = root().join("examples/queue");
+    options.settings.aws = aws_access(Some(&format!("http://{}", moto.address)), None, &[]);
+    let server = Server::start(options).unwrap();
+    let sent = exchange(
+        server.local_addr(),
+        "POST /orders HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 10\r\n\r\n{\"pet\": 7}",
+    );
+    assert_eq!(sent.status, 202, "{}", sent.text());
+    let received = client::get(server.local_addr(), "/orders").text();
+    assert_eq!(element(&received, "Body").replace("&quot;", "\""), "{\"pet\": 7}");
+    assert_eq!(element(&received, "StringValue"), FIXED_REQUEST_ID, "{received}");
 }
