@@ -82,6 +82,11 @@ fn authorizer_lambda() {
     run_theme("authorizer_lambda", 328);
 }
 
+#[test]
+fn services() {
+    run_theme("services", 120);
+}
+
 /// The cases do not depend on what listens to clients.
 #[cfg(feature = "tiny_http")]
 #[test]
@@ -96,9 +101,4 @@ fn every_theme_on_tiny_http() {
         std::panic::catch_unwind(|| run_theme_on(FrontKind::TinyHttp, theme.to_str().unwrap(), 1)).is_err()
     });
     assert_eq!(failed.count(), 0, "themes that fail on tiny_http");
-}
-
-#[test]
-fn services() {
-    run_theme("services", 100);
 }

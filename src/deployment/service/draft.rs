@@ -124,12 +124,9 @@ fn value_source(parameter: &Parameter, value: Option<MappingValue>) -> ValueSour
 
 /// Whether a text with sources in it is read as JSON, whatever they are.
 fn is_json(kind: ParameterKind, pieces: &[Piece]) -> bool {
-    let Some(Piece::Text(text)) = pieces.first() else {
-        return false;
-    };
-    match kind {
-        ParameterKind::Attributes => true,
-        ParameterKind::Strings => text.starts_with('['),
+    match (kind, pieces.first()) {
+        (ParameterKind::Attributes, _) => true,
+        (ParameterKind::Strings, Some(Piece::Text(text))) => text.starts_with('['),
         _ => false,
     }
 }

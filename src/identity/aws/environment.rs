@@ -22,7 +22,11 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
             // What is not UTF-8 is no URL, no path and no key, and is refused as such.
-            Environment::Process => std::env::var_os(name)?.to_string_lossy().into_owned(),
+            // No copy of it is left behind, since it may be a secret.
+            Environment::Process => {
+                let value = std::env::var_os(name)?.into_string();
+                value.unwrap_or_else(|value| value.to_string_lossy().into_owned())
+            }
             Environment::Given(variables) => variables.get(name)?.clone(),
         };
         (!value.is_empty()).then_some(value)

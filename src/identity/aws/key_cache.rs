@@ -19,9 +19,6 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 /// the look at the instance metadata service takes a second where there is none.
 const STAND_IN_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-/// Most requests that wait for the first key.
-const MAX_WAITING: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
-
 /// Why a call cannot be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoKey {
@@ -127,7 +124,6 @@ impl KeyCache {
         share: NonZeroUsize,
         fetch: impl FnOnce() -> Result<AccessKey, NoCredentials>,
     ) -> Result<Arc<AccessKey>, NoKey> {
-        let most = share.min(MAX_WAITING);
         let began = Instant::now();
         let mut state = self.state();
         loop {
@@ -138,7 +134,7 @@ impl KeyCache {
                     drop(state);
                     return self.fetch(now, fetch);
                 }
-                Step::Wait if state.waiting >= most.get() => return Err(NoKey::Overloaded(most)),
+                Step::Wait if state.waiting >= share.get() => return Err(NoKey::Overloaded(share)),
                 Step::Wait => {
                     let left = patience.saturating_sub(began.elapsed());
                     if left.is_zero() {
@@ -202,6 +198,8 @@ mod tests {
     use std::cell::Cell;
     use std::time::UNIX_EPOCH;
 
+    const SHARE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(6);
+
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
@@ -222,7 +220,7 @@ mod tests {
         let cache = KeyCache::default();
         let fetches = Cell::new(0);
         let ask = |seconds: u64, fetched: Result<AccessKey, NoCredentials>| {
-            let found = cache.key(at(seconds), Duration::ZERO, false, MAX_WAITING, || {
+            let found = cache.key(at(seconds), Duration::ZERO, false, SHARE, || {
                 fetches.set(fetches.get() + 1);
                 fetched
             });
@@ -255,16 +253,16 @@ mod tests {
         let never = || -> Result<AccessKey, NoCredentials> { panic!("one at a time") };
         let patience = Duration::from_millis(1);
         assert_eq!(
-            cache.key(at(0), patience, false, MAX_WAITING, never).err(),
+            cache.key(at(0), patience, false, SHARE, never).err(),
             Some(NoKey::TimedOut)
         );
-        cache.state().waiting = MAX_WAITING.get();
+        cache.state().waiting = SHARE.get();
         assert_eq!(
-            cache.key(at(0), patience, false, MAX_WAITING, never).err(),
-            Some(NoKey::Overloaded(MAX_WAITING))
+            cache.key(at(0), patience, false, SHARE, never).err(),
+            Some(NoKey::Overloaded(SHARE))
         );
         cache.state().key = Some(Arc::new(key("A", Some(100))));
-        let found = cache.key(at(99), patience, false, MAX_WAITING, never);
+        let found = cache.key(at(99), patience, false, SHARE, never);
         assert_eq!(found.map(|key| key.access_key_id.clone()), Ok("A".to_owned()));
     }
 
@@ -289,13 +287,12 @@ mod tests {
     #[test]
     fn a_fetch_that_panics_lets_the_next_one_fetch() {
         let cache = KeyCache::default();
-        let panics = std::panic::AssertUnwindSafe(|| {
-            cache.key(at(0), Duration::ZERO, false, MAX_WAITING, || panic!("a defect"))
-        });
+        let panics =
+            std::panic::AssertUnwindSafe(|| cache.key(at(0), Duration::ZERO, false, SHARE, || panic!("a defect")));
         assert!(std::panic::catch_unwind(panics).is_err());
         assert!(
             cache
-                .key(at(0), Duration::ZERO, false, MAX_WAITING, || Ok(key("A", None)))
+                .key(at(0), Duration::ZERO, false, SHARE, || Ok(key("A", None)))
                 .is_ok()
         );
     }

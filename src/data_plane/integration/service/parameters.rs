@@ -1,6 +1,7 @@
 //! The values of a call's parameters for one request (contract S7–S9).
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -102,11 +103,18 @@ impl<'s, G: Fn(&Source) -> Option<Cow<'s, [u8]>>> Reader<G> {
             },
             ValueSource::Pieces(pieces) => self.joined(pieces)?,
             ValueSource::Json(template) => {
+                let length = Cell::new(self.length);
                 let text = |source: &Source| {
                     let value = (self.get)(source).unwrap_or_default().into_owned();
-                    String::from_utf8(value).map_err(|_| NotJson)
+                    length.set(length.get().saturating_add(value.len() as u64));
+                    // Here too, so that no text of any length is made.
+                    let is_short = length.get() <= MAX_BODY_LENGTH;
+                    String::from_utf8(value).ok().filter(|_| is_short).ok_or(NotJson)
                 };
-                let json = template.expand(&text).map_err(|_| invalid())?;
+                let json = template.expand(&text);
+                self.length = length.get();
+                self.count(0)?;
+                let json = json.map_err(|_| invalid())?;
                 return parameter.kind.read_json(&json).map(Some).map_err(|_| invalid());
             }
         };

@@ -6,6 +6,7 @@ mod metadata_servers;
 mod moto;
 mod secrets;
 mod signature;
+mod tls;
 
 use std::net::SocketAddr;
 
@@ -35,11 +36,14 @@ fn service(subtype: &str, parameters: Value) -> Value {
 
 /// `POST /send` puts a message into a queue, `GET /flags` asks for a configuration.
 fn files() -> Vec<(&'static str, Value)> {
+    let regional = json!({"QueueUrl": QUEUE_URL, "MessageBody": "m", "Region": "$request.querystring.r"});
     let flags = json!({"Application": "shop", "Environment": "$request.querystring.e", "Configuration": "flags", "ClientId": "c"});
     let send = json!({"QueueUrl": QUEUE_URL, "MessageBody": "$request.body"});
     vec![
         ("stages/$default.json", json!({"Name": "$default"})),
         ("routes/send.json", route("POST /send", "send")),
+        ("routes/regional.json", route("GET /regional", "regional")),
+        ("integrations/regional.json", service("SQS-SendMessage", regional)),
         ("routes/flags.json", route("GET /flags", "flags")),
         ("integrations/send.json", service("SQS-SendMessage", send)),
         ("integrations/flags.json", service("AppConfig-GetConfiguration", flags)),

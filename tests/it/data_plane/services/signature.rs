@@ -62,3 +62,22 @@ fn every_request_has_the_signature_that_its_bytes_ask_for() {
         }
     }
 }
+
+/// `Region` is signed, and changes nothing else where there is an endpoint of one's own (S10, S17).
+#[test]
+fn the_region_of_a_call_is_in_its_signature_alone() {
+    let endpoint = Endpoint::ok();
+    let gateway = serve(endpoint.address, &KEY);
+    for (target, region) in [("/regional?r=eu-west-1", "eu-west-1"), ("/regional", "us-east-1")] {
+        assert_eq!(gateway.get(target).status, 200);
+        let recorded = endpoint.next();
+        let authorization = recorded.headers("authorization");
+        assert!(
+            authorization[0].contains(&format!("/20260710/{region}/sqs/aws4_request")),
+            "{authorization:?}"
+        );
+        assert_eq!(recorded.headers("host"), [endpoint.address.to_string()]);
+        let body = String::from_utf8(recorded.body).unwrap();
+        assert!(!body.contains("Region"), "{body}");
+    }
+}
