@@ -162,6 +162,7 @@ fn parameter_mapping(bencher: Bencher<'_, '_>) {
         route_key: "GET /p0/pets/{id}",
         caller: &Caller::Anybody,
         integration: None,
+        integration_error: None,
         answer: None,
     };
     let integration = route.route.integration.as_deref().unwrap();

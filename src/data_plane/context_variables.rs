@@ -138,6 +138,9 @@ pub struct ContextVariables<'a> {
     pub caller: &'a Caller,
     /// Nothing while the request is on its way to the integration (`R10.8`).
     pub integration: Option<IntegrationOutcome<'a>>,
+    /// `$context.integrationErrorMessage`, where a service of AWS's or a call of it says more than the gateway's own
+    /// error.
+    pub integration_error: Option<&'a str>,
     /// Nothing before there is an answer.
     pub answer: Option<ResponseInfo<'a>>,
 }
@@ -186,6 +189,7 @@ impl<'a> ContextVariables<'a> {
             Variable::ErrorMessage => Some(text(self.answer?.error?.message())),
             Variable::ErrorMessageString => Some(owned(format!("\"{}\"", self.answer?.error?.message()))),
             Variable::ErrorResponseType => Some(text(self.answer?.error?.response_type())),
+            Variable::IntegrationErrorMessage if self.integration_error.is_some() => self.integration_error.map(text),
             Variable::IntegrationErrorMessage => {
                 let error = self.answer?.error.filter(|error| error.status() >= 500);
                 error?.cause().map(text)

@@ -201,7 +201,7 @@ fn explain_in(
             None => lines.add("answer", format_args!("500: the route has no Target")),
             Some(target) => match target.kind {
                 Kind::HttpProxy(_) => lines.add("integration", format_args!("{}", integration(target))),
-                Kind::LambdaProxy(_) => {
+                Kind::LambdaProxy(_) | Kind::Service(_) => {
                     let file = id(&target.file);
                     lines.add("integration", format_args!("{} ({file})", integration(target)));
                 }

@@ -1,7 +1,9 @@
 //! The life of a request, from its first line to its answer. Only this file knows the order of the steps.
 
 mod authorize;
+mod answer;
 mod invoke;
+mod call_service;
 mod integrate;
 
 use std::borrow::Cow;
@@ -28,6 +30,7 @@ use crate::front::Handler;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Method, Request, Response};
 use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
+use crate::identity::aws::AwsAccess;
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;
@@ -73,6 +76,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Where functions are invoked that no file tells of.
     pub lambda_endpoint: Option<Url>,
+    /// The way to AWS's other services.
+    pub aws: AwsAccess,
 }
 
 impl Gateway {

@@ -125,6 +125,22 @@ pub fn from_integration(response: &IntegrationResponse, client: Method) -> Heade
     headers
 }
 
+/// The fields of a service's answer that the client gets (contract S14): those that are about the service itself, and
+/// those of CORS, stay here.
+pub fn from_service(response: &IntegrationResponse) -> Headers {
+    const OWN: [&str; 2] = ["server", "date"];
+    const OWN_PREFIXES: [&str; 3] = ["x-amz-", "x-amzn-", "access-control-"];
+    end_to_end(&response.headers, |name| {
+        !OWN.contains(&name) && !OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// The trace id of a request, which its client may have brought.
+pub fn trace_id<'a>(context: &'a RequestContext, client: &'a Headers) -> &'a [u8] {
+    let own = client.get("x-amzn-trace-id").filter(|id| !id.is_empty());
+    own.unwrap_or(context.trace_id.as_bytes())
+}
+
 /// The fields that pass and that are `wanted`, without those that `Connection` names.
 fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
     let named: Vec<&[u8]> = all.list("connection").collect();

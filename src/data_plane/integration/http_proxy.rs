@@ -70,6 +70,7 @@ pub fn request(
         method: proxy.method.unwrap_or(method),
         body,
         is_repeatable: false,
+        is_single_attempt: false,
         may_stream: true,
         timeout,
         client,
