@@ -144,7 +144,8 @@ pub fn trace_id<'a>(context: &'a RequestContext, client: &'a Headers) -> &'a [u8
 /// The fields that pass and that are `wanted`, without those that `Connection` names.
 fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
     let named: Vec<&[u8]> = all.list("connection").collect();
-    let is_named = |name: &str| named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+    // Host is for the message, whatever a client says (see `Headers::remove_fields_of_connection`).
+    let is_named = |name: &str| name != "host" && named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
     all.filtered(ADDED_LENGTH, |name| {
         !is_hop_by_hop(name) && wanted(name) && !is_named(name)
     })
