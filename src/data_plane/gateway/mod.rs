@@ -112,6 +112,11 @@ impl Gateway {
     ///
     /// Routes that were there before keep their counters and their buckets.
     pub fn deploy(&self, deployment: Deployment) {
+        if deployment.calls_services()
+            && let Err(error) = self.settings.aws.check()
+        {
+            log::error!("calls of AWS's services fail until the gateway is started anew: {error}");
+        }
         self.recorder.route_states.attach(&deployment);
         let deployment = Arc::new(deployment);
         self.functions.keep_only(deployment.local_functions());
