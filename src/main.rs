@@ -20,6 +20,7 @@ use apigateway::definition::store::Store;
 use apigateway::definition::unit::UnitName;
 use apigateway::deployment::compiler::Compiler;
 use apigateway::deployment::configuration::Configuration;
+use apigateway::identity::aws::{self, AwsAccess};
 use apigateway::management::{explanation, route_table};
 use apigateway::outbound::function::launcher;
 use apigateway::outbound::upstream;
@@ -217,13 +218,24 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         Endpoint(None),
         "an http:// or https:// URL",
     )?;
-    let region = region(arguments.region)?;
+    let aws_endpoint = option(
+        "--aws-endpoint-url",
+        arguments.aws_endpoint_url,
+        Endpoint(None),
+        "an http:// or https:// URL without a query",
+    )?;
+    let given_region = given_region(arguments.region)?;
     let settings = Settings {
         clock: Clock::system(),
         launcher: launcher::own_executable(),
-        region,
+        region: given_region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned()),
         account_id,
         lambda_endpoint: endpoint.0,
+        aws: AwsAccess::new(aws::Settings {
+            endpoint_url: aws_endpoint.0,
+            region: given_region,
+            environment: aws::Environment::Process,
+        }),
         trusted_proxies: option("--trusted-proxy", proxies, TrustedProxies::default(), blocks)?,
     };
     // Before the first secret is read.
@@ -290,8 +302,16 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     Ok(())
 }
 
-fn region(given: Option<String>) -> Result<String, String> {
-    let Region(region) = option("--region", given, Region("us-east-1".to_owned()), "a region")?;
+/// The region where no option says another.
+const DEFAULT_REGION: &str = "us-east-1";
+
+fn region(flag: Option<String>) -> Result<String, String> {
+    Ok(given_region(flag)?.unwrap_or_else(|| DEFAULT_REGION.to_owned()))
+}
+
+/// The region, where the command line or the environment has it.
+fn given_region(flag: Option<String>) -> Result<Option<String>, String> {
+    let Region(region) = option("--region", flag, Region(None), "a region")?;
     Ok(region)
 }
 

@@ -10,7 +10,7 @@ use crate::data_plane::error::GatewayError;
 use crate::data_plane::trusted_proxies::{Client, TrustedProxies};
 use crate::definition::notation::context_variable::ContextVariable;
 use crate::definition::notation::forwarded;
-use crate::deployment::address::{self, Address};
+use crate::deployment::address::{self, Address, Target};
 use crate::http1::message::{Headers, Request};
 use crate::identity::caller::Caller;
 use crate::platform::clock::{self, Clock};
@@ -37,6 +37,8 @@ pub struct RequestContext {
     pub sent_path: Option<String>,
     /// The key of the mapping by which a custom domain leads to the API.
     pub mapping_key: Option<String>,
+    /// Whether the path ends with that key.
+    pub ends_with_key: bool,
 }
 
 impl RequestContext {
@@ -53,12 +55,14 @@ impl RequestContext {
             began: Instant::now(),
             sent_path: None,
             mapping_key: None,
+            ends_with_key: false,
         }
     }
 
     /// Turns the request into one at its API's own endpoint (`R11.4`), and keeps what the client sees of it.
     pub fn note_address(&mut self, address: &Address<'_>, request: &mut Request) {
         self.mapping_key = address.mapping_key().map(str::to_owned);
+        self.ends_with_key = matches!(address.target, Ok(Target::Stage(_, start)) if start == request.path.len());
         if let Some(path) = address.endpoint_path(&request.path) {
             self.sent_path = Some(std::mem::replace(&mut request.path, path));
         }
@@ -134,6 +138,9 @@ pub struct ContextVariables<'a> {
     pub caller: &'a Caller,
     /// Nothing while the request is on its way to the integration (`R10.8`).
     pub integration: Option<IntegrationOutcome<'a>>,
+    /// `$context.integrationErrorMessage`, where a service of AWS's or a call of it says more than the gateway's own
+    /// error.
+    pub integration_error: Option<&'a str>,
     /// Nothing before there is an answer.
     pub answer: Option<ResponseInfo<'a>>,
 }
@@ -182,6 +189,7 @@ impl<'a> ContextVariables<'a> {
             Variable::ErrorMessage => Some(text(self.answer?.error?.message())),
             Variable::ErrorMessageString => Some(owned(format!("\"{}\"", self.answer?.error?.message()))),
             Variable::ErrorResponseType => Some(text(self.answer?.error?.response_type())),
+            Variable::IntegrationErrorMessage if self.integration_error.is_some() => self.integration_error.map(text),
             Variable::IntegrationErrorMessage => {
                 let error = self.answer?.error.filter(|error| error.status() >= 500);
                 error?.cause().map(text)

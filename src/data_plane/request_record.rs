@@ -52,6 +52,8 @@ pub struct RequestInfo<'d> {
     pub is_unreachable: bool,
     /// What came of the integration, if it was asked.
     pub integration: Option<IntegrationResult>,
+    /// See [`ContextVariables::integration_error`].
+    pub integration_error: Option<String>,
 }
 
 /// What is kept of an integration's answer, or of its failure.
@@ -180,6 +182,7 @@ impl Recorder {
                 latency: arrived.latency,
                 length: None,
             }),
+            integration_error: found.integration_error.as_deref(),
             answer: Some(ResponseInfo {
                 status: response.status,
                 error: over.error,

@@ -106,13 +106,10 @@ impl Configuration {
 
     /// The custom domain of a host, by its name or by a wildcard, which stands for one label (RFC 9525 §6.3).
     fn domain(&self, host: &str) -> Option<&Option<Arc<Domain>>> {
-        if self.domains.is_empty() {
-            return None;
-        }
         let exact = self.domains.get(host);
         exact.or_else(|| {
             let (label, rest) = host.split_once('.')?;
-            self.domains.get(&format!("*.{rest}")).filter(|_| !label.is_empty())
+            self.wildcard_domains.get(rest).filter(|_| !label.is_empty())
         })
     }
 

@@ -21,6 +21,8 @@ pub struct Configuration {
     pub(super) root_api: Option<Arc<Deployment>>,
     /// By name; none where a new domain has errors, so that its host does not fall to another address.
     pub(super) domains: HashMap<String, Option<Arc<Domain>>>,
+    /// Those that begin with `*.`, by what follows.
+    pub(super) wildcard_domains: HashMap<String, Option<Arc<Domain>>>,
     /// The parts of the root, and whether their files have errors now: then they are served as they were before, if at all.
     pub(super) units: BTreeMap<UnitName, bool>,
     /// Whether there are APIs besides the root API's files.
@@ -54,7 +56,12 @@ impl Configuration {
 
     /// Every custom domain that is served, by name.
     pub fn domains(&self) -> Vec<&Arc<Domain>> {
-        let mut domains: Vec<&Arc<Domain>> = self.domains.values().flatten().collect();
+        let mut domains: Vec<&Arc<Domain>> = self
+            .domains
+            .values()
+            .chain(self.wildcard_domains.values())
+            .flatten()
+            .collect();
         domains.sort_by(|one, other| one.name.cmp(&other.name));
         domains
     }

@@ -9,6 +9,7 @@ pub mod parameter_mapping;
 pub mod function;
 pub mod http_proxy;
 pub mod lambda_proxy;
+pub mod service;
 pub mod integration;
 pub mod authorizer;
 pub mod authorization;
@@ -45,7 +46,7 @@ use crate::definition::unit::{Unit, UnitName};
 use crate::deployment::cors::Cors;
 use crate::deployment::default_stage::{DEFAULT_STAGE, DEFAULT_STAGE_ALIAS};
 use crate::deployment::function::{Functions, NamedArn};
-use crate::deployment::integration::{Draft, IntegrationCompiler};
+use crate::deployment::integration::{Draft, IntegrationCompiler, Kind};
 use crate::deployment::route_draft::{RouteDraft, RouteTarget, draft_routes, refuse_equivalent_keys};
 use crate::deployment::route_state::RouteState;
 use crate::deployment::shared::Shared;
@@ -241,6 +242,13 @@ impl Deployment {
     /// The functions that the gateway runs.
     pub fn local_functions(&self) -> &[Arc<Definition>] {
         &self.local_functions
+    }
+
+    /// Whether a route calls another service of AWS than Lambda.
+    pub fn calls_services(&self) -> bool {
+        let routes = self.stages().flat_map(|stage| stage.routes.iter());
+        let mut integrations = routes.filter_map(|route| route.integration.as_deref());
+        integrations.any(|integration| matches!(integration.kind, Kind::Service(_)))
     }
 
     /// The API's CORS configuration as the live files say it.

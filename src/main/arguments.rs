@@ -91,6 +91,10 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "url")]
     pub(crate) lambda_endpoint: Option<String>,
 
+    /// URL that AWS's services are called at, instead of theirs
+    #[argh(option, arg_name = "url")]
+    pub(crate) aws_endpoint_url: Option<String>,
+
     /// proxy whose X-Forwarded-* or Forwarded say the client's address, scheme, host and port, as 10.0.0.0/8 or one address; may be repeated
     #[argh(option, arg_name = "cidr")]
     pub(crate) trusted_proxy: Vec<String>,
@@ -258,13 +262,13 @@ impl FromStr for Address {
 }
 
 /// An AWS region, as it stands in ARNs.
-pub(crate) struct Region(pub(crate) String);
+pub(crate) struct Region(pub(crate) Option<String>);
 
 impl FromStr for Region {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Region, ()> {
-        arn::is_region(text).then(|| Region(text.to_owned())).ok_or(())
+        arn::is_region(text).then(|| Region(Some(text.to_owned()))).ok_or(())
     }
 }
 

@@ -75,12 +75,21 @@ pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanati
             text: lines.0,
         })
     };
+    if method == "CONNECT" {
+        return refused(lines, "400: CONNECT is for proxies\n".to_owned());
+    }
     let (api, target) = match (address.api, address.target) {
         (Some(api), Ok(target)) => (api, target),
         (_, Err(Unreachable::Forbidden)) => {
             return refused(lines, "403: no mapping of the domain fits the path\n".to_owned());
         }
-        (None, _) => return refused(lines, "404: there is no such API\n".to_owned()),
+        (None, _) => {
+            let text = match address.way {
+                Way::None => "404: the request names no API, and there is neither a root API nor a single one\n",
+                _ => "404: there is no such API\n",
+            };
+            return refused(lines, text.to_owned());
+        }
         (Some(_), _) => {
             let text = match address.way {
                 Way::Mapping(..) => "404: the mapping's stage is not there\n",
@@ -192,7 +201,7 @@ fn explain_in(
             None => lines.add("answer", format_args!("500: the route has no Target")),
             Some(target) => match target.kind {
                 Kind::HttpProxy(_) => lines.add("integration", format_args!("{}", integration(target))),
-                Kind::LambdaProxy(_) => {
+                Kind::LambdaProxy(_) | Kind::Service(_) => {
                     let file = id(&target.file);
                     lines.add("integration", format_args!("{} ({file})", integration(target)));
                 }

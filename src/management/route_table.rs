@@ -141,6 +141,7 @@ pub(super) fn integration(integration: &Integration) -> String {
     match &integration.kind {
         Kind::HttpProxy(_) => id(&integration.file).to_owned(),
         Kind::LambdaProxy(proxy) => format!("function {}", function(&proxy.arn)),
+        Kind::Service(service) => service.subtype.as_str().to_owned(),
     }
 }
 

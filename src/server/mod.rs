@@ -208,6 +208,9 @@ impl Server {
         reloader::report(problems);
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
         reloader::report(&configuration.review_options(region, account_id));
+        if configuration.apis().any(|api| api.calls_services()) {
+            options.settings.aws.check().map_err(StartError::Option)?;
+        }
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
         let most_exchanges = options.workers.min(limits.max_connections).get();
         let upstream = upstream(&options, most_exchanges)?;

@@ -46,6 +46,7 @@ use crate::data_plane::trusted_proxies::TrustedProxies;
 use crate::definition::store::Store;
 use crate::definition::unit::{File, Listing, UnitName};
 use crate::front::listener_limits::Limits;
+use crate::identity::aws::{self, AwsAccess, parse_endpoint};
 use crate::outbound::function::launcher;
 use crate::outbound::upstream;
 use crate::platform::clock::Clock;
@@ -67,6 +68,7 @@ pub struct Builder {
     resources: BTreeMap<String, String>,
     upstream_ca: Option<PathBuf>,
     clock: Option<Clock>,
+    aws_endpoint_url: Option<String>,
 }
 
 impl Gateway {
@@ -154,6 +156,13 @@ impl Builder {
         self
     }
 
+    /// Sends what is meant for AWS's services (SQS, EventBridge, Kinesis, Step Functions, AppConfig) to a stand-in at
+    /// that URL. Defaults to what the variables of AWS's SDKs say.
+    pub fn aws_endpoint_url(mut self, url: impl Into<String>) -> Builder {
+        self.aws_endpoint_url = Some(url.into());
+        self
+    }
+
     /// Takes time and ids from another clock, such as [`Clock::fixed`], so that a test can compare to the letter.
     /// Defaults to the machine's.
     pub fn clock(mut self, clock: Clock) -> Builder {
@@ -165,7 +174,7 @@ impl Builder {
     /// serves every route.
     ///
     /// # Errors
-    /// The resources cannot be served: all problems, as `apigateway check` prints them.
+    /// The resources cannot be served: all problems, as `apigateway check` prints them; or an option cannot be met.
     pub fn start(self) -> Result<Gateway, StartError> {
         let mut listing = match &self.directory {
             Some(directory) => Store::at(directory).load(),
@@ -189,6 +198,9 @@ impl Builder {
                 listing.put(File::new(format!("{stages}$default.json"), "{}"));
             }
         }
+        let endpoint_url = self.aws_endpoint_url.as_deref().map(parse_endpoint).transpose();
+        let endpoint_url =
+            endpoint_url.map_err(|error| StartError::Option(format!("the endpoint of AWS's services: {error}")))?;
         let options = Options {
             root: self.directory.unwrap_or_default(),
             listen: "127.0.0.1:0".to_owned(),
@@ -207,6 +219,10 @@ impl Builder {
                 launcher: launcher::own_executable(),
                 region: "us-east-1".to_owned(),
                 lambda_endpoint: None,
+                aws: AwsAccess::new(aws::Settings {
+                    endpoint_url,
+                    ..aws::Settings::default()
+                }),
                 clock: self.clock.unwrap_or_else(Clock::system),
                 account_id: "123456789012".to_owned(),
                 trusted_proxies: TrustedProxies::default(),

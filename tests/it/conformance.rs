@@ -87,6 +87,11 @@ fn authorizer_lambda() {
     run_theme("authorizer_lambda", 328);
 }
 
+#[test]
+fn services() {
+    run_theme("services", 120);
+}
+
 /// The cases do not depend on what listens to clients.
 #[cfg(feature = "tiny_http")]
 #[test]

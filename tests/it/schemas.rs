@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use apigateway::definition::model;
 use apigateway::definition::model::member::{Member, Shape};
+use apigateway::definition::notation::integration_subtype::IntegrationSubtype;
 use serde_json::{Value, json};
 
 use crate::support::repository::root;
@@ -479,4 +480,38 @@ fn with(value: &Value, field: &str, of: Value) -> Value {
     let mut value = value.clone();
     value[field] = of;
     value
+}
+
+/// Subtypes and their parameters stand in conditions of the schema, which the tests above do not look into.
+#[test]
+fn subtypes_and_parameters_are_those_of_the_code() {
+    let schema = schema("integration");
+    let conditions = schema["allOf"].as_array().unwrap();
+    let names = conditions
+        .iter()
+        .find_map(|condition| condition["then"]["properties"]["IntegrationSubtype"]["enum"].as_array());
+    assert_eq!(json!(names), json!(IntegrationSubtype::NAMES));
+    for subtype in IntegrationSubtype::ALL {
+        let name = json!(subtype.as_str());
+        let condition = conditions
+            .iter()
+            .find(|condition| condition["if"]["properties"]["IntegrationSubtype"]["const"] == name);
+        let parameters = &condition.unwrap()["then"]["properties"]["RequestParameters"];
+        let listed: BTreeSet<&str> = parameters["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            listed,
+            subtype.parameters().map(|parameter| parameter.name).collect(),
+            "{name}"
+        );
+        let required = subtype.parameters().filter(|parameter| parameter.is_required);
+        assert_eq!(
+            parameters["required"],
+            json!(required.map(|parameter| parameter.name).collect::<Vec<_>>())
+        );
+    }
 }

@@ -124,7 +124,10 @@ const ROOMS: [(&str, &str); 11] = [
         "definition",
         "What the user wrote: files, their JSON, AWS's notations, and every problem in them.",
     ),
-    ("identity", "Who is asking: signatures, tokens, IAM policies."),
+    (
+        "identity",
+        "Who is asking: signatures, tokens, IAM policies; who we are to AWS.",
+    ),
     (
         "deployment",
         "The definitions, checked and compiled: what is served. Immutable.",

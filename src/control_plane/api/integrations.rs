@@ -7,6 +7,7 @@ use crate::control_plane::api::edit;
 use crate::control_plane::api::edits::Edits;
 use crate::control_plane::api::error::ApiError;
 use crate::control_plane::api::kind::{INTEGRATION, ROUTE};
+use crate::control_plane::api::members::Given;
 use crate::control_plane::api::resources::{bare_id, new_id, refuse_managed};
 use crate::control_plane::api::root::Root;
 use crate::definition::document::Document;
@@ -57,6 +58,9 @@ pub fn update(call: &Call<'_>, root: &Root<'_>, edits: &mut Edits) -> Answered {
     let mut document = files.document(&INTEGRATION, id)?;
     check_type(call)?;
     let given = call.update(INTEGRATION.table)?;
+    if api_files::value(&document.members(), "IntegrationSubtype").is_some() {
+        refuse_empty_parameters(&given)?;
+    }
     edit::update(&mut document, INTEGRATION.table, &given);
     check_connection(&document.members())?;
     let path = files.path(&INTEGRATION, id);
@@ -98,6 +102,17 @@ fn check_type(call: &Call<'_>) -> Result<(), ApiError> {
         Some(kind) if TYPES_OF_OTHERS.contains(&kind) => Err(ApiError::bad_request(
             "Currently, an API with a protocol type of HTTP may only be associated with proxy integrations (AWS_PROXY, \
              HTTP_PROXY)",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The parameters of a call of a service are not taken out by an empty text (`R20.54`).
+fn refuse_empty_parameters(given: &Given) -> Result<(), ApiError> {
+    let is_empty = |(_, value): &(String, Json)| *value == Json::Null;
+    match given.get("RequestParameters") {
+        Some(Json::Object(entries)) if entries.iter().any(is_empty) => Err(ApiError::bad_request(
+            "RequestParameters must not be empty for an integration with an IntegrationSubtype",
         )),
         _ => Ok(()),
     }

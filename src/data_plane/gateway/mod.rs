@@ -1,7 +1,9 @@
 //! The life of a request, from its first line to its answer. Only this file knows the order of the steps.
 
 mod authorize;
+mod answer;
 mod invoke;
+mod call_service;
 mod integrate;
 
 use std::borrow::Cow;
@@ -28,6 +30,7 @@ use crate::front::Handler;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Method, Request, Response};
 use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
+use crate::identity::aws::AwsAccess;
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;
@@ -73,6 +76,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Where functions are invoked that no file tells of.
     pub lambda_endpoint: Option<Url>,
+    /// The way to AWS's other services.
+    pub aws: AwsAccess,
 }
 
 impl Gateway {
@@ -112,6 +117,11 @@ impl Gateway {
     /// Routes that were there before keep their counters and their buckets. What is remembered of authorizers is
     /// forgotten last, so that no answer that was asked for under an older deployment stays.
     pub fn deploy(&self, configuration: Configuration) {
+        if configuration.apis().any(|api| api.calls_services())
+            && let Err(error) = self.settings.aws.check()
+        {
+            log::error!("calls of AWS's services fail until the gateway is started anew: {error}");
+        }
         let before = self.configuration_now();
         for api in configuration.apis() {
             let known = before.apis().find(|known| known.unit() == api.unit());

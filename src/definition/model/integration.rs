@@ -1,6 +1,7 @@
 //! Integration: `integrations/<id>.json`.
 
 use crate::definition::model::member::{Member, Shape, Update, Value};
+use crate::definition::notation::integration_subtype::IntegrationSubtype;
 
 /// The types that HTTP APIs have.
 pub const TYPES: &[&str] = &["HTTP_PROXY", "AWS_PROXY"];
@@ -26,7 +27,7 @@ pub const MEMBERS: &[Member] = &[
     Member::set_here("IntegrationId", Shape::Text { least: 1, most: 255 }),
     Member::new("IntegrationMethod", Shape::OneOf(METHODS)),
     Member::of_web_sockets("IntegrationResponseSelectionExpression"),
-    Member::text("IntegrationSubtype", 1, 128),
+    Member::new("IntegrationSubtype", Shape::OneOf(&IntegrationSubtype::NAMES)),
     Member::new("IntegrationType", Shape::OneOf(TYPES)).required(),
     Member::text("IntegrationUri", 1, 2048),
     Member::of_web_sockets("PassthroughBehavior").drops(Value::Text("WHEN_NO_MATCH")),

@@ -2,7 +2,7 @@
 
 mod run;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::definition::problem::Problems;
@@ -164,6 +164,18 @@ impl Compiler {
         let units = shared.chain(apis).chain(domains).collect();
         let by_id = |api: &Arc<Deployment>| (api.api_id().to_ascii_lowercase(), Arc::clone(api));
         let root_api = self.apis.get(&UnitName::RootApi).and_then(|root| root.value.clone());
+        let (mut domains, mut wildcard_domains) = (HashMap::new(), HashMap::new());
+        for (name, domain) in &self.domains {
+            let UnitName::Domain(name) = name else { continue };
+            // A name in capitals is an error, and closes the host that was meant.
+            let name = name.to_ascii_lowercase();
+            let (map, name) = match name.strip_prefix("*.") {
+                Some(rest) => (&mut wildcard_domains, rest.to_owned()),
+                None => (&mut domains, name),
+            };
+            let known: &mut Option<Arc<Domain>> = map.entry(name).or_default();
+            *known = known.take().or(domain.value.clone());
+        }
         Configuration {
             shared: self
                 .shared
@@ -178,14 +190,8 @@ impl Compiler {
                 .map(by_id)
                 .collect(),
             root_api,
-            domains: self
-                .domains
-                .iter()
-                .filter_map(|(name, domain)| match name {
-                    UnitName::Domain(name) => Some((name.clone(), domain.value.clone())),
-                    _ => None,
-                })
-                .collect(),
+            domains,
+            wildcard_domains,
             has_apis_directory: listing.has_apis(),
         }
     }

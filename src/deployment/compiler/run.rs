@@ -200,26 +200,44 @@ impl Run<'_> {
             if self.is_whole {
                 self.units.insert(name.clone());
             } else {
-                now.insert(name.clone(), compiled.clone());
+                let mut compiled = compiled.clone();
+                compiled.is_stale = true;
+                now.insert(name.clone(), compiled);
             }
         }
     }
 }
 
-/// Checks the id of an API that has a directory of its own.
+/// Checks the id of an API.
 fn check_id(resources: &mut Resources) {
-    let UnitName::Api(id) = &resources.unit else { return };
+    let written = resources.api.as_ref().and_then(|api| api.api_id.clone());
+    let UnitName::Api(id) = &resources.unit else {
+        if written.is_some_and(|id| !is_root_id(&id)) {
+            let text = "an id has 1 to 128 visible ASCII characters without /, %, ? and #, and is not -, . or ..";
+            resources.problems.error(&resources.api_file(), "/ApiId", text);
+        }
+        return;
+    };
     if !is_api_id(id) {
         let text = format!(
             "the directory's name {id:?} is not an API's id: 1 to 63 lower-case letters, digits and -, no - at the ends"
         );
         resources.problems.error(&format!("{APIS_DIRECTORY}/{id}"), "", text);
     }
-    let written = resources.api.as_ref().and_then(|api| api.api_id.as_deref());
-    if let Some(written) = written.filter(|written| *written != id.as_str()) {
+    if let Some(written) = written.filter(|written| written != id) {
         let text = format!("{written:?} is not the directory's name, {id:?}");
         resources.problems.error(&resources.api_file(), "/ApiId", text);
     }
+}
+
+/// Whether a text can be the root API's id: a segment of a path, and a label of a metric that says something.
+fn is_root_id(text: &str) -> bool {
+    const MAX_LENGTH: usize = 128;
+    (1..=MAX_LENGTH).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"/%?#".contains(&byte))
+        && !["-", ".", ".."].contains(&text)
 }
 
 /// Whether a text can be the first label of a host.

@@ -8,6 +8,7 @@ use crate::definition::problem::Problems;
 use crate::definition::resource::domain::{ApiMapping, Domain as Resource, MutualTls};
 use crate::definition::store::Store;
 use crate::deployment::domain::mapping::Mapping;
+use crate::http1::target::has_dot_segment;
 use crate::platform::files;
 
 /// Most characters of a domain's name (RFC 1035 §2.3.4), and of one of its labels.
@@ -245,6 +246,10 @@ pub(super) fn check_key(key: &str) -> Result<(), String> {
         return Err(format!(
             "the key {key:?} has an empty segment: no '/' at the ends, and no \"//\""
         ));
+    }
+    // R1.30: a request with such a segment is refused, or a proxy before the gateway would choose another key.
+    if has_dot_segment(key) {
+        return Err(format!("the key {key:?} has a '.' or '..' segment"));
     }
     Ok(())
 }

@@ -54,6 +54,19 @@ fn the_example_of_several_apis_can_be_served() {
 }
 
 #[test]
+fn the_api_of_the_example_with_a_queue_can_be_served() {
+    assert_eq!(problems(&root().join("examples/queue")), [""; 0]);
+    let compose = text_of("examples/queue/compose.yaml");
+    for directory in ["stages", "routes", "integrations"] {
+        assert!(
+            compose.contains(&format!("./{directory}:/api/{directory}:ro")),
+            "{directory}"
+        );
+    }
+    assert!(compose.contains("build: ../.."));
+}
+
+#[test]
 fn the_api_in_the_config_map_can_be_served() {
     let text = text_of("deploy/kubernetes.yaml");
     let config_map = text.split("\ndata:\n").nth(1).unwrap().split("\n---").next().unwrap();
@@ -91,13 +104,15 @@ fn options_in_the_files_exist() {
         "compose.yaml",
         "deploy/kubernetes.yaml",
         "deploy/apigateway.service",
+        "examples/queue/compose.yaml",
     ] {
         for variable in variables(&text_of(file)) {
             let option = variable.to_lowercase().replace('_', "-");
-            assert!(
-                help.contains(&format!("  --{option} ")),
-                "{file}: APIGATEWAY_{variable}"
-            );
+            // A long name has a line of its own.
+            let is_there = [' ', '\n']
+                .iter()
+                .any(|end| help.contains(&format!("  --{option}{end}")));
+            assert!(is_there, "{file}: APIGATEWAY_{variable}");
             count += 1;
         }
     }

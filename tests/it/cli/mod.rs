@@ -14,7 +14,7 @@ mod deployment_files;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 22] = [
+const OPTIONS: [(&str, &str); 23] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--admin", "off"),
@@ -29,6 +29,7 @@ const OPTIONS: [(&str, &str); 22] = [
     ("--upstream-ca", ""),
     ("--dns-ttl", "1"),
     ("--lambda-endpoint", "http://127.0.0.1:3001"),
+    ("--aws-endpoint-url", "http://127.0.0.1:4566"),
     ("--trusted-proxy", "10.0.0.0/8"),
     ("--region", "eu-west-1"),
     ("--account-id", "000000000001"),

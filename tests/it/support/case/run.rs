@@ -90,6 +90,7 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
         "authorizer_headers",
         "authorizer_upstream",
         "options",
+        "environment",
         "request",
         "headers",
         "body",
@@ -155,7 +156,13 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
     let log = directory.path().join("access.log");
     let mut options = gateway::options(&directory);
     options.front = front;
-    set_options(&mut options, &addresses.put_into(&case["options"]));
+    let given = shared("options").unwrap_or_default();
+    let environment = shared("environment").unwrap_or_default();
+    set_options(
+        &mut options,
+        &addresses.put_into(&given),
+        &addresses.put_into(&environment),
+    );
     if expect.get("log").is_some() {
         options.access_log = Destination::File(log.clone());
     }
