@@ -396,4 +396,69 @@ mod tests {
             assert!(Document::of(text).is_err(), "{text}");
         }
     }
+
+    /// The value at a path, changed as the document is.
+    fn change(json: &mut Json, path: &[&str], value: Option<&Json>) {
+        let Json::Object(members) = json else { return };
+        let (name, rest) = path.split_first().unwrap();
+        let place = members.iter().position(|(member, _)| member == name);
+        match (place, rest, value) {
+            (Some(place), [], None) => drop(members.remove(place)),
+            (Some(place), [], Some(value)) => members[place].1 = value.clone(),
+            (None, [], Some(value)) => members.push(((*name).to_owned(), value.clone())),
+            (Some(place), rest, _) => change(&mut members[place].1, rest, value),
+            (None, _, _) => {}
+        }
+    }
+
+    #[test]
+    fn any_row_of_edits_leaves_what_it_says() {
+        let names = ["a", "b", "\"q\\", "\u{e9}", "{", "]"];
+        let values = [
+            "1.50",
+            "{}",
+            "[]",
+            "{\"a\":{\"b\":[1,{\"]\":\"}\"}]}}",
+            "\"\\\"{\"",
+            "null",
+            "[\"a\",2]",
+        ];
+        for start in [
+            "{}",
+            "{\n}\n",
+            "{\n  \"a\": {\n    \"b\": 1\n  }\n}\n",
+            "{\"a\":{\"b\":1},\"c\":2}",
+            "\u{feff}{ }",
+        ] {
+            let mut document = Document::of(start).unwrap();
+            let mut model = Json::Object(document.members());
+            let mut state = 7_u64;
+            let mut below = |bound: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 33) as usize % bound
+            };
+            for _ in 0..400 {
+                let path: Vec<&str> = (0..1 + below(2)).map(|_| names[below(names.len())]).collect();
+                // A member can be put into an object only.
+                let is_possible = path.len() == 1 || matches!(document.get(&path[..1]), Some(Json::Object(_)));
+                if !is_possible {
+                    continue;
+                }
+                let value = (below(3) > 0).then(|| json(values[below(values.len())]));
+                match &value {
+                    Some(value) => document.set(&path, value, &names),
+                    None => drop(document.remove(&path)),
+                }
+                change(&mut model, &path, value.as_ref());
+                let found = Json::Object(document.members());
+                let sorted = |json: &Json| serde_json::to_value(json).unwrap();
+                assert_eq!(
+                    sorted(&found),
+                    sorted(&model),
+                    "{path:?} {value:?} in {}",
+                    document.text()
+                );
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::control_plane::api::turn::Turns;
 use crate::control_plane::reloader::{Files, Reloader};
 use crate::definition::problem::{Problem, Severity};
 use crate::definition::store::MAX_FILE_LENGTH;
-use crate::definition::unit::{Listing, Unit, UnitName};
+use crate::definition::unit::{File, Listing, Unit, UnitName};
 use crate::deployment::compiler::Compiler;
 
 /// How long a call waits for those before it.
@@ -162,9 +162,14 @@ fn reread(files: &Files, mut after: Listing, edits: &Edits) -> Listing {
     for name in edits.units() {
         let Some(unit) = after.units.get(&name) else { continue };
         let fresh = files.store().load_unit(&name, Some(unit));
-        if fresh.files == unit.files {
+        if by_path(&fresh) == by_path(unit) {
             after.units.insert(name, Arc::new(fresh));
         }
     }
     after
+}
+
+fn by_path(unit: &Unit) -> BTreeMap<&str, &File> {
+    let files = unit.files.iter();
+    files.map(|file| (file.path.as_str(), file.as_ref())).collect()
 }
