@@ -77,16 +77,17 @@ mod settings;
 mod request;
 mod response;
 mod addresses;
-mod exchange;
+mod waits;
+mod readiness;
 mod resolver;
-mod socket;
-mod chunks;
-mod answer;
 mod destinations;
-mod transport;
+mod server;
+mod connection;
 mod connector;
+mod exchange;
 mod outgoing;
-mod clients;
+mod pool;
+mod blocking;
 mod incoming;
 mod retry;
 
@@ -101,10 +102,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use crate::http1::message::{Body, Method};
+use crate::http1::request_writer;
 use crate::http1::target::Scheme;
-use crate::outbound::upstream::clients::{Clients, Lease};
+use crate::outbound::upstream::blocking::Call;
+use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::outgoing::Outgoing;
+use crate::outbound::upstream::pool::{Lease, Pool};
 use crate::outbound::upstream::resolver::LookUp;
+use crate::outbound::upstream::waits::Waits;
 use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 use crate::platform::metrics::UpstreamConnections;
 
@@ -116,7 +121,7 @@ pub use crate::outbound::upstream::settings::{DNS_TTL, Settings};
 /// The way to every integration.
 #[derive(Debug)]
 pub struct Upstream {
-    clients: Arc<Clients>,
+    pool: Arc<Pool>,
     connections: UpstreamConnections,
     share: NonZeroUsize,
 }
@@ -130,7 +135,7 @@ impl Upstream {
     fn with_look_up(settings: Settings, look_up: LookUp) -> Upstream {
         Upstream {
             share: settings.share,
-            clients: Clients::new(settings, look_up),
+            pool: Pool::new(settings, look_up),
             connections: UpstreamConnections::default(),
         }
     }
@@ -146,13 +151,13 @@ impl Upstream {
     /// # Errors
     /// See [`UpstreamError`]. Nothing of the answer has been passed on then.
     pub fn send(&self, request: IntegrationRequest) -> Result<IntegrationResponse, UpstreamError> {
-        let client = Clients::lease(&self.clients, &request, |destination| destination.take_slot().map(Some))?;
-        self.exchange(request, client)
+        let lease = Pool::lease(&self.pool, &request, |destination| destination.take_slot().map(Some))?;
+        self.exchange(request, lease)
     }
 
     /// What workers that wait for the destination of a URL with that scheme and authority hold of it.
     pub fn slots(&self, scheme: Scheme, authority: &str) -> Arc<ConcurrencyLimit> {
-        Arc::clone(self.clients.destination(scheme, authority).slots())
+        Arc::clone(self.pool.destination(scheme, authority).slots())
     }
 
     /// Takes a slot of the destination of a URL with that scheme and authority, for a worker that waits before it
@@ -161,7 +166,7 @@ impl Upstream {
     /// # Errors
     /// As many workers wait for it as may.
     pub fn take_slot(&self, scheme: Scheme, authority: &str) -> Result<ConcurrencyPermit, UpstreamError> {
-        self.clients.destination(scheme, authority).take_slot()
+        self.pool.destination(scheme, authority).take_slot()
     }
 
     /// As [`Upstream::send`], for a worker that counts already: it holds that slot of the request's destination.
@@ -173,24 +178,33 @@ impl Upstream {
         _: &ConcurrencyPermit,
         request: IntegrationRequest,
     ) -> Result<IntegrationResponse, UpstreamError> {
-        let client = Clients::lease(&self.clients, &request, |_| Ok(None))?;
-        self.exchange(request, client)
+        let lease = Pool::lease(&self.pool, &request, |_| Ok(None))?;
+        self.exchange(request, lease)
     }
 
-    fn exchange(&self, request: IntegrationRequest, client: Lease) -> Result<IntegrationResponse, UpstreamError> {
-        client.exchange.begin(request.timeout, request.client, request.runs_on);
-        let mut outgoing = Outgoing::new(request.method, request.body)?;
-        client
-            .exchange
-            .set_head(outgoing.head(&request.parts)?, !outgoing.is_empty());
+    fn exchange(&self, request: IntegrationRequest, lease: Lease) -> Result<IntegrationResponse, UpstreamError> {
+        let waits = Waits::begin(request.timeout, request.client, request.runs_on);
+        let outgoing = Outgoing::new(request.body)?;
         let may_repeat = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
-        let answer = retry::run(&client, &mut outgoing, may_repeat)?;
-        if client.exchange.has_connected() {
-            self.connections.new.add_one();
-        } else {
-            self.connections.reused.add_one();
+        let framing = outgoing.framing();
+        let room = match &outgoing {
+            Outgoing::Whole(content) => Exchange::room_for(content.len()),
+            Outgoing::Stream(..) => 0,
+        };
+        let head = request_writer::head(request.method, &request.parts, framing, room);
+        let head = head.map_err(|reason| UpstreamError::Unsendable(reason.to_owned()))?;
+        let is_to_head = request.method == Method::Head;
+        let (exchange, source) = match outgoing {
+            Outgoing::Whole(content) => (Exchange::new(head, content, is_to_head), None),
+            Outgoing::Stream(source, framing) => (Exchange::fed(head, framing, is_to_head), Some(source)),
+        };
+        let mut call = Call::new(lease, waits, exchange, source);
+        retry::run(&mut call, may_repeat)?;
+        match call.has_connected() {
+            true => self.connections.new.add_one(),
+            false => self.connections.reused.add_one(),
         }
-        read_answer(request.method, request.may_stream, answer, client)
+        read_answer(call, is_to_head, request.may_stream)
     }
 
     /// How many requests took which connection.
@@ -200,31 +214,20 @@ impl Upstream {
 
     /// Closes connections that have not been used for a while.
     pub fn close_idle(&self) {
-        self.clients.close_idle();
+        self.pool.close_idle();
     }
 }
 
-fn read_answer(
-    method: Method,
-    may_stream: bool,
-    answer: http::Response<ureq::Body>,
-    client: Lease,
-) -> Result<IntegrationResponse, UpstreamError> {
-    let (parts, body) = answer.into_parts();
-    let headers = client.exchange.take_fields();
-    let headers = headers.ok_or_else(|| UpstreamError::Malformed("it has no head".to_owned()))?;
-    let status = parts.status.as_u16();
-    let body = match status {
-        _ if matches!(status, 204 | 304) || method == Method::Head => {
-            // There is none, whatever came.
-            drop(body);
-            client.note_end();
-            Body::Empty
-        }
-        _ => {
-            let is_event_stream = may_stream && headers.announce_event_stream();
-            incoming::receive(body, is_event_stream, client)?
-        }
+fn read_answer(mut call: Call, is_to_head: bool, may_stream: bool) -> Result<IntegrationResponse, UpstreamError> {
+    let head = call.exchange().take_head();
+    let (status, headers) = head.ok_or_else(|| UpstreamError::Malformed("it has no head".to_owned()))?;
+    let body = if is_to_head || matches!(status, 204 | 304) {
+        // There is none, whatever came.
+        call.finish();
+        Body::Empty
+    } else {
+        let is_event_stream = may_stream && headers.announce_event_stream();
+        incoming::receive(call, is_event_stream)?
     };
     Ok(IntegrationResponse { status, headers, body })
 }

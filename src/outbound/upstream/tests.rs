@@ -320,7 +320,7 @@ fn content_that_rustls_holds_is_seen() {
         pass(&mut server, &mut client);
     }
     let has_content = |client: &mut rustls::Connection| match client {
-        rustls::Connection::Client(client) => transport::has_content(client),
+        rustls::Connection::Client(client) => connection::has_content(client),
         rustls::Connection::Server(_) => panic!("it is a client"),
     };
     assert!(!has_content(&mut client), "session tickets are none");
