@@ -124,10 +124,7 @@ impl Call {
             Some(source) => source.read(&mut part).map_err(UpstreamError::of_io)?,
             None => 0,
         };
-        match part.get(..count) {
-            None | Some([]) => self.exchange.end_content(),
-            Some(part) => self.exchange.add_content(part),
-        }
+        self.exchange.add_content(part.get(..count).unwrap_or_default());
         Ok(())
     }
 

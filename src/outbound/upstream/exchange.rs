@@ -5,15 +5,12 @@
 
 use crate::http1::body_decoder::{BodyDecoder, DecodeError};
 use crate::http1::error::ResponseError;
-use crate::http1::framing::{Framing, ResponseFraming};
+use crate::http1::framing::ResponseFraming;
 use crate::http1::message::Headers;
 use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
-use crate::http1::request_writer::{LAST_CHUNK, append_chunk};
 use crate::http1::response_head::ResponseReader;
 use crate::outbound::upstream::error::UpstreamError;
-
-/// Bytes of content that go with the head in one piece.
-const BEGINNING: usize = 64 * 1024;
+use crate::outbound::upstream::request_side::RequestSide;
 
 /// Bytes of an answer that are held while the request is still sent. An upstream that sends back what it gets has as
 /// much to send as a request may have.
@@ -25,31 +22,6 @@ pub(super) struct Exchange {
     request: RequestSide,
     is_to_head: bool,
     answer: AnswerSide,
-}
-
-/// What is to be sent.
-#[derive(Debug)]
-struct RequestSide {
-    /// The head and the beginning of the content, or the last part of the content that was added.
-    piece: Vec<u8>,
-    /// Content of which the beginning is in the piece, and how long that is.
-    content: Vec<u8>,
-    begun: usize,
-    /// Bytes of all these that were sent.
-    sent: usize,
-    feed: Feed,
-    /// There is content.
-    has_content: bool,
-    /// The upstream takes no more, or has said that it wants no more.
-    is_stopped: bool,
-}
-
-/// What is still to be added to the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Feed {
-    Nothing,
-    Sized(u64),
-    Chunks,
 }
 
 /// What has come.
@@ -108,57 +80,26 @@ pub(super) enum Progress {
 }
 
 impl Exchange {
-    /// An exchange for a request with that head, and with content that is here whole. The head has room for some of it,
-    /// see [`Exchange::room_for`].
-    pub(super) fn new(mut head: Vec<u8>, content: Vec<u8>, is_to_head: bool) -> Exchange {
-        let begun = Exchange::room_for(content.len());
-        head.extend_from_slice(content.get(..begun).unwrap_or_default());
-        let has_content = !content.is_empty();
+    /// An exchange for that request, which is HEAD or not.
+    pub(super) fn new(request: RequestSide, is_to_head: bool) -> Exchange {
         Exchange {
-            request: RequestSide {
-                piece: head,
-                content: if begun < content.len() { content } else { Vec::new() },
-                begun,
-                sent: 0,
-                feed: Feed::Nothing,
-                has_content,
-                is_stopped: false,
-            },
+            request,
             is_to_head,
             answer: AnswerSide::new(is_to_head),
         }
     }
 
-    /// An exchange for a request with that head, whose content is [added](Exchange::add_content) part by part.
-    pub(super) fn fed(head: Vec<u8>, framing: Framing, is_to_head: bool) -> Exchange {
-        let mut exchange = Exchange::new(head, Vec::new(), is_to_head);
-        exchange.request.feed = match framing {
-            Framing::Length(0) => Feed::Nothing,
-            Framing::Length(length) => Feed::Sized(length),
-            Framing::Chunked => Feed::Chunks,
-        };
-        exchange.request.has_content = exchange.request.feed != Feed::Nothing;
-        exchange
-    }
-
-    /// How much of so much content is sent with the head.
-    pub(super) fn room_for(content: usize) -> usize {
-        content.min(BEGINNING)
-    }
-
     /// Forgets what was sent, for another connection. The content must be here whole.
     pub(super) fn begin_again(&mut self) {
-        self.request.sent = 0;
-        self.request.is_stopped = false;
+        self.request.begin_again();
         self.answer = AnswerSide::new(self.is_to_head);
     }
 
     /// What is next, until the head of the answer is here and the request is sent.
     pub(super) fn wants(&self) -> Wants {
-        let request = &self.request;
-        if !request.is_stopped && !self.output().is_empty() {
+        if !self.request.output().is_empty() {
             Wants::Send
-        } else if !request.is_stopped && request.feed != Feed::Nothing {
+        } else if self.request.awaits_content() {
             Wants::Content
         } else if self.answer.content.is_none() {
             Wants::Receive
@@ -169,60 +110,27 @@ impl Exchange {
 
     /// What is to be sent now.
     pub(super) fn output(&self) -> &[u8] {
-        let request = &self.request;
-        match request.piece.get(request.sent..) {
-            Some([]) | None => {
-                let at = request.sent.saturating_sub(request.piece.len()) + request.begun;
-                request.content.get(at..).unwrap_or_default()
-            }
-            Some(piece) => piece,
-        }
+        self.request.output()
     }
 
     /// So many bytes of the output were sent.
     pub(super) fn note_sent(&mut self, count: usize) {
-        self.request.sent += count;
+        self.request.note_sent(count);
     }
 
-    /// Adds a part of the content, which is not empty, when all before it is sent.
-    pub(super) fn add_content(&mut self, mut part: &[u8]) {
-        let request = &mut self.request;
-        request.piece.clear();
-        request.sent = 0;
-        match &mut request.feed {
-            Feed::Nothing => {}
-            Feed::Chunks => append_chunk(&mut request.piece, part),
-            Feed::Sized(left) => {
-                let most = usize::try_from(*left).unwrap_or(usize::MAX);
-                part = part.get(..most).unwrap_or(part);
-                request.piece.extend_from_slice(part);
-                *left -= part.len() as u64;
-                if *left == 0 {
-                    request.feed = Feed::Nothing;
-                }
-            }
-        }
-    }
-
-    /// The content has no more parts.
-    pub(super) fn end_content(&mut self) {
-        let request = &mut self.request;
-        request.piece.clear();
-        request.sent = 0;
-        if request.feed == Feed::Chunks {
-            request.piece.extend_from_slice(LAST_CHUNK);
-        }
-        request.feed = Feed::Nothing;
+    /// Adds a part of the content when all before it is sent; an empty one ends the content.
+    pub(super) fn add_content(&mut self, part: &[u8]) {
+        self.request.add_content(part);
     }
 
     /// Whether the request has content. Who takes no more of it may have said why before.
     pub(super) fn has_content(&self) -> bool {
-        self.request.has_content
+        self.request.has_content()
     }
 
     /// The rest of the request is not sent, and the connection is of no use afterwards.
     pub(super) fn stop_sending(&mut self) {
-        self.request.is_stopped = true;
+        self.request.stop();
     }
 
     /// Whether the upstream has answered, before it has the whole request, that it does not want it. An answer that is
@@ -372,10 +280,8 @@ impl Exchange {
 
     /// Whether the connection can take another request, after an answer that is over.
     pub(super) fn keeps_connection(&self) -> bool {
-        let request = &self.request;
-        let is_sent = !request.is_stopped && request.feed == Feed::Nothing && self.output().is_empty();
         let content = self.answer.content.as_ref();
-        is_sent
+        self.request.is_sent()
             && matches!(self.answer.end, End::None)
             && !self.has_surplus()
             && content.is_some_and(|content| content.keeps_connection && content.decoder.is_done())

@@ -84,6 +84,7 @@ mod destinations;
 mod server;
 mod connection;
 mod connector;
+mod request_side;
 mod exchange;
 mod outgoing;
 mod pool;
@@ -108,6 +109,7 @@ use crate::outbound::upstream::blocking::Call;
 use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::outgoing::Outgoing;
 use crate::outbound::upstream::pool::{Lease, Pool};
+use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::resolver::LookUp;
 use crate::outbound::upstream::waits::Waits;
 use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
@@ -188,17 +190,17 @@ impl Upstream {
         let may_repeat = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
         let framing = outgoing.framing();
         let room = match &outgoing {
-            Outgoing::Whole(content) => Exchange::room_for(content.len()),
+            Outgoing::Whole(content) => RequestSide::beginning(content.len()),
             Outgoing::Stream(..) => 0,
         };
         let head = request_writer::head(request.method, &request.parts, framing, room);
         let head = head.map_err(|reason| UpstreamError::Unsendable(reason.to_owned()))?;
         let is_to_head = request.method == Method::Head;
-        let (exchange, source) = match outgoing {
-            Outgoing::Whole(content) => (Exchange::new(head, content, is_to_head), None),
-            Outgoing::Stream(source, framing) => (Exchange::fed(head, framing, is_to_head), Some(source)),
+        let (side, source) = match outgoing {
+            Outgoing::Whole(content) => (RequestSide::whole(head, content), None),
+            Outgoing::Stream(source, framing) => (RequestSide::fed(head, framing), Some(source)),
         };
-        let mut call = Call::new(lease, waits, exchange, source);
+        let mut call = Call::new(lease, waits, Exchange::new(side, is_to_head), source);
         retry::run(&mut call, may_repeat)?;
         match call.has_connected() {
             true => self.connections.new.add_one(),

@@ -16,15 +16,15 @@ use Then::{Open, Reset};
 
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
-fn sent(exchange: &mut Exchange) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while exchange.wants() == Wants::Send {
-        // In small parts, as a slow upstream takes them.
-        let part = exchange.output()[..exchange.output().len().min(1_000)].to_vec();
-        exchange.note_sent(part.len());
-        bytes.extend_from_slice(&part);
-    }
-    bytes
+/// An exchange for a request with so much content.
+fn asking(content: usize, is_to_head: bool) -> Exchange {
+    Exchange::new(RequestSide::whole(HEAD.to_vec(), vec![b'x'; content]), is_to_head)
+}
+
+fn send(exchange: &mut Exchange) {
+    assert_eq!((exchange.wants(), exchange.output()), (Wants::Send, HEAD));
+    exchange.note_sent(HEAD.len());
+    assert_eq!(exchange.wants(), Wants::Receive);
 }
 
 /// Receives the bytes in the parts that end there, and reads what there is of the content after each.
@@ -67,8 +67,8 @@ fn outcome(bytes: &str, then: Then, is_to_head: bool) -> Outcome {
     let bytes = bytes.as_bytes();
     let each: Vec<usize> = (0..bytes.len()).collect();
     let run = |cuts: &[usize], room| {
-        let mut exchange = Exchange::new(HEAD.to_vec(), Vec::new(), is_to_head);
-        assert_eq!(sent(&mut exchange), HEAD);
+        let mut exchange = asking(0, is_to_head);
+        send(&mut exchange);
         assert!(exchange.is_unanswered());
         receive(&mut exchange, bytes, cuts, then, room)
     };
@@ -195,47 +195,9 @@ fn what_is_not_framed_is_refused_wherever_it_is_cut() {
         assert!(matches!(got, Err(UpstreamError::Malformed(_))), "{bytes:?}: {got:?}");
     }
     let long = format!("{chunked}0\r\n{}", "A: b\r\n".repeat(90_000 / 6));
-    let mut exchange = Exchange::new(HEAD.to_vec(), Vec::new(), false);
+    let mut exchange = asking(0, false);
     let got = receive(&mut exchange, long.as_bytes(), &[], Open, 1_000);
     assert!(matches!(got, Err(UpstreamError::Malformed(_))), "{got:?}");
-}
-
-#[test]
-fn a_request_is_sent_whole_however_it_is_given() {
-    let content: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
-    for length in [0, 1, BEGINNING - 1, BEGINNING, BEGINNING + 1, content.len()] {
-        let content = &content[..length];
-        let mut whole = Exchange::new(HEAD.to_vec(), content.to_vec(), false);
-        let expected = [HEAD, content].concat();
-        assert!(sent(&mut whole) == expected, "{length}");
-        assert_eq!(whole.wants(), Wants::Receive);
-        // Once more, on another connection.
-        whole.begin_again();
-        assert!(sent(&mut whole) == expected, "{length} again");
-        let mut fed = Exchange::fed(HEAD.to_vec(), Framing::Length(length as u64), false);
-        let mut bytes = sent(&mut fed);
-        let mut parts = content.chunks(60_000);
-        while fed.wants() == Wants::Content {
-            // What is more than was told is left out.
-            let part = parts.next().unwrap();
-            fed.add_content(&[part, if parts.len() == 0 { b"more" } else { b"" }].concat());
-            bytes.extend(sent(&mut fed));
-        }
-        assert!(bytes == expected, "{length} in parts");
-    }
-    let mut chunks = Exchange::fed(HEAD.to_vec(), Framing::Chunked, false);
-    let mut bytes = sent(&mut chunks);
-    for part in ["hello", "0123456789abcdef"] {
-        assert_eq!(chunks.wants(), Wants::Content);
-        chunks.add_content(part.as_bytes());
-        bytes.extend(sent(&mut chunks));
-    }
-    assert_eq!(chunks.wants(), Wants::Content);
-    chunks.end_content();
-    bytes.extend(sent(&mut chunks));
-    assert_eq!(chunks.wants(), Wants::Receive);
-    let expected = [HEAD, b"5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"].concat();
-    assert_eq!(bytes, expected);
 }
 
 #[test]
@@ -246,7 +208,7 @@ fn an_answer_before_the_whole_request_counts_and_ends_the_connection() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", false),
         ("HTTP/1.1 103 Early Hints\r\n\r\n", false),
     ] {
-        let mut exchange = Exchange::new(HEAD.to_vec(), vec![b'x'; 100], false);
+        let mut exchange = asking(100, false);
         exchange.note_sent(50);
         assert!(exchange.has_content() && exchange.has_room());
         exchange.input().extend_from_slice(bytes.as_bytes());
@@ -266,7 +228,7 @@ fn an_answer_before_the_whole_request_counts_and_ends_the_connection() {
             assert_eq!((got.1.as_str(), got.2, got.3), ("no", false, false), "{bytes:?}");
         }
     }
-    let mut echoed = Exchange::new(HEAD.to_vec(), vec![b'x'; 100], false);
+    let mut echoed = asking(100, false);
     echoed
         .input()
         .extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n");
@@ -277,8 +239,8 @@ fn an_answer_before_the_whole_request_counts_and_ends_the_connection() {
 
 #[test]
 fn content_may_be_received_past_the_input() {
-    let mut exchange = Exchange::new(HEAD.to_vec(), Vec::new(), false);
-    sent(&mut exchange);
+    let mut exchange = asking(0, false);
+    send(&mut exchange);
     exchange
         .input()
         .extend_from_slice(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhel");
