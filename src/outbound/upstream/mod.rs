@@ -91,6 +91,7 @@ mod pool;
 mod blocking;
 mod incoming;
 mod retry;
+mod errand;
 
 mod certificate;
 pub mod tls;
@@ -101,16 +102,19 @@ mod tests;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::http1::message::{Body, Method};
+use crate::http1::message::{Body, Headers, Method};
 use crate::http1::request_writer;
 use crate::http1::target::Scheme;
 use crate::outbound::upstream::blocking::Call;
+use crate::outbound::upstream::errand::Errands;
 use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::outgoing::Outgoing;
 use crate::outbound::upstream::pool::{Lease, Pool};
 use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::resolver::LookUp;
+use crate::outbound::upstream::url::Url;
 use crate::outbound::upstream::waits::Waits;
 use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 use crate::platform::metrics::UpstreamConnections;
@@ -124,6 +128,8 @@ pub use crate::outbound::upstream::settings::{DNS_TTL, Settings};
 #[derive(Debug)]
 pub struct Upstream {
     pool: Arc<Pool>,
+    /// Where ureq can run the gateway's own errands.
+    errands: Option<Errands>,
     connections: UpstreamConnections,
     share: NonZeroUsize,
 }
@@ -137,6 +143,7 @@ impl Upstream {
     fn with_look_up(settings: Settings, look_up: LookUp) -> Upstream {
         Upstream {
             share: settings.share,
+            errands: settings.tls.is_built_in.then(Errands::new),
             pool: Pool::new(settings, look_up),
             connections: UpstreamConnections::default(),
         }
@@ -182,6 +189,30 @@ impl Upstream {
     ) -> Result<IntegrationResponse, UpstreamError> {
         let lease = Pool::lease(&self.pool, &request, |_| Ok(None))?;
         self.exchange(request, lease)
+    }
+
+    /// Asks for a document for the gateway itself, for a worker that holds that slot of the URL's destination. The timeout
+    /// bounds the whole.
+    ///
+    /// # Errors
+    /// See [`UpstreamError`].
+    pub fn get_document(
+        &self,
+        slot: &ConcurrencyPermit,
+        url: &Url,
+        fields: &[(&'static str, &str)],
+        timeout: Duration,
+    ) -> Result<IntegrationResponse, UpstreamError> {
+        if let Some(errands) = &self.errands {
+            return errands
+                .get(url, fields, timeout)
+                .inspect(|_| self.connections.new.add_one());
+        }
+        let mut headers = Headers::new();
+        for (name, value) in fields {
+            headers.put(name, value);
+        }
+        self.send_within(slot, url.request(Method::Get, headers, Body::Empty, timeout))
     }
 
     fn exchange(&self, request: IntegrationRequest, lease: Lease) -> Result<IntegrationResponse, UpstreamError> {

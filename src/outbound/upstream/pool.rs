@@ -61,7 +61,7 @@ pub(super) struct Lease {
 impl Pool {
     pub(super) fn new(settings: Settings, look_up: LookUp) -> Arc<Pool> {
         Arc::new(Pool {
-            tls: settings.tls,
+            tls: settings.tls.config,
             resolver: CachingResolver::new(settings.dns_ttl, look_up),
             most: settings.most_connections,
             kept: Mutex::new(Kept {
@@ -182,5 +182,104 @@ impl Drop for Lease {
             self.is_counted = false;
             self.home.kept().leased -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::http1::message::{Body, Headers, Method};
+    use crate::outbound::upstream::resolver;
+    use crate::outbound::upstream::settings::DNS_TTL;
+    use crate::outbound::upstream::tls;
+    use crate::outbound::upstream::url::Url;
+
+    struct Scene {
+        pool: Arc<Pool>,
+        listener: TcpListener,
+        accepted: Vec<TcpStream>,
+    }
+
+    impl Scene {
+        fn with(most_connections: usize) -> Scene {
+            let settings = Settings {
+                tls: tls::client_config(None).unwrap(),
+                most_connections,
+                share: NonZeroUsize::MAX,
+                dns_ttl: DNS_TTL,
+            };
+            Scene {
+                pool: Pool::new(settings, Box::new(resolver::of_the_system)),
+                listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+                accepted: Vec::new(),
+            }
+        }
+
+        fn lease(&self, url: &str) -> Lease {
+            let url = Url::parse(url).unwrap();
+            let request = url.request(Method::Get, Headers::new(), Body::Empty, DNS_TTL);
+            Pool::lease(&self.pool, &request, |_| Ok(None)).unwrap()
+        }
+
+        /// A connection that is known by its own address.
+        fn connection(&mut self) -> (Connection, SocketAddr) {
+            let stream = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+            self.accepted.push(self.listener.accept().unwrap().0);
+            let own = stream.local_addr().unwrap();
+            (Connection::plain(stream.into(), own), own)
+        }
+    }
+
+    #[test]
+    fn the_connection_that_was_kept_last_goes_out_first() {
+        let mut scene = Scene::with(16);
+        let mut leases = [
+            scene.lease("http://a"),
+            scene.lease("http://a"),
+            scene.lease("http://a:80"),
+        ];
+        let peers: Vec<SocketAddr> = leases
+            .iter_mut()
+            .map(|lease| {
+                let (connection, peer) = scene.connection();
+                lease.keep(connection);
+                peer
+            })
+            .collect();
+        drop(leases);
+        let mut other = scene.lease("http://b");
+        assert!(other.next_kept().is_none());
+        let mut lease = scene.lease("http://a");
+        let found: Vec<SocketAddr> = std::iter::from_fn(|| lease.next_kept().map(|kept| *kept.peer())).collect();
+        assert_eq!(found, [peers[1], peers[0]]);
+        assert!(scene.lease("https://a").next_kept().is_none());
+        // None is old yet.
+        scene.pool.close_idle();
+        assert_eq!(scene.pool.kept().idle.len(), 1);
+        drop((lease, other));
+        assert_eq!(scene.pool.kept().leased, 0);
+    }
+
+    #[test]
+    fn the_oldest_connection_goes_where_there_are_too_many() {
+        let mut scene = Scene::with(2);
+        let mut leases = [scene.lease("http://a"), scene.lease("http://b")];
+        for lease in &mut leases {
+            let (connection, _) = scene.connection();
+            lease.keep(connection);
+        }
+        drop(leases);
+        let third = scene.lease("http://c");
+        assert!(scene.lease("http://a").next_kept().is_none());
+        drop(third);
+        let mut kept = scene.lease("http://b");
+        assert!(
+            kept.next_kept().is_none(),
+            "the second of two exchanges needed its place"
+        );
+        assert_eq!(scene.pool.kept().idle.len(), 0);
     }
 }

@@ -313,7 +313,7 @@ fn content_that_rustls_holds_is_seen() {
         .unwrap();
     let mut server = rustls::Connection::from(rustls::ServerConnection::new(Arc::new(server)).unwrap());
     let config = tls::client_config(Some(certificate.pem().as_bytes())).unwrap();
-    let client = rustls::ClientConnection::new(config, ServerName::try_from("h").unwrap()).unwrap();
+    let client = rustls::ClientConnection::new(config.config, ServerName::try_from("h").unwrap()).unwrap();
     let mut client = rustls::Connection::from(client);
     while client.is_handshaking() || server.is_handshaking() || server.wants_write() {
         pass(&mut client, &mut server);

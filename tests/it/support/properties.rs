@@ -40,7 +40,7 @@ impl Chance {
 }
 
 /// The bytes, cut at places that depend on them alone: single bytes, halves, and all else.
-fn cuts(bytes: &[u8]) -> Vec<Vec<usize>> {
+pub fn cuts(bytes: &[u8]) -> Vec<Vec<usize>> {
     let mut chance = Chance(bytes.iter().fold(7, |sum, byte| {
         sum.wrapping_mul(1_000_003).wrapping_add(u64::from(*byte))
     }));
