@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 
+use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::outbound::upstream::connection::{Connection, Quiet};
 use crate::outbound::upstream::connector;
 use crate::outbound::upstream::error::UpstreamError;
@@ -163,8 +164,32 @@ impl Call {
 
     /// Waits for bytes of the answer, and takes them in.
     fn receive(&mut self) -> Result<(), UpstreamError> {
-        self.wait()?;
-        self.take_in()
+        if !self.connection.as_ref().is_some_and(Connection::is_plain) {
+            // An answer to what was sent just now is not here yet.
+            self.wait()?;
+        }
+        let received = self.receive_some(None)?;
+        self.note_received(received)
+    }
+
+    /// Waits for bytes, in the buffer or else in the exchange's input. An error of the connection is for the caller.
+    fn receive_some(&mut self, mut buffer: Option<&mut [u8]>) -> Result<io::Result<usize>, UpstreamError> {
+        let mut wait = self.waits.next_wait()?;
+        loop {
+            let connection = self.connection.as_mut().ok_or_else(no_connection)?;
+            let part = wait.min(CLIENT_CHECK_INTERVAL);
+            let received = match &mut buffer {
+                Some(buffer) => connection.receive_to(buffer, Some(part)),
+                None => connection.receive(self.exchange.input(), Some(part)),
+            };
+            match received {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && connection.is_plain() => {
+                    wait = self.waits.wait_on(wait, part)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
+                received => return Ok(received),
+            }
+        }
     }
 
     /// Waits until there may be bytes to receive.
@@ -190,8 +215,14 @@ impl Call {
     /// Takes in what is here.
     fn take_in(&mut self) -> Result<(), UpstreamError> {
         let connection = self.connection.as_mut().ok_or_else(no_connection)?;
-        match connection.receive(self.exchange.input()) {
+        match connection.receive(self.exchange.input(), None) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            received => self.note_received(received),
+        }
+    }
+
+    fn note_received(&mut self, received: io::Result<usize>) -> Result<(), UpstreamError> {
+        match received {
             Ok(1..) => self.exchange.take_in(),
             ended => self.note_end(ended.map(drop)),
         }
@@ -233,20 +264,15 @@ impl Call {
                 Progress::End => return Ok(0),
                 Progress::Wait => {}
             }
-            let connection = self.connection.as_mut().ok_or_else(no_connection)?;
             let ahead = self.exchange.content_ahead().min(buffer.len());
-            let received = match buffer.get_mut(..ahead) {
-                // What is content is not copied.
-                Some(part @ [_, ..]) => connection.receive_to(part),
-                _ => connection.receive(self.exchange.input()),
-            };
-            match received {
+            // What is content is not copied.
+            let part = buffer.get_mut(..ahead).filter(|part| !part.is_empty());
+            match self.receive_some(part)? {
                 Ok(count @ 1..) if ahead > 0 => {
                     self.exchange.pass(count);
                     return Ok(count);
                 }
                 Ok(1..) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
                 ended => self.note_end(ended.map(drop))?,
             }
         }

@@ -1,17 +1,23 @@
-//! A connection to a server, plain or over TLS. Nothing here waits: what cannot be done now says so.
+//! A connection to a server, plain or over TLS. Nothing here waits, unless it is told how long: what cannot be done now
+//! says so.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::ClientConnection;
 
 /// Bytes received at once. An answer of this length and its head come in one piece mostly.
 const RECEIVED_AT_ONCE: usize = 16 * 1024;
+
+/// How much longer than it should a socket may wait, to spare the system call that would set it anew.
+const PATIENCE_SLACK: Duration = Duration::from_millis(5);
 
 /// A connection to a server.
 pub(super) struct Connection {
@@ -21,6 +27,8 @@ pub(super) struct Connection {
     peer: SocketAddr,
     /// What TLS has to send, the server does not take any more.
     is_mute: bool,
+    /// How long the socket waits, where a call lets it.
+    patience: Option<Duration>,
 }
 
 /// Whether a connection that nothing was sent on can take a request.
@@ -35,13 +43,14 @@ pub(super) enum Quiet {
 }
 
 impl Connection {
-    /// A connection on a socket that does not wait.
+    /// A connection on a socket.
     pub(super) fn plain(socket: OwnedFd, peer: SocketAddr) -> Connection {
         Connection {
             socket,
             tls: None,
             peer,
             is_mute: false,
+            patience: None,
         }
     }
 
@@ -95,19 +104,23 @@ impl Connection {
         }
     }
 
-    /// Appends what is here; 0 at the end, which over TLS the server has told.
+    /// Whether it can wait for bytes by itself: a poll would be another system call.
+    pub(super) fn is_plain(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    /// Appends what is here, or comes within that time, if there is one and the connection [can wait](Connection::is_plain);
+    /// 0 at the end, which over TLS the server has told.
     ///
     /// # Errors
     /// Nothing is here ([`io::ErrorKind::WouldBlock`]), or the connection broke.
-    pub(super) fn receive(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
-        input.reserve(RECEIVED_AT_ONCE);
+    pub(super) fn receive(&mut self, input: &mut Vec<u8>, within: Option<Duration>) -> io::Result<usize> {
         match self.tls.as_deref_mut() {
-            None => loop {
-                match recv(&self.socket, spare_capacity(input), RecvFlags::DONTWAIT) {
-                    Err(Errno::INTR) => {}
-                    received => return Ok(received?.1),
-                }
-            },
+            None => {
+                let flags = self.flags(within)?;
+                input.reserve(RECEIVED_AT_ONCE);
+                again(|| recv(&self.socket, spare_capacity(input), flags)).map(|(_, count)| count)
+            }
             Some(tls) => {
                 let start = input.len();
                 input.resize(start + RECEIVED_AT_ONCE, 0);
@@ -122,11 +135,27 @@ impl Connection {
     ///
     /// # Errors
     /// See [`Connection::receive`].
-    pub(super) fn receive_to(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn receive_to(&mut self, buffer: &mut [u8], within: Option<Duration>) -> io::Result<usize> {
         match self.tls.as_deref_mut() {
-            None => Raw(self.socket.as_fd()).read(buffer),
+            None => {
+                let flags = self.flags(within)?;
+                again(|| recv(&self.socket, &mut *buffer, flags)).map(|(_, count)| count)
+            }
             Some(tls) => receive(tls, &self.socket, buffer),
         }
+    }
+
+    /// How a call waits for so long, and up to [`PATIENCE_SLACK`] more, or not at all.
+    fn flags(&mut self, within: Option<Duration>) -> io::Result<RecvFlags> {
+        let Some(within) = within else {
+            return Ok(RecvFlags::DONTWAIT);
+        };
+        let is_set = |set: Duration| set >= within && set <= within + PATIENCE_SLACK;
+        if !self.patience.is_some_and(is_set) {
+            set_socket_timeout(&self.socket, Timeout::Recv, Some(within))?;
+            self.patience = Some(within);
+        }
+        Ok(RecvFlags::empty())
     }
 
     /// Whether nothing has come, so that a request can be sent on it.
@@ -194,6 +223,16 @@ pub(super) fn has_content(tls: &mut ClientConnection) -> bool {
     state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
 }
 
+/// Makes a call until no signal interrupts it.
+fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
 fn flush(tls: &mut ClientConnection, socket: &OwnedFd) -> io::Result<()> {
     while tls.wants_write() {
         tls.write_tls(&mut Raw(socket.as_fd()))?;
@@ -219,23 +258,13 @@ struct Raw<'a>(BorrowedFd<'a>);
 
 impl Read for Raw<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match recv(self.0, &mut *buffer, RecvFlags::DONTWAIT) {
-                Err(Errno::INTR) => {}
-                received => return Ok(received?.1),
-            }
-        }
+        again(|| recv(self.0, &mut *buffer, RecvFlags::DONTWAIT)).map(|(_, count)| count)
     }
 }
 
 impl Write for Raw<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match send(self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                Err(Errno::INTR) => {}
-                sent => return Ok(sent?),
-            }
-        }
+        again(|| send(self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
     }
 
     fn flush(&mut self) -> io::Result<()> {

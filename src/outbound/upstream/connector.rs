@@ -76,6 +76,8 @@ fn connect_to(address: SocketAddr, at_most: Duration, waits: &Waits) -> Result<O
     }
     // Requests are written whole; waiting for more would only delay them.
     sockopt::set_tcp_nodelay(&socket, true).map_err(refused)?;
+    // Each call says for itself whether it waits.
+    rustix::io::ioctl_fionbio(&socket, false).map_err(refused)?;
     Ok(socket)
 }
 

@@ -1,4 +1,4 @@
-//! The one place in which a worker waits for a socket: until it is ready, or the exchange ends.
+//! Waits for a socket until it is ready, or the exchange ends.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
