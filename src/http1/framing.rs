@@ -69,7 +69,11 @@ pub fn response_framing(
         (Some(_), _) if version == Version::Http10 => return Err("it is chunked, but not HTTP/1.1"),
         (Some(_), Some(_)) => return Err("it has both Content-Length and Transfer-Encoding"),
         (Some(_), None) => ResponseFraming::Chunked,
-        (None, Some(length)) => ResponseFraming::Length(length_of(length).ok_or("its Content-Length is not a number")?),
+        (None, Some(length)) => {
+            // A number that does not fit is none that a response could have.
+            let length = length_of(length).filter(|length| *length < u64::MAX);
+            ResponseFraming::Length(length.ok_or("its Content-Length is not a number")?)
+        }
         (None, None) => ResponseFraming::UntilEnd,
     };
     Ok(match status {
@@ -136,6 +140,7 @@ mod tests {
             (&[(coding, "Chunked")], Some(Chunked), Some(Length(0))),
             (&[(length, "5"), (length, "5")], None, None),
             (&[(length, "5, 5")], None, None),
+            (&[(length, "18446744073709551616")], None, None),
             (&[(length, "")], None, None),
             (&[(length, "+5")], None, None),
             (&[(length, "-5")], None, None),

@@ -68,6 +68,10 @@ fn heads_that_two_readers_could_read_in_two_ways() {
         ),
         refused("no length", "HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nok"),
         refused(
+            "a length beyond any number",
+            "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\nok",
+        ),
+        refused(
             "65 interim answers",
             &format!("{}{OK}", "HTTP/1.1 100 Continue\r\n\r\n".repeat(65)),
         ),
