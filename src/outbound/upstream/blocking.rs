@@ -68,6 +68,7 @@ impl Call {
     /// # Errors
     /// There is no head.
     pub(super) fn run(&mut self, may_be_kept: bool) -> Result<(), UpstreamError> {
+        self.waits.set_sent(false);
         let addresses = self
             .lease
             .pool()
@@ -80,15 +81,19 @@ impl Call {
             None => self.connect(&addresses)?,
         });
         self.is_reset = false;
-        self.waits.note_sent();
+        self.waits.set_sent(true);
         loop {
             match self.exchange.wants() {
                 Wants::Content => self.refill()?,
                 Wants::Send => self.send()?,
                 Wants::Receive => self.receive()?,
-                Wants::Nothing => return Ok(()),
+                Wants::Nothing => break,
             }
         }
+        // The answer may take long.
+        self.exchange.release_request();
+        self.source = None;
+        Ok(())
     }
 
     /// A connection that was kept, is open, and leads to an address that the host still has.

@@ -95,6 +95,11 @@ impl Exchange {
         self.answer = AnswerSide::new(self.is_to_head);
     }
 
+    /// Gives back the memory of the request, of which nothing is sent any more.
+    pub(super) fn release_request(&mut self) {
+        self.request.release();
+    }
+
     /// What is next, until the head of the answer is here and the request is sent.
     pub(super) fn wants(&self) -> Wants {
         if !self.request.output().is_empty() {

@@ -72,6 +72,13 @@ impl RequestSide {
         self.is_stopped = false;
     }
 
+    /// Gives back the memory of what was sent, which cannot be sent again then. Nothing more is sent.
+    pub(super) fn release(&mut self) {
+        self.is_stopped |= !self.is_sent();
+        self.piece = Vec::new();
+        self.content = Vec::new();
+    }
+
     /// What is to be sent now.
     pub(super) fn output(&self) -> &[u8] {
         if self.is_stopped {
@@ -164,6 +171,13 @@ mod tests {
             assert!(whole.output().is_empty() && !whole.is_sent());
             whole.begin_again();
             assert!(sent(&mut whole) == expected && whole.is_sent(), "{length} again");
+            whole.release();
+            assert!(whole.is_sent() && whole.output().is_empty() && whole.has_content() == (length > 0));
+            assert_eq!(whole.piece.capacity() + whole.content.capacity(), 0);
+            let mut cut = RequestSide::whole(HEAD.to_vec(), content.to_vec());
+            cut.note_sent(1);
+            cut.release();
+            assert!(!cut.is_sent() && cut.output().is_empty());
             let mut fed = RequestSide::fed(HEAD.to_vec(), Framing::Length(length as u64));
             let mut bytes = sent(&mut fed);
             let mut parts = content.chunks(60_000);

@@ -56,9 +56,9 @@ impl Waits {
         }
     }
 
-    /// The upstream may have begun to work on the request.
-    pub(super) fn note_sent(&mut self) {
-        self.is_sent = true;
+    /// Whether the upstream may have begun to work on the request.
+    pub(super) fn set_sent(&mut self, is_sent: bool) {
+        self.is_sent = is_sent;
     }
 
     fn left(&self) -> Option<Duration> {
