@@ -1,4 +1,4 @@
-//! Sends a request to an integration and reads its answer. The only user of ureq.
+//! Sends a request to an integration and reads its answer.
 //!
 //! # How it works
 //!
