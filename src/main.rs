@@ -14,8 +14,11 @@ use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
-use apigateway::management::route_table;
+use apigateway::definition::unit::UnitName;
+use apigateway::deployment::compiler::Compiler;
+use apigateway::deployment::configuration::Configuration;
+use apigateway::identity::aws::{self, AwsAccess};
+use apigateway::management::{explanation, route_table};
 use apigateway::outbound::function::launcher;
 use apigateway::outbound::upstream;
 use apigateway::platform::clock::Clock;
@@ -91,18 +94,25 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
-    let (deployment, mut problems) = Deployment::of(&store.load());
-    if let Some(deployment) = deployment {
-        problems.extend(deployment.review_options(&region, &account_id));
+    let compilation = Compiler::default().compile(&store.load(), true);
+    let (configuration, mut problems) = (compilation.configuration, compilation.problems);
+    if !problems.has_errors() {
+        problems.extend(configuration.review_options(&region, &account_id));
         problems = problems.sorted();
     }
+    let root_api = configuration.root_api();
+    let api = |file: &str| match UnitName::of(file) {
+        UnitName::Api(id) => Some(id),
+        UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),
+        UnitName::Shared | UnitName::Domain(_) => None,
+    };
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
         logging::Format::Text => {
             let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             format!("{lines}{errors} errors, {warnings} warnings\n")
         }
-        logging::Format::Json => format!("{}\n", problems.to_json()),
+        logging::Format::Json => format!("{}\n", problems.to_json(api)),
     });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
@@ -112,9 +122,15 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
 }
 
 fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
+    let LogFormat(format) = option(
+        "--format",
+        arguments.format,
+        LogFormat(logging::Format::Text),
+        "text or json",
+    )?;
     let store = Store::at(root(arguments.root)?);
-    let (deployment, problems) = Deployment::of(&store.load());
-    let Some(deployment) = deployment else {
+    let (configuration, problems) = Configuration::of(&store.load());
+    let Some(configuration) = configuration else {
         return Err(StartError::Problems(problems).to_string());
     };
     let request = option(
@@ -124,12 +140,19 @@ fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
         "a request such as \"GET /path\"",
     )?;
     let Some(request) = request.0 else {
-        say(&route_table::table(&deployment));
+        say(&match format {
+            logging::Format::Text => route_table::table(&configuration),
+            logging::Format::Json => format!("{}\n", route_table::to_json(&configuration)),
+        });
         return Ok(ExitCode::SUCCESS);
     };
-    let explanation = route_table::explain(&deployment, &request).map_err(|error| format!("--match: {error}"))?;
-    say(&explanation.text);
-    Ok(if explanation.is_answered {
+    let explanation = explanation::explain(&configuration, &request).map_err(|error| format!("--match: {error}"))?;
+    let is_answered = explanation.is_answered;
+    say(&match format {
+        logging::Format::Text => explanation.text,
+        logging::Format::Json => format!("{}\n", explanation.to_json()),
+    });
+    Ok(if is_answered {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -175,13 +198,24 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         Endpoint(None),
         "an http:// or https:// URL",
     )?;
-    let region = region(arguments.region)?;
+    let aws_endpoint = option(
+        "--aws-endpoint-url",
+        arguments.aws_endpoint_url,
+        Endpoint(None),
+        "an http:// or https:// URL without a query",
+    )?;
+    let given_region = given_region(arguments.region)?;
     let settings = Settings {
         clock: Clock::system(),
         launcher: launcher::own_executable(),
-        region,
+        region: given_region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned()),
         account_id,
         lambda_endpoint: endpoint.0,
+        aws: AwsAccess::new(aws::Settings {
+            endpoint_url: aws_endpoint.0,
+            region: given_region,
+            environment: aws::Environment::Process,
+        }),
         trusted_proxies: option("--trusted-proxy", proxies, TrustedProxies::default(), blocks)?,
     };
     // Before the first secret is read.
@@ -245,8 +279,16 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     Ok(())
 }
 
-fn region(given: Option<String>) -> Result<String, String> {
-    let Region(region) = option("--region", given, Region("us-east-1".to_owned()), "a region")?;
+/// The region where no option says another.
+const DEFAULT_REGION: &str = "us-east-1";
+
+fn region(flag: Option<String>) -> Result<String, String> {
+    Ok(given_region(flag)?.unwrap_or_else(|| DEFAULT_REGION.to_owned()))
+}
+
+/// The region, where the command line or the environment has it.
+fn given_region(flag: Option<String>) -> Result<Option<String>, String> {
+    let Region(region) = option("--region", flag, Region(None), "a region")?;
     Ok(region)
 }
 

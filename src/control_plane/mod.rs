@@ -10,4 +10,6 @@
 //! the whole process before `kill` returns. Each request looks (one `poll` that does not wait), and waits at
 //! `ReloadGate` until the watcher has reloaded.
 
+mod changes;
+pub mod reloader;
 pub mod watcher;

@@ -79,6 +79,10 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "url")]
     pub(crate) lambda_endpoint: Option<String>,
 
+    /// URL that AWS's services are called at, instead of theirs
+    #[argh(option, arg_name = "url")]
+    pub(crate) aws_endpoint_url: Option<String>,
+
     /// proxy whose X-Forwarded-* or Forwarded say the client's address, scheme, host and port, as 10.0.0.0/8 or one address; may be repeated
     #[argh(option, arg_name = "cidr")]
     pub(crate) trusted_proxy: Vec<String>,
@@ -156,6 +160,10 @@ pub(crate) struct RoutesArguments {
     /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7", or with a whole URL
     #[argh(option, long = "match", arg_name = "request")]
     pub(crate) request: Option<String>,
+
+    /// how it is printed: text or json; default: text
+    #[argh(option, arg_name = "format")]
+    pub(crate) format: Option<String>,
 }
 
 /// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.
@@ -242,13 +250,13 @@ impl FromStr for Address {
 }
 
 /// An AWS region, as it stands in ARNs.
-pub(crate) struct Region(pub(crate) String);
+pub(crate) struct Region(pub(crate) Option<String>);
 
 impl FromStr for Region {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Region, ()> {
-        arn::is_region(text).then(|| Region(text.to_owned())).ok_or(())
+        arn::is_region(text).then(|| Region(Some(text.to_owned()))).ok_or(())
     }
 }
 

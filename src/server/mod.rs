@@ -12,12 +12,15 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control_plane::watcher::{self, FileSnapshot, Watcher};
+use crate::control_plane::reloader::{self, Files, Reloader};
+use crate::control_plane::watcher::Watcher;
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
 use crate::definition::problem::{Problem, Problems};
-use crate::definition::store::{Listing, Store};
-use crate::deployment::Deployment;
+use crate::definition::store::Store;
+use crate::definition::unit::Listing;
+use crate::deployment::compiler::Compiler;
+use crate::deployment::configuration::Configuration;
 use crate::front::listener_limits::Limits;
 use crate::front::{Handler, acceptor};
 use crate::management::admin::Admin;
@@ -170,9 +173,8 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
-        let seen = FileSnapshot::first(Store::at(&options.root));
-        let listing = seen.listing().clone();
-        Server::launch(&listing, Some(seen), options)
+        let (files, configuration, problems) = Files::first(Store::at(&options.root)).map_err(StartError::Problems)?;
+        Server::launch(configuration, &problems, Some(files), options)
     }
 
     /// Binds the listeners, and serves files that do not change any more.
@@ -180,18 +182,25 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn serve(listing: &Listing, options: Options) -> Result<Server, StartError> {
-        Server::launch(listing, None, options)
+        match Configuration::by(&mut Compiler::without_tls(), listing) {
+            (Some(configuration), problems) => Server::launch(configuration, &problems, None, options),
+            (None, problems) => Err(StartError::Problems(problems)),
+        }
     }
 
-    /// Serves a listing, and what becomes of it where it is watched.
-    fn launch(listing: &Listing, watched: Option<FileSnapshot>, options: Options) -> Result<Server, StartError> {
-        let (deployment, problems) = Deployment::of(listing);
-        let Some(deployment) = deployment else {
-            return Err(StartError::Problems(problems));
-        };
-        watcher::report(&problems);
+    /// Serves a configuration, and what becomes of its files where they are watched.
+    fn launch(
+        configuration: Configuration,
+        problems: &Problems,
+        watched: Option<Files>,
+        options: Options,
+    ) -> Result<Server, StartError> {
+        reloader::report(problems);
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
-        watcher::report(&deployment.review_options(region, account_id));
+        reloader::report(&configuration.review_options(region, account_id));
+        if configuration.apis().any(|api| api.calls_services()) {
+            options.settings.aws.check().map_err(StartError::Option)?;
+        }
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
         let most_exchanges = options.workers.min(limits.max_connections).get();
         let upstream = upstream(&options, most_exchanges)?;
@@ -203,10 +212,10 @@ impl Server {
             .map(|address| bind("--admin", address))
             .transpose()?;
 
-        let name = deployment.api_name().unwrap_or("an API without a name").to_owned();
+        let name = served(&configuration);
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Arc::new(Gateway::new(
-            deployment,
+            configuration,
             upstream,
             options.settings,
             Arc::clone(&gate),
@@ -226,7 +235,8 @@ impl Server {
             Front::start(kind, "admin", listener, ADMIN_WORKERS, for_management, pages)
         };
         let admin = admin_listener.map(start_admin).transpose().map_err(refused)?;
-        let watcher = watched.map(|seen| Watcher::start(seen, Arc::clone(&gateway), Arc::clone(&gate)));
+        let reloader = watched.map(|files| Arc::new(Reloader::new(files, Arc::clone(&gateway))));
+        let watcher = reloader.map(|reloader| Watcher::start(reloader, Arc::clone(&gate)));
         let watcher = watcher.transpose().map_err(refused)?;
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
@@ -287,6 +297,16 @@ impl Drop for Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.local_addr())
+    }
+}
+
+/// What is served, for the log.
+fn served(configuration: &Configuration) -> String {
+    let mut apis = configuration.apis();
+    match (apis.next(), apis.count()) {
+        (None, _) => "no API".to_owned(),
+        (Some(api), 0) => api.api_name().unwrap_or("an API without a name").to_owned(),
+        (Some(_), others) => format!("{} APIs", others + 1),
     }
 }
 

@@ -52,7 +52,8 @@
 //! can only be told by cutting the connection.
 //!
 //! A request is repeated once in one case: a safe method without a body, or an event for a function, on a kept
-//! connection that was closed before a single byte came back.
+//! connection that was closed before a single byte came back. One that says so is never repeated: a call of a service
+//! of AWS's, since a message that is sent twice is worse than a 503.
 //!
 //! ureq runs the gateway's own errands (`errand`): documents of issuers, where nothing but the built-in authorities is
 //! trusted.
@@ -203,7 +204,8 @@ impl Upstream {
     fn exchange(&self, request: IntegrationRequest, lease: Lease) -> Result<IntegrationResponse, UpstreamError> {
         let waits = Waits::begin(request.timeout, request.client, request.runs_on);
         let outgoing = Outgoing::new(request.body)?;
-        let may_repeat = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
+        let is_harmless = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
+        let may_repeat = is_harmless && !request.is_single_attempt;
         let framing = outgoing.framing();
         let room = match &outgoing {
             Outgoing::Whole(content) => RequestSide::beginning(content.len()),
