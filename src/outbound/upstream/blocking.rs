@@ -144,10 +144,10 @@ impl Call {
                 return Ok(());
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // Who takes no more of a request may have said why before.
+            // An upstream that takes no more of a request may have said why before.
             Err(error) if is_gone(&error) && self.exchange.has_content() => {
                 self.exchange.stop_sending();
-                // Who had ended its side before breaks the pipe.
+                // One that had ended its side before breaks the pipe.
                 self.is_reset = error.kind() != io::ErrorKind::BrokenPipe;
                 return Ok(());
             }

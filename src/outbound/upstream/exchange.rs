@@ -1,6 +1,6 @@
 //! One exchange with an integration without sockets and without a clock: bytes of the request out, bytes of the answer in.
 //!
-//! It says what it [wants](Exchange::wants); who drives it moves the bytes, and waits. An answer may come while the request
+//! It says what it [wants](Exchange::wants); a driver moves the bytes, and waits. An answer may come while the request
 //! is still sent (RFC 9112 §9.3).
 
 use crate::http1::body_decoder::{BodyDecoder, DecodeError};
@@ -128,7 +128,7 @@ impl Exchange {
         self.request.add_content(part);
     }
 
-    /// Whether the request has content. Who takes no more of it may have said why before.
+    /// Whether the request has content. An upstream that takes no more of it may have said why before.
     pub(super) fn has_content(&self) -> bool {
         self.request.has_content()
     }

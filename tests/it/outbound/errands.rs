@@ -54,7 +54,7 @@ fn outcome(upstream: &Upstream, url: &str, timeout: u64) -> Result<(u16, Option<
 }
 
 #[test]
-fn an_errand_has_one_outcome_whoever_runs_it() {
+fn an_errand_has_one_outcome_by_ureq_and_by_an_exchange() {
     let authority = Authority::new();
     let (by_ureq, by_exchange) = (upstream(None), upstream(Some(&authority)));
     let found = |status, content: &str| Ok((status, Some("b".to_owned()), content.to_owned()));
