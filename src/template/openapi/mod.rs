@@ -1,0 +1,7 @@
+//! OpenAPI documents with AWS's extensions: read as an API's files (`R30.1` to `R30.20`), and written from them.
+
+mod file_id;
+pub(super) mod integration;
+mod security;
+pub(super) mod read;
+pub mod write;
