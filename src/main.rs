@@ -2,6 +2,10 @@
 
 #[path = "main/arguments.rs"]
 mod arguments;
+#[path = "main/commands.rs"]
+mod commands;
+#[path = "main/template_commands.rs"]
+mod template_commands;
 #[path = "main/allocator.rs"]
 mod allocator;
 
@@ -24,9 +28,11 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Match, Region,
-    RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
+    Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, ServeArguments, access_log, account_id, front,
+    limits, option, parse, region, root, seconds,
 };
+use crate::commands::{CheckArguments, RoutesArguments};
+use crate::template_commands::{Given, Template};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -60,6 +66,14 @@ fn run() -> Result<ExitCode, String> {
             ..
         }) => routes(arguments),
         Ok(Arguments {
+            command: Some(Command::Import(arguments)),
+            ..
+        }) => template_commands::import(arguments),
+        Ok(Arguments {
+            command: Some(Command::Export(arguments)),
+            ..
+        }) => template_commands::export(arguments),
+        Ok(Arguments {
             command: Some(Command::Serve(arguments)),
             ..
         }) => serve(arguments),
@@ -88,9 +102,23 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
         LogFormat(logging::Format::Text),
         "text or json",
     )?;
+    let given = Given {
+        template: arguments.template,
+        parameter: arguments.parameter,
+        resolve: arguments.resolve,
+        stack_name: arguments.stack_name,
+        stack: arguments.stack,
+        region: arguments.region.clone(),
+        account_id: arguments.account_id.clone(),
+        basepath: arguments.basepath,
+        fail_on_warnings: arguments.fail_on_warnings,
+    };
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
+    if let Some(template) = Template::given(given, false)? {
+        return template_commands::check(template, store, format, &region, &account_id);
+    }
     let (deployment, mut problems) = Deployment::of(&store.load());
     if let Some(deployment) = deployment {
         problems.extend(deployment.review_options(&region, &account_id));
@@ -112,10 +140,27 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
 }
 
 fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
+    let given = Given {
+        template: arguments.template,
+        parameter: arguments.parameter,
+        resolve: arguments.resolve,
+        stack_name: arguments.stack_name,
+        stack: arguments.stack,
+        region: arguments.region,
+        account_id: arguments.account_id,
+        basepath: arguments.basepath,
+        fail_on_warnings: arguments.fail_on_warnings,
+    };
     let store = Store::at(root(arguments.root)?);
-    let (deployment, problems) = Deployment::of(&store.load());
-    let Some(deployment) = deployment else {
-        return Err(StartError::Problems(problems).to_string());
+    let deployment = match Template::given(given, false)? {
+        Some(template) => template_commands::compiled(template, store)?,
+        None => {
+            let (deployment, problems) = Deployment::of(&store.load());
+            let Some(deployment) = deployment else {
+                return Err(StartError::Problems(problems).to_string());
+            };
+            deployment
+        }
     };
     let request = option(
         "--match",
@@ -165,6 +210,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
     let grace = Duration::from_secs(option("--grace", arguments.grace, 25_u32, "a whole number of seconds")?.into());
+    let given_account = arguments.account_id.clone();
     let account_id = account_id(arguments.account_id)?;
     // Each flag is one block; the environment has them in one variable, with commas between them.
     let proxies = (!arguments.trusted_proxy.is_empty()).then(|| arguments.trusted_proxy.join(","));
@@ -175,6 +221,18 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         Endpoint(None),
         "an http:// or https:// URL",
     )?;
+    let given = Given {
+        template: arguments.template,
+        parameter: arguments.parameter,
+        resolve: arguments.resolve,
+        stack_name: arguments.stack_name,
+        stack: arguments.stack,
+        region: arguments.region.clone(),
+        account_id: given_account,
+        basepath: arguments.basepath,
+        fail_on_warnings: arguments.fail_on_warnings,
+    };
+    let template = Template::given(given, endpoint.0.is_some())?;
     let region = region(arguments.region)?;
     let settings = Settings {
         clock: Clock::system(),
@@ -196,6 +254,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     logging::begin().map_err(refused)?;
     let options = Options {
         root: root(arguments.root)?.into(),
+        template: template.map(Template::into_option),
         listen: address("--listen", arguments.listen, "127.0.0.1:8000")?,
         admin: (admin != "off").then_some(admin),
         workers: option(
@@ -245,29 +304,21 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     Ok(())
 }
 
-fn region(given: Option<String>) -> Result<String, String> {
-    let Region(region) = option("--region", given, Region("us-east-1".to_owned()), "a region")?;
-    Ok(region)
-}
-
-fn account_id(given: Option<String>) -> Result<String, String> {
-    let default = AccountId("123456789012".to_owned());
-    let AccountId(account_id) = option("--account-id", given, default, "12 digits")?;
-    Ok(account_id)
-}
-
 fn refused(error: std::io::Error) -> String {
     format!("the system refuses a thread: {error}")
 }
 
 /// Writes to stdout; a closed pipe there is no reason to stop.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes lines to stderr, and waits for its reader.
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
+    if text.is_empty() {
+        return;
+    }
     let _ = std::io::stderr().lock().write_all(printable(text).as_bytes());
 }
 

@@ -10,4 +10,5 @@
 //! the whole process before `kill` returns. Each request looks (one `poll` that does not wait), and waits at
 //! `ReloadGate` until the watcher has reloaded.
 
+pub mod configuration;
 pub mod watcher;

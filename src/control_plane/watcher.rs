@@ -11,11 +11,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::control_plane::configuration::{Read, Source, report_messages};
 use crate::data_plane::gateway::Gateway;
 use crate::definition::problem::{Problems, Severity};
-use crate::definition::store::{Fingerprint, Listing, Store};
+use crate::definition::store::{Listing, Store};
 use crate::deployment::Deployment;
 use crate::platform::reload_gate::ReloadGate;
+use crate::template::message::Message;
+use crate::template::source::TemplateSource;
 
 /// How often the files are looked at. An edit takes effect within a second: this, and the time to compile.
 const INTERVAL: Duration = Duration::from_millis(400);
@@ -38,8 +41,8 @@ pub struct Watcher {
 /// What was seen of the files, and read.
 #[derive(Debug)]
 pub struct FileSnapshot {
-    store: Store,
-    fingerprint: Fingerprint,
+    source: Source,
+    read: Read,
     listing: Arc<Listing>,
     /// The files of the API that is served: those of before where the last ones are broken.
     served: Arc<Listing>,
@@ -49,11 +52,29 @@ impl FileSnapshot {
     /// Reads the files for the first time.
     pub fn first(store: Store) -> FileSnapshot {
         // Looked at before it is read, so that a write in between is seen the next time.
-        let fingerprint = store.fingerprint();
-        let listing = Arc::new(store.load());
+        let mut source = Source::of_files(store.clone());
+        let read = source.read().unwrap_or_else(|_| Read {
+            listing: store.load(),
+            loaded: None,
+        });
+        FileSnapshot::of(source, read)
+    }
+
+    /// Reads a template for the first time.
+    ///
+    /// # Errors
+    /// All that is to be told of it, errors among that.
+    pub fn of_template(template: TemplateSource) -> Result<FileSnapshot, Vec<Message>> {
+        let mut source = Source::Template(Box::new(template));
+        let read = source.read()?;
+        Ok(FileSnapshot::of(source, read))
+    }
+
+    fn of(source: Source, read: Read) -> FileSnapshot {
+        let listing = Arc::new(read.listing.clone());
         FileSnapshot {
-            store,
-            fingerprint,
+            source,
+            read,
             served: Arc::clone(&listing),
             listing,
         }
@@ -64,19 +85,31 @@ impl FileSnapshot {
         &self.listing
     }
 
+    /// What is to be told of a template with the problems of its files; none where files are served.
+    pub fn messages(&self, problems: &Problems) -> Option<Vec<Message>> {
+        self.read.messages(problems)
+    }
+
+    /// Logs the problems of the files, each at its place in the template where one is served.
+    fn report(&self, problems: &Problems) {
+        match self.read.messages(problems) {
+            Some(messages) => report_messages(&messages),
+            None => report(problems),
+        }
+    }
+
     /// Whether the files are others than before, or may be.
     fn look(&mut self) -> bool {
-        let fingerprint = self.store.fingerprint();
-        let may_differ = self.fingerprint.may_differ(&fingerprint);
-        self.fingerprint = fingerprint;
-        may_differ
+        self.source.look()
     }
 
     /// Reads the files again; tells whether they differ from those that were read last.
     fn read(&mut self) -> bool {
-        let listing = self.store.load();
-        let differs = !Changes::between(&self.listing, &listing).is_empty();
-        self.listing = Arc::new(listing);
+        let Ok(read) = self.source.read() else { return false };
+        let differs = !Changes::between(&self.listing, &read.listing).is_empty()
+            || self.read.own_messages() != read.own_messages();
+        self.listing = Arc::new(read.listing.clone());
+        self.read = read;
         differs
     }
 }
@@ -196,8 +229,17 @@ fn reload_if_changed(seen: &mut FileSnapshot, gateway: &Gateway, requested: bool
 fn deploy(seen: &mut FileSnapshot, gateway: &Gateway) {
     // What an attempt that failed has told already takes effect with this one.
     let changes = Changes::between(&seen.served, &seen.listing);
+    if seen.read.is_broken() {
+        gateway.metrics().failed_reloads.add_one();
+        seen.report(&Problems::new());
+        log::error!(
+            "not reloaded, the API goes on as it was: {} has errors",
+            seen.source.shown()
+        );
+        return gateway.restrict(&seen.listing);
+    }
     let (deployment, problems) = Deployment::of(&seen.listing);
-    report(&problems);
+    seen.report(&problems);
     match deployment {
         Some(deployment) => {
             let settings = gateway.settings();
@@ -205,7 +247,7 @@ fn deploy(seen: &mut FileSnapshot, gateway: &Gateway) {
             gateway.deploy(deployment);
             seen.served = Arc::clone(&seen.listing);
             gateway.metrics().reloads.add_one();
-            log::info!("reloaded {}: {changes}", seen.store.root().display());
+            log::info!("reloaded {}: {changes}", seen.source.shown());
         }
         None => {
             gateway.metrics().failed_reloads.add_one();

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::control_plane::configuration::{TemplateOption, report_messages};
 use crate::control_plane::watcher::{self, FileSnapshot, Watcher};
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
@@ -26,6 +27,8 @@ use crate::platform::concurrency;
 use crate::platform::metrics::FrontMetrics;
 use crate::platform::reload_gate::ReloadGate;
 use crate::platform::signals::HangUp;
+use crate::template::message::Message;
+use crate::template::source::TemplateSource;
 
 /// Most requests to the management listener that are answered at once.
 const ADMIN_WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
@@ -36,8 +39,10 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 /// What a server is started with.
 #[derive(Debug)]
 pub struct Options {
-    /// The directory that holds the API.
+    /// The directory that holds the API; of a template, what goes with it.
     pub root: PathBuf,
+    /// The template that is served instead of the API below the root.
+    pub template: Option<TemplateOption>,
     /// Where the API is served, `HOST:PORT`.
     pub listen: String,
     /// Where the management pages are served, if at all.
@@ -134,6 +139,8 @@ impl Front {
 pub enum StartError {
     /// The files cannot be served; all that is wrong, warnings too.
     Problems(Problems),
+    /// The template cannot be served; all that is to be told of it.
+    Template(Vec<Message>),
     /// Something that an option names cannot be had.
     Option(String),
 }
@@ -143,6 +150,10 @@ impl fmt::Display for StartError {
         match self {
             StartError::Problems(problems) => {
                 let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            StartError::Template(messages) => {
+                let lines: Vec<String> = messages.iter().map(Message::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
             StartError::Option(text) => f.write_str(&text.replace('\n', " ")),
@@ -170,7 +181,15 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
-        let seen = FileSnapshot::first(Store::at(&options.root));
+        let store = Store::at(&options.root);
+        let seen = match &options.template {
+            None => FileSnapshot::first(store),
+            Some(template) => {
+                let source = TemplateSource::new(template.path.clone(), template.options.clone(), store);
+                let source = source.map_err(StartError::Option)?;
+                FileSnapshot::of_template(source).map_err(StartError::Template)?
+            }
+        };
         let listing = seen.listing().clone();
         Server::launch(&listing, Some(seen), options)
     }
@@ -186,10 +205,17 @@ impl Server {
     /// Serves a listing, and what becomes of it where it is watched.
     fn launch(listing: &Listing, watched: Option<FileSnapshot>, options: Options) -> Result<Server, StartError> {
         let (deployment, problems) = Deployment::of(listing);
+        let of_template = watched.as_ref().and_then(|seen| seen.messages(&problems));
         let Some(deployment) = deployment else {
-            return Err(StartError::Problems(problems));
+            return Err(match of_template {
+                Some(messages) => StartError::Template(messages),
+                None => StartError::Problems(problems),
+            });
         };
-        watcher::report(&problems);
+        match &of_template {
+            Some(messages) => report_messages(messages),
+            None => watcher::report(&problems),
+        }
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
         watcher::report(&deployment.review_options(region, account_id));
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
@@ -203,6 +229,7 @@ impl Server {
             .map(|address| bind("--admin", address))
             .transpose()?;
 
+        let id = deployment.api_id().to_owned();
         let name = deployment.api_name().unwrap_or("an API without a name").to_owned();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Arc::new(Gateway::new(
@@ -231,7 +258,10 @@ impl Server {
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
-        log::info!("serving {name} from {}", options.root.display());
+        match options.template {
+            Some(_) => log::info!("serving {name} ({id}): http://{}", data.local_addr()),
+            None => log::info!("serving {name} from {}", options.root.display()),
+        }
         Ok(Server {
             data,
             admin,

@@ -154,6 +154,7 @@ impl Builder {
         listing.files.extend(given);
         let options = Options {
             root: self.directory.unwrap_or_default(),
+            template: None,
             listen: "127.0.0.1:0".to_owned(),
             admin: None,
             workers: WORKERS,

@@ -34,7 +34,9 @@ pub(super) fn assemble(evaluator: &Evaluator<'_>) -> Assembly {
     sections::check(evaluator);
     evaluator.check_parameters();
     let resources = evaluator.resources();
-    let serverless = resources.iter().find(|resource| resource.kind.starts_with("AWS::Serverless::"));
+    let serverless = resources
+        .iter()
+        .find(|resource| resource.kind.starts_with("AWS::Serverless::"));
     if let Some(first) = serverless {
         globals::check(evaluator);
         if !evaluator.is_sam() {
@@ -113,7 +115,14 @@ fn add_parts(evaluator: &Evaluator<'_>, resources: &[Resource], drafts: &mut [Dr
     let mut overrides = Vec::new();
     for resource in resources {
         let kind = resource.kind.strip_prefix("AWS::ApiGatewayV2::").unwrap_or_default();
-        let is_part = ["Stage", "Route", "Integration", "Authorizer", "ApiGatewayManagedOverrides"].contains(&kind);
+        let is_part = [
+            "Stage",
+            "Route",
+            "Integration",
+            "Authorizer",
+            "ApiGatewayManagedOverrides",
+        ]
+        .contains(&kind);
         if !is_part || !sections::exists(evaluator, resource) {
             continue;
         }
@@ -123,7 +132,10 @@ fn add_parts(evaluator: &Evaluator<'_>, resources: &[Resource], drafts: &mut [Dr
             continue;
         }
         let Some(draft) = drafts.iter_mut().find(|draft| Some(draft.id.as_str()) == api.peek()) else {
-            let text = format!("{} is not served: its API is not an HTTP API of the template", resource.id);
+            let text = format!(
+                "{} is not served: its API is not an HTTP API of the template",
+                resource.id
+            );
             messages.warning(&api.place, text);
             continue;
         };
@@ -172,7 +184,10 @@ fn refuse_twins(evaluator: &Evaluator<'_>, drafts: &[Draft]) {
     for (at, draft) in drafts.iter().enumerate() {
         let mut before = drafts.iter().take(at);
         if let Some(first) = before.find(|first| first.id == draft.id) {
-            let text = format!("{} and {} differ only by case: both are the API {:?}", first.logical_id, draft.logical_id, draft.id);
+            let text = format!(
+                "{} and {} differ only by case: both are the API {:?}",
+                first.logical_id, draft.logical_id, draft.id
+            );
             evaluator.messages.error(&draft.place, text);
         }
     }

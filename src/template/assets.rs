@@ -81,7 +81,10 @@ fn located(
                 return Some(Code::Inline(messages.text(text)?, text.place.clone()));
             }
             if let Some(image) = code.get("ImageUri") {
-                return Some(Code::Elsewhere("its code is a container image".to_owned(), image.place.clone()));
+                return Some(Code::Elsewhere(
+                    "its code is a container image".to_owned(),
+                    image.place.clone(),
+                ));
             }
             if let Some(path) = asset_of_metadata(evaluator, resource) {
                 return Some(in_folder(&evaluator.folder, &path, &code.place));
@@ -106,7 +109,9 @@ fn in_folder(folder: &Path, path: &str, place: &Place) -> Code {
         }
         path
     });
-    let is_packed = ["zip", "jar"].iter().any(|ending| absolute.extension().is_some_and(|found| found == *ending));
+    let is_packed = ["zip", "jar"]
+        .iter()
+        .any(|ending| absolute.extension().is_some_and(|found| found == *ending));
     if is_packed {
         let text = format!("its code {path} is packed: unpack it");
         return Code::Elsewhere(text, place.clone());
@@ -119,13 +124,17 @@ fn asset_of_metadata(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<S
     let metadata = evaluator.attribute(resource, "Metadata")?;
     let property = metadata.get("aws:asset:property").and_then(Value::peek);
     let path = metadata.get("aws:asset:path")?.peek()?;
-    property.is_none_or(|property| property.starts_with("Code") || property.starts_with("Content")).then(|| path.to_owned())
+    property
+        .is_none_or(|property| property.starts_with("Code") || property.starts_with("Content"))
+        .then(|| path.to_owned())
 }
 
 /// The source of an asset, by the key of its object, in the `assets.json` beside the template.
 fn asset_of_manifest(evaluator: &Evaluator<'_>, key: &str) -> Option<String> {
     let file = Path::new(&*evaluator.root().place.file).file_name()?.to_str()?;
-    let stack = file.strip_suffix(".template.json").or_else(|| file.strip_suffix(".json"))?;
+    let stack = file
+        .strip_suffix(".template.json")
+        .or_else(|| file.strip_suffix(".json"))?;
     let name = format!("{stack}.assets.json");
     let path = evaluator.folder.join(&name);
     if !path.is_file() {

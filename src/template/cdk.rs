@@ -35,7 +35,15 @@ pub(super) fn stacks(
     messages: &Messages,
 ) -> Vec<Stack> {
     let mut stacks = Vec::new();
-    collect(manifest, folder, shown_folder, documents, messages, MAX_DEPTH, &mut stacks);
+    collect(
+        manifest,
+        folder,
+        shown_folder,
+        documents,
+        messages,
+        MAX_DEPTH,
+        &mut stacks,
+    );
     stacks
 }
 
@@ -56,7 +64,9 @@ fn collect(
         let of_properties = |name: &str| text(properties.and_then(|properties| properties.get(name)));
         match value.get("type").and_then(Value::peek) {
             Some("aws:cloudformation:stack") => {
-                let Some(file) = of_properties("templateFile") else { continue };
+                let Some(file) = of_properties("templateFile") else {
+                    continue;
+                };
                 let (account_id, region) = environment(text(value.get("environment")).as_deref());
                 stacks.push(Stack {
                     name: of_properties("stackName").unwrap_or_else(|| name.to_string()),
@@ -68,7 +78,9 @@ fn collect(
                 });
             }
             Some("cdk:cloud-assembly") if depth > 0 => {
-                let Some(directory) = of_properties("directoryName") else { continue };
+                let Some(directory) = of_properties("directoryName") else {
+                    continue;
+                };
                 let shown = format!("{shown_folder}{directory}/");
                 let inner = folder.join(&directory);
                 match documents.read(&inner.join("manifest.json"), &format!("{shown}manifest.json")) {
@@ -84,7 +96,9 @@ fn collect(
 /// `aws://123456789012/eu-central-1`, of which each part may be unknown.
 fn environment(text: Option<&str>) -> (Option<String>, Option<String>) {
     let parts = text.and_then(|text| text.strip_prefix("aws://")?.split_once('/'));
-    let Some((account, region)) = parts else { return (None, None) };
+    let Some((account, region)) = parts else {
+        return (None, None);
+    };
     let known = |part: &str| (!part.starts_with("unknown-")).then(|| part.to_owned());
     (known(account), known(region))
 }

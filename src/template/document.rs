@@ -13,7 +13,7 @@ use crate::template::place::Place;
 use crate::template::yaml::{MAX_NODES, parse_json, parse_yaml};
 
 /// Most bytes of a document.
-pub const MAX_LENGTH: u64 = 10 * 1024 * 1024;
+pub(super) const MAX_LENGTH: u64 = 10 * 1024 * 1024;
 
 /// What editors on Windows put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

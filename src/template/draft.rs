@@ -60,7 +60,10 @@ impl Draft {
     pub(super) fn add(&mut self, mut file: VirtualFile, messages: &Messages) {
         let order = order_of(&file.path);
         file.order(order);
-        let twin = self.files.iter().find(|known| known.path.eq_ignore_ascii_case(&file.path));
+        let twin = self
+            .files
+            .iter()
+            .find(|known| known.path.eq_ignore_ascii_case(&file.path));
         if let Some(twin) = twin {
             let text = format!("it has the same id as what stands at {}", twin.place.position());
             return messages.error(&file.place, text);
@@ -127,6 +130,11 @@ impl Draft {
         if file.get("Name").is_none() {
             file.set_text("Name", id.clone(), &place);
         }
+        if let Some(Json::Object(cors)) = file.get("CorsConfiguration").cloned() {
+            let place = file.origin("/CorsConfiguration").clone();
+            let says = cors.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            file.set("CorsConfiguration", Json::Object(says), &place);
+        }
         for name in ["CorsConfiguration", "Description", "Version"] {
             if file.get(name).is_some_and(Json::is_empty) {
                 file.remove(name);
@@ -160,7 +168,10 @@ pub(super) fn response_parameters(file: &mut VirtualFile) {
         };
         for (at, item) in list.into_iter().flatten().enumerate() {
             let text = |wanted: &str| match item {
-                Json::Object(members) => members.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone()),
+                Json::Object(members) => members
+                    .iter()
+                    .find(|(name, _)| name == wanted)
+                    .map(|(_, value)| value.clone()),
                 _ => None,
             };
             let (Some(Json::String(destination)), Some(source)) = (text("Destination"), text("Source")) else {

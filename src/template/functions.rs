@@ -75,7 +75,9 @@ impl Reach {
 
     fn has(&self, name: &str) -> bool {
         self.uris.iter().any(|uri| {
-            let Some((_, rest)) = uri.split_once(":function:") else { return false };
+            let Some((_, rest)) = uri.split_once(":function:") else {
+                return false;
+            };
             // A stage variable may stand for any function.
             let named = rest.split([':', '/']).next().unwrap_or_default();
             named == name || named.contains('$')
@@ -110,7 +112,10 @@ fn function(
     };
     let handler = messages.text(&handler_value);
     if let Some(why) = refusal(&runtime, handler.as_deref()) {
-        messages.warning(&runtime_value.place, format!("{name} is not run here: {why}; {NOT_RUN}"));
+        messages.warning(
+            &runtime_value.place,
+            format!("{name} is not run here: {why}; {NOT_RUN}"),
+        );
         return None;
     }
     let is_provided = runtime.starts_with("provided");
@@ -129,7 +134,10 @@ fn function(
             let has_bootstrap = folder.join("bootstrap").exists();
             if is_provided && !has_bootstrap && evaluator.options.has_lambda_endpoint {
                 evaluator.documents.watch(&folder.join("bootstrap"));
-                let text = format!("{name} is invoked at --lambda-endpoint: there is no bootstrap in {}", folder.display());
+                let text = format!(
+                    "{name} is invoked at --lambda-endpoint: there is no bootstrap in {}",
+                    folder.display()
+                );
                 messages.warning(&place, text);
                 return None;
             }
@@ -157,13 +165,22 @@ fn function(
         Code::Elsewhere(..) => return None,
     }
     put(&mut file, "Timeout", &property("Timeout"), Shape::Number, messages);
-    put(&mut file, "MemorySize", &property("MemorySize"), Shape::Number, messages);
+    put(
+        &mut file,
+        "MemorySize",
+        &property("MemorySize"),
+        Shape::Number,
+        messages,
+    );
     environment(evaluator, &property("Environment"), name, &mut file);
     layers(evaluator, &property("Layers"), &mut file);
     let architectures = property("Architectures");
     let wants_arm = architectures.items().iter().any(|item| item.peek() == Some("arm64"));
     if is_provided && wants_arm && std::env::consts::ARCH != "aarch64" {
-        let text = format!("{name} is built for arm64, and this machine is {}", std::env::consts::ARCH);
+        let text = format!(
+            "{name} is built for arm64, and this machine is {}",
+            std::env::consts::ARCH
+        );
         messages.warning(&architectures.place, text);
     }
     Some(file)
@@ -171,7 +188,9 @@ fn function(
 
 /// Why functions of a runtime are not run here; none where they are.
 fn refusal(runtime: &str, handler: Option<&str>) -> Option<String> {
-    let is_run = ["python3.", "nodejs", "provided", "java", "ruby"].iter().any(|begin| runtime.starts_with(begin));
+    let is_run = ["python3.", "nodejs", "provided", "java", "ruby"]
+        .iter()
+        .any(|begin| runtime.starts_with(begin));
     let is_dotnet = runtime.starts_with("dotnet");
     if is_run {
         None
@@ -190,13 +209,16 @@ fn is_module(text: &str) -> bool {
         let rest = line.strip_prefix(word);
         rest.is_some_and(|rest| rest.starts_with([' ', '{', '*', '"', '\'']))
     };
-    text.lines().any(|line| begins(line, "import") || begins(line, "export"))
+    text.lines()
+        .any(|line| begins(line, "import") || begins(line, "export"))
 }
 
 /// Variables; one that is not known is not set.
 fn environment(evaluator: &Evaluator<'_>, value: &Value, name: &str, file: &mut VirtualFile) {
     let messages = evaluator.messages;
-    let Some(variables) = value.get("Variables") else { return };
+    let Some(variables) = value.get("Variables") else {
+        return;
+    };
     let mut known: Vec<(String, Json)> = Vec::new();
     for member in messages.members(variables).unwrap_or_default() {
         let variable = &member.key.name;
@@ -231,12 +253,18 @@ fn layers(evaluator: &Evaluator<'_>, value: &Value, file: &mut VirtualFile) {
             Some(Code::Elsewhere(why, place)) => messages.warning(&place, format!("the layer is not used: {why}")),
             _ => {
                 let shown = item.peek().unwrap_or("it");
-                messages.warning(&item.place, format!("the layer is not used: {shown} is known to AWS only"));
+                messages.warning(
+                    &item.place,
+                    format!("the layer is not used: {shown} is known to AWS only"),
+                );
             }
         }
     }
     if !folders.is_empty() {
-        let shown: Vec<String> = folders.iter().map(|folder: &PathBuf| folder.to_string_lossy().into_owned()).collect();
+        let shown: Vec<String> = folders
+            .iter()
+            .map(|folder: &PathBuf| folder.to_string_lossy().into_owned())
+            .collect();
         file.set("Layers", texts(shown.iter().map(String::as_str)), &value.place);
     }
 }

@@ -129,9 +129,14 @@ impl Messages {
         let within = |message: &Message| {
             let (inner, outer) = (message.place.pointer.to_string(), place.pointer.to_string());
             message.place.file == place.file
-                && inner.strip_prefix(&outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                && inner
+                    .strip_prefix(&outer)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        self.0.borrow().iter().any(|message| message.level == Level::Error && within(message))
+        self.0
+            .borrow()
+            .iter()
+            .any(|message| message.level == Level::Error && within(message))
     }
 
     /// All of them, by file, line, column and pointer.
@@ -139,7 +144,13 @@ impl Messages {
         let mut all = self.0.into_inner();
         all.sort_by_cached_key(|message| {
             let place = &message.place;
-            (place.file.clone(), place.line, place.column, place.pointer.to_string(), message.level)
+            (
+                place.file.clone(),
+                place.line,
+                place.column,
+                place.pointer.to_string(),
+                message.level,
+            )
         });
         all.dedup();
         all

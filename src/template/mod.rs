@@ -29,3 +29,8 @@ pub mod functions;
 mod assemble;
 mod cdk;
 pub mod reading;
+pub mod listing;
+mod printed;
+pub mod source;
+pub mod import;
+pub mod export;

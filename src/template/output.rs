@@ -46,7 +46,10 @@ impl VirtualFile {
 
     /// A field.
     pub fn get(&self, name: &str) -> Option<&Json> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.fields
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 
     /// A field that is a text.
@@ -122,7 +125,9 @@ impl Api {
     /// Its files of a kind.
     pub fn of_kind<'a>(&'a self, directory: &'a str) -> impl Iterator<Item = &'a VirtualFile> {
         let is_in = move |file: &&VirtualFile| {
-            file.path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+            file.path
+                .strip_prefix(directory)
+                .is_some_and(|rest| rest.starts_with('/'))
         };
         self.files.iter().filter(is_in)
     }

@@ -139,7 +139,8 @@ impl Reader<'_> {
                 }
                 character => character,
             };
-            let is_range = self.peek() == Some('-') && self.characters.get(self.at + 1).is_some_and(|next| *next != ']');
+            let is_range =
+                self.peek() == Some('-') && self.characters.get(self.at + 1).is_some_and(|next| *next != ']');
             if !is_range {
                 ranges.push((first, first));
                 continue;
@@ -172,7 +173,13 @@ impl Reader<'_> {
                 };
                 (self.peek() == Some('}')).then_some((least, most))?
             }
-            _ => return Some(Repeated { item, least: 1, most: 1 }),
+            _ => {
+                return Some(Repeated {
+                    item,
+                    least: 1,
+                    most: 1,
+                });
+            }
         };
         self.at += 1;
         // Whether it is greedy does not decide whether the whole matches.
@@ -223,7 +230,9 @@ const MAX_DEPTH: usize = 3_000;
 
 impl Matcher<'_> {
     fn any(&mut self, alternatives: &[Vec<Repeated>], at: usize, depth: usize, rest: Rest<'_>) -> bool {
-        alternatives.iter().any(|sequence| self.sequence(sequence, at, depth + 1, rest))
+        alternatives
+            .iter()
+            .any(|sequence| self.sequence(sequence, at, depth + 1, rest))
     }
 
     fn sequence(&mut self, sequence: &[Repeated], at: usize, depth: usize, rest: Rest<'_>) -> bool {

@@ -52,15 +52,20 @@ impl Reading {
         self.messages.iter().any(|message| message.level == Level::Error)
     }
 
+    /// Where an API of several has its files, or the only one where it has an id: `apis/<id>/`; else the root.
+    pub fn prefix(&self, api: &Api, under: Option<&str>) -> String {
+        match (under, self.apis.len()) {
+            (Some(id), _) => format!("apis/{id}/"),
+            (None, 1) => String::new(),
+            (None, _) => format!("apis/{}/", api.id),
+        }
+    }
+
     /// Its files with their paths below the root. One API is the root API, unless `under` names a folder of `apis/`.
     pub fn files(&self, under: Option<&str>) -> Vec<VirtualFile> {
         let mut files = Vec::new();
         for api in &self.apis {
-            let prefix = match (under, self.apis.len()) {
-                (Some(id), _) => format!("apis/{id}/"),
-                (None, 1) => String::new(),
-                (None, _) => format!("apis/{}/", api.id),
-            };
+            let prefix = self.prefix(api, under);
             for file in &api.files {
                 files.push(VirtualFile {
                     path: format!("{prefix}{}", file.path),
@@ -107,7 +112,10 @@ pub(super) fn found(path: &Path) -> (PathBuf, String) {
     if !path.is_dir() {
         return (path.to_owned(), path.to_string_lossy().into_owned());
     }
-    let name = IN_FOLDER.into_iter().find(|name| path.join(name).is_file()).unwrap_or("template.yaml");
+    let name = IN_FOLDER
+        .into_iter()
+        .find(|name| path.join(name).is_file())
+        .unwrap_or("template.yaml");
     let file = path.join(name);
     let shown = match path.to_str() {
         Some("." | "./") => name.to_owned(),
@@ -117,7 +125,9 @@ pub(super) fn found(path: &Path) -> (PathBuf, String) {
 }
 
 fn has(document: &Node, keys: &[&str]) -> bool {
-    document.map().is_some_and(|map| keys.iter().any(|key| map.get(key).is_some()))
+    document
+        .map()
+        .is_some_and(|map| keys.iter().any(|key| map.get(key).is_some()))
 }
 
 fn read_document(
@@ -159,10 +169,17 @@ fn template(
 
 fn environment(options: &Options, stack: Option<&Stack>) -> Environment {
     let given = |option: &Option<String>, of_stack: Option<&String>, default: &str| {
-        option.clone().or_else(|| of_stack.cloned()).unwrap_or_else(|| default.to_owned())
+        option
+            .clone()
+            .or_else(|| of_stack.cloned())
+            .unwrap_or_else(|| default.to_owned())
     };
     Environment {
-        region: given(&options.region, stack.and_then(|stack| stack.region.as_ref()), DEFAULT_REGION),
+        region: given(
+            &options.region,
+            stack.and_then(|stack| stack.region.as_ref()),
+            DEFAULT_REGION,
+        ),
         account_id: given(
             &options.account_id,
             stack.and_then(|stack| stack.account_id.as_ref()),
@@ -179,7 +196,10 @@ fn openapi(document: &Node, options: &Options, messages: &Messages) -> Assembly 
         ..document.place.clone()
     };
     for (name, _) in &options.parameters {
-        messages.error(&place, format!("--parameter {name}: an OpenAPI document has no parameters"));
+        messages.error(
+            &place,
+            format!("--parameter {name}: an OpenAPI document has no parameters"),
+        );
     }
     let environment = environment(options, None);
     let settings = Settings {
@@ -192,8 +212,14 @@ fn openapi(document: &Node, options: &Options, messages: &Messages) -> Assembly 
     draft.api_file.remove("ApiId");
     draft.take(read_openapi(&Value::of(document), &settings, messages), messages);
     draft.add_stage("$default", &place, VirtualFile::new("", &place), messages);
+    // What an export writes where there is none, so that importing it again changes nothing.
+    if draft.api_file.get("Version").is_none() {
+        draft.api_file.set_text("Version", "1.0", &place);
+    }
     if draft.api_file.get("Name").is_none() {
-        draft.api_file.set_text("Name", options.api.as_deref().unwrap_or("api"), &place);
+        draft
+            .api_file
+            .set_text("Name", options.api.as_deref().unwrap_or("api"), &place);
     }
     Assembly {
         apis: vec![draft.finish()],
@@ -210,14 +236,12 @@ fn refuse_duplicates(document: &Node, messages: &Messages) {
     });
 }
 
-fn manifest(
-    document: &Node,
-    folder: &Path,
-    options: &Options,
-    messages: &Messages,
-    documents: &Documents,
-) -> Assembly {
-    let shown = document.place.file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+fn manifest(document: &Node, folder: &Path, options: &Options, messages: &Messages, documents: &Documents) -> Assembly {
+    let shown = document
+        .place
+        .file
+        .rsplit_once('/')
+        .map_or(String::new(), |(folder, _)| format!("{folder}/"));
     let stacks = cdk::stacks(document, folder, &shown, documents, messages);
     let place = &document.place;
     let named: Vec<&Stack> = match &options.stack {
@@ -240,8 +264,14 @@ fn manifest(
                 let quiet = Messages::default();
                 let folder = stack.path.parent().map_or_else(PathBuf::new, Path::to_owned);
                 let environment = environment(options, Some(stack));
-                let evaluator =
-                    Evaluator::new(Arc::clone(&template), environment, options, &quiet, documents, folder.clone());
+                let evaluator = Evaluator::new(
+                    Arc::clone(&template),
+                    environment,
+                    options,
+                    &quiet,
+                    documents,
+                    folder.clone(),
+                );
                 if options.stack.is_some() || has_http_api(&evaluator) {
                     candidates.push((stack, template, folder));
                 }
@@ -251,18 +281,29 @@ fn manifest(
     }
     if candidates.len() > 1 {
         let names: Vec<&str> = candidates.iter().map(|(stack, ..)| stack.artifact.as_str()).collect();
-        let text = format!("several stacks have an HTTP API: {}: --stack NAME chooses one", names.join(", "));
+        let text = format!(
+            "several stacks have an HTTP API: {}: --stack NAME chooses one",
+            names.join(", ")
+        );
         messages.error(place, text);
         return Assembly::default();
     }
     match candidates.pop() {
-        Some((stack, document, folder)) => {
-            template(document, environment(options, Some(stack)), folder, options, messages, documents)
-        }
+        Some((stack, document, folder)) => template(
+            document,
+            environment(options, Some(stack)),
+            folder,
+            options,
+            messages,
+            documents,
+        ),
         None => {
             if !messages.has_errors() {
                 let names: Vec<&str> = stacks.iter().map(|stack| stack.artifact.as_str()).collect();
-                messages.error(place, format!("no stack of the manifest has an HTTP API: {}", names.join(", ")));
+                messages.error(
+                    place,
+                    format!("no stack of the manifest has an HTTP API: {}", names.join(", ")),
+                );
             }
             Assembly::default()
         }

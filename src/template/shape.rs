@@ -25,11 +25,9 @@ pub(super) enum Shape {
     /// A mapping whose names the author chooses.
     Map(&'static Shape),
     Object(&'static [(&'static str, Shape)]),
-    /// Known, and not taken over.
-    Ignored,
 }
 
-use Shape::{Boolean, CommaTexts, Ignored, List, Map, Number, Object, Text, TextIfKnown, Texts};
+use Shape::{Boolean, CommaTexts, List, Map, Number, Object, Text, TextIfKnown, Texts};
 
 pub(super) const CORS: Shape = Object(&[
     ("AllowCredentials", Boolean),
@@ -120,10 +118,7 @@ pub(super) const AUTHORIZER: &[(&str, Shape)] = &[
     ("Name", Text),
     ("AuthorizerType", Text),
     ("IdentitySource", Texts),
-    (
-        "JwtConfiguration",
-        Object(&[("Issuer", Text), ("Audience", Texts)]),
-    ),
+    ("JwtConfiguration", Object(&[("Issuer", Text), ("Audience", Texts)])),
     ("AuthorizerUri", Text),
     ("AuthorizerCredentialsArn", TextIfKnown),
     ("AuthorizerPayloadFormatVersion", Text),
@@ -191,7 +186,7 @@ pub(super) fn order_of(path: &str) -> &'static [&'static str] {
 
 /// Takes a value over into a file, as a field of a shape. What is wrong with it is told at the value.
 pub(super) fn put(file: &mut VirtualFile, name: &str, value: &Value, shape: Shape, messages: &Messages) {
-    if value.is_absent() || matches!(shape, Ignored) {
+    if value.is_absent() {
         return;
     }
     let pointer = member("", name);
@@ -207,7 +202,6 @@ fn json(value: &Value, shape: Shape, messages: &Messages, pointer: &str, file: &
     }
     file.origins.insert(pointer.to_owned(), value.place.clone());
     Some(match shape {
-        Ignored => return None,
         TextIfKnown if matches!(value.data, Data::Unresolved(_)) => {
             messages.note(&value.place, "it is known to AWS only, and left out");
             return None;
@@ -220,7 +214,8 @@ fn json(value: &Value, shape: Shape, messages: &Messages, pointer: &str, file: &
             let texts = messages.texts(value, matches!(shape, CommaTexts))?;
             let mut items = Vec::new();
             for (at, item) in texts.iter().enumerate() {
-                file.origins.insert(member(pointer, &at.to_string()), item.place.clone());
+                file.origins
+                    .insert(member(pointer, &at.to_string()), item.place.clone());
                 items.push(Json::String(messages.text(item)?));
             }
             Json::Array(items)
@@ -262,7 +257,10 @@ fn json(value: &Value, shape: Shape, messages: &Messages, pointer: &str, file: &
                 map.extend(inner.map(|json| ((*name).to_owned(), json)));
             }
             let known: HashSet<&str> = fields.iter().map(|(name, _)| *name).collect();
-            for unknown in members.iter().filter(|found| !known.contains(&*first_capital(&found.key.name))) {
+            for unknown in members
+                .iter()
+                .filter(|found| !known.contains(&*first_capital(&found.key.name)))
+            {
                 messages.warning(&unknown.key.place, "unknown property");
             }
             Json::Object(map)

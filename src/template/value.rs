@@ -285,7 +285,9 @@ impl Messages {
                 return Some(Vec::new());
             }
         };
-        let texts = items.iter().filter_map(|item| Some(Value::text(&item.place, self.text(item)?)));
+        let texts = items
+            .iter()
+            .filter_map(|item| Some(Value::text(&item.place, self.text(item)?)));
         Some(texts.collect())
     }
 

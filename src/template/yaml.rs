@@ -210,13 +210,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn node(
-        &mut self,
-        event: Event<'a>,
-        span: Span,
-        pointer: Pointer,
-        depth: usize,
-    ) -> Result<Arc<Node>, SyntaxError> {
+    fn node(&mut self, event: Event<'a>, span: Span, pointer: Pointer, depth: usize) -> Result<Arc<Node>, SyntaxError> {
         let place = self.place(span, pointer.clone());
         self.nodes += 1;
         bounded(&place, depth, self.nodes)?;
@@ -352,7 +346,8 @@ fn own_tag(tag: Option<&Tag>) -> Option<Box<str>> {
 }
 
 fn scalar(text: &Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> (Option<Box<str>>, Content) {
-    let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str") || (tag.handle() == "!" && tag.suffix().is_empty()));
+    let is_text =
+        tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str") || (tag.handle() == "!" && tag.suffix().is_empty()));
     let plain = style == ScalarStyle::Plain && !is_text;
     let own = own_tag(tag);
     let is_null = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("null"));

@@ -31,7 +31,11 @@ pub(super) fn warn_of_others(
     shapes: &[(&'static str, Shape)],
     others: &[&str],
 ) {
-    let properties = resource.node.map().and_then(|map| map.get("Properties")).and_then(|node| node.map());
+    let properties = resource
+        .node
+        .map()
+        .and_then(|map| map.get("Properties"))
+        .and_then(|node| node.map());
     let names = properties.map(|map| map.members.as_slice()).unwrap_or_default();
     let names = names.iter().map(|(key, _)| (&*key.name, &key.place));
     warn_of_unknown(&resource.kind, names, shapes, others, evaluator.messages);
@@ -40,7 +44,9 @@ pub(super) fn warn_of_others(
 /// Whether an API speaks WebSocket, which is not served.
 pub(in crate::template) fn is_websocket(evaluator: &Evaluator<'_>, resource: &Resource) -> bool {
     let protocol = evaluator.property(resource, "ProtocolType");
-    protocol.peek().is_some_and(|protocol| protocol.eq_ignore_ascii_case("WEBSOCKET"))
+    protocol
+        .peek()
+        .is_some_and(|protocol| protocol.eq_ignore_ascii_case("WEBSOCKET"))
 }
 
 /// An HTTP API.
@@ -56,7 +62,10 @@ pub(in crate::template) fn read_api(evaluator: &Evaluator<'_>, resource: &Resour
     if let Some(text) = messages.text(&protocol)
         && text != "HTTP"
     {
-        messages.error(&protocol.place, format!("ProtocolType must be HTTP or WEBSOCKET, not {text:?}"));
+        messages.error(
+            &protocol.place,
+            format!("ProtocolType must be HTTP or WEBSOCKET, not {text:?}"),
+        );
     }
     if let Some(location) = evaluator.property_node(resource, "BodyS3Location") {
         messages.error(&location.place, "a body in S3 is not read: write it into Body");
@@ -127,9 +136,19 @@ fn quick_create(evaluator: &Evaluator<'_>, resource: &Resource, draft: &mut Draf
         integration.set_text(name, text, &target.place);
     }
     let credentials = evaluator.property(resource, "CredentialsArn");
-    put(&mut integration, "CredentialsArn", &credentials, Shape::TextIfKnown, messages);
+    put(
+        &mut integration,
+        "CredentialsArn",
+        &credentials,
+        Shape::TextIfKnown,
+        messages,
+    );
     draft.add(integration, messages);
-    let place = if key_value.is_absent() { &target.place } else { &key_value.place };
+    let place = if key_value.is_absent() {
+        &target.place
+    } else {
+        &key_value.place
+    };
     let mut route = VirtualFile::new(format!("routes/{id}.json"), place);
     route.set_text("RouteKey", route_key, place);
     route.set_text("Target", format!("integrations/{id}"), &target.place);
@@ -155,13 +174,24 @@ pub(in crate::template) fn override_managed(evaluator: &Evaluator<'_>, resource:
             "Integration",
             made.integration.as_str(),
             INTEGRATION,
-            &["Description", "IntegrationMethod", "PayloadFormatVersion", "TimeoutInMillis"][..],
+            &[
+                "Description",
+                "IntegrationMethod",
+                "PayloadFormatVersion",
+                "TimeoutInMillis",
+            ][..],
         ),
         (
             "Route",
             made.route.as_str(),
             ROUTE,
-            &["AuthorizationScopes", "AuthorizationType", "AuthorizerId", "OperationName", "Target"][..],
+            &[
+                "AuthorizationScopes",
+                "AuthorizationType",
+                "AuthorizerId",
+                "OperationName",
+                "Target",
+            ][..],
         ),
         (
             "Stage",
@@ -184,13 +214,7 @@ pub(in crate::template) fn override_managed(evaluator: &Evaluator<'_>, resource:
     }
 }
 
-fn take(
-    file: &mut VirtualFile,
-    value: &Value,
-    shapes: &[(&'static str, Shape)],
-    names: &[&str],
-    messages: &Messages,
-) {
+fn take(file: &mut VirtualFile, value: &Value, shapes: &[(&'static str, Shape)], names: &[&str], messages: &Messages) {
     for member in messages.members(value).unwrap_or_default() {
         let name = &*member.key.name;
         match shapes.iter().find(|(known, _)| *known == name && names.contains(known)) {

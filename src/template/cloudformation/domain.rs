@@ -35,7 +35,9 @@ impl Domain {
         if !key.is_empty() {
             fields.push(("ApiMappingKey", key));
         }
-        let fields = fields.into_iter().map(|(name, text)| (name.to_owned(), Json::String(text.to_owned())));
+        let fields = fields
+            .into_iter()
+            .map(|(name, text)| (name.to_owned(), Json::String(text.to_owned())));
         self.mappings.push(Json::Object(fields.collect()));
     }
 
@@ -94,12 +96,18 @@ pub(in crate::template) fn add_mapping(
     let ((domain, place), (api, _), (stage, stage_place)) = (text("DomainName"), text("ApiId"), text("Stage"));
     let domain = domain.map(|name| name.to_ascii_lowercase());
     let Some(domain) = domains.iter_mut().find(|known| Some(&known.name) == domain.as_ref()) else {
-        let text = format!("the mapping {} is not served: its domain is not one of the template", resource.id);
+        let text = format!(
+            "the mapping {} is not served: its domain is not one of the template",
+            resource.id
+        );
         return messages.warning(&place, text);
     };
     let found = apis.iter().find(|(id, _)| Some(id) == api.as_ref());
     let (Some((api, stages)), Some(stage)) = (found, stage) else {
-        let text = format!("the mapping {} is not served: its API is not an HTTP API of the template", resource.id);
+        let text = format!(
+            "the mapping {} is not served: its API is not an HTTP API of the template",
+            resource.id
+        );
         return messages.warning(&resource.place, text);
     };
     if !stages.contains(&stage) {

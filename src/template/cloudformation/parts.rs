@@ -47,14 +47,18 @@ pub(in crate::template) fn add_stage(evaluator: &Evaluator<'_>, resource: &Resou
     };
     let mut fields = VirtualFile::new("", &resource.place);
     put_all(&mut fields, STAGE, property, messages);
-    let is_live = fields.get("AutoDeploy") == Some(&Json::Bool(true)) || evaluator.property_node(resource, "DeploymentId").is_some();
+    let is_live = fields.get("AutoDeploy") == Some(&Json::Bool(true))
+        || evaluator.property_node(resource, "DeploymentId").is_some();
     if !is_live {
         let text = format!("the stage {name} has neither AutoDeploy nor DeploymentId: AWS serves nothing on it");
         messages.warning(&resource.place, text);
     }
     let certificate = property("ClientCertificateId");
     if !certificate.is_absent() {
-        messages.warning(&certificate.place, "it has no effect: AWS has it for WebSocket APIs only");
+        messages.warning(
+            &certificate.place,
+            "it has no effect: AWS has it for WebSocket APIs only",
+        );
     }
     fields.remove("AutoDeploy");
     draft.add_stage(&name, &resource.place, fields, messages);
@@ -92,7 +96,12 @@ pub(in crate::template) fn add_integration(evaluator: &Evaluator<'_>, resource: 
     sections::open(evaluator, resource);
     warn_of_others(evaluator, resource, INTEGRATION, &OTHERS_OF_INTEGRATION);
     let mut file = VirtualFile::new(format!("integrations/{}.json", resource.id), &resource.place);
-    put_all(&mut file, INTEGRATION, |name| evaluator.property(resource, name), messages);
+    put_all(
+        &mut file,
+        INTEGRATION,
+        |name| evaluator.property(resource, name),
+        messages,
+    );
     response_parameters(&mut file);
     let is_function = file.text_of("IntegrationType") == Some("AWS_PROXY") && file.get("IntegrationSubtype").is_none();
     if is_function && file.get("IntegrationMethod").is_none() {
@@ -108,7 +117,12 @@ pub(in crate::template) fn add_authorizer(evaluator: &Evaluator<'_>, resource: &
     sections::open(evaluator, resource);
     warn_of_others(evaluator, resource, AUTHORIZER, &["ApiId"]);
     let mut file = VirtualFile::new(format!("authorizers/{}.json", resource.id), &resource.place);
-    put_all(&mut file, AUTHORIZER, |name| evaluator.property(resource, name), messages);
+    put_all(
+        &mut file,
+        AUTHORIZER,
+        |name| evaluator.property(resource, name),
+        messages,
+    );
     draft.add(file, messages);
 }
 

@@ -73,7 +73,10 @@ pub(in crate::template) fn check(evaluator: &Evaluator<'_>) {
         if key.name.starts_with("Fn::ForEach") {
             messages.error(&key.place, "Fn::ForEach is not supported: write the resources out");
         } else if key.name.starts_with("Fn::") {
-            messages.error(&key.place, format!("{} cannot stand among the resources here", key.name));
+            messages.error(
+                &key.place,
+                format!("{} cannot stand among the resources here", key.name),
+            );
         } else if node.map().is_none_or(|map| map.get("Type").is_none()) {
             messages.error(&key.place, format!("the resource {} has no Type", key.name));
         }
@@ -86,8 +89,18 @@ pub(in crate::template) fn note_others(evaluator: &Evaluator<'_>) {
     for resource in evaluator.resources() {
         let kind = resource.kind.as_str();
         let is_served = kind.starts_with("AWS::ApiGatewayV2::")
-            || ["AWS::Serverless::HttpApi", "AWS::Serverless::Function", "AWS::Lambda::Function"].contains(&kind)
-            || ["AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::Serverless::LayerVersion"].contains(&kind)
+            || [
+                "AWS::Serverless::HttpApi",
+                "AWS::Serverless::Function",
+                "AWS::Lambda::Function",
+            ]
+            .contains(&kind)
+            || [
+                "AWS::Lambda::Alias",
+                "AWS::Lambda::Version",
+                "AWS::Serverless::LayerVersion",
+            ]
+            .contains(&kind)
             || ["AWS::Lambda::LayerVersion", "AWS::CDK::Metadata"].contains(&kind);
         if !is_served && evaluator.exists(&resource) != Ok(false) {
             by_kind.entry(kind.to_owned()).or_default().push(resource);
@@ -130,12 +143,16 @@ pub(in crate::template) fn open(evaluator: &Evaluator<'_>, resource: &Resource) 
         match &properties.content {
             Content::Map(map) if properties.tag.is_none() => evaluator.refuse_duplicates(map),
             Content::Null => {}
-            _ => evaluator.messages.error(&properties.place, "Properties must be a mapping"),
+            _ => evaluator
+                .messages
+                .error(&properties.place, "Properties must be a mapping"),
         }
     }
     for (key, _) in &map.members {
         if !ATTRIBUTES.contains(&&*key.name) {
-            evaluator.messages.warning(&key.place, format!("a resource has no attribute {:?}", key.name));
+            evaluator
+                .messages
+                .warning(&key.place, format!("a resource has no attribute {:?}", key.name));
         }
     }
 }

@@ -15,14 +15,18 @@ impl Evaluator<'_> {
     /// It cannot be told: a sentence.
     pub(in crate::template) fn condition(&self, name: &str) -> Truth {
         if let Some(known) = self.conditions.borrow().get(name) {
-            return known.clone().unwrap_or_else(|| Err(format!("the condition {name:?} refers to itself").into()));
+            return known
+                .clone()
+                .unwrap_or_else(|| Err(format!("the condition {name:?} refers to itself").into()));
         }
         let Some(node) = self.section("Conditions").and_then(|section| section.get(name)) else {
             return Err(format!("there is no condition named {name:?}").into());
         };
         self.conditions.borrow_mut().insert(name.to_owned(), None);
         let truth = self.test(node);
-        self.conditions.borrow_mut().insert(name.to_owned(), Some(truth.clone()));
+        self.conditions
+            .borrow_mut()
+            .insert(name.to_owned(), Some(truth.clone()));
         truth
     }
 

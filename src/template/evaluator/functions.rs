@@ -58,10 +58,9 @@ impl Evaluator<'_> {
                 Err(why) => Value::unresolved(place, why),
             },
             ("Transform", _) => self.transform(call, place),
-            ("Length", _) | ("ToJsonString", _) if !self.has_language_extensions() => wrong(&format!(
-                "Fn::{} wants AWS::LanguageExtensions in Transform",
-                call.name
-            )),
+            ("Length", _) | ("ToJsonString", _) if !self.has_language_extensions() => {
+                wrong(&format!("Fn::{} wants AWS::LanguageExtensions in Transform", call.name))
+            }
             ("Length", _) => match self.argument(call).data {
                 Data::List(items) => Value::plain(place, items.len().to_string()),
                 Data::Unresolved(why) => Value::unresolved(place, why),
@@ -192,7 +191,10 @@ impl Evaluator<'_> {
             },
             None => {
                 let length = items.len();
-                Value::unresolved(place, format!("Fn::Select: there is no item {index:?} in a list of {length}"))
+                Value::unresolved(
+                    place,
+                    format!("Fn::Select: there is no item {index:?} in a list of {length}"),
+                )
             }
         }
     }
@@ -245,7 +247,9 @@ impl Evaluator<'_> {
         if name != "AWS::Include" {
             return Value::unresolved(place, format!("the macro {name:?} runs in AWS only"));
         }
-        let location = argument.get("Parameters").and_then(|parameters| parameters.get("Location"));
+        let location = argument
+            .get("Parameters")
+            .and_then(|parameters| parameters.get("Location"));
         let location = match location.map(text) {
             Some(Ok(location)) => location,
             Some(Err(why)) => return Value::unresolved(place, why),
@@ -272,7 +276,11 @@ impl Evaluator<'_> {
                 let texts: Vec<&str> = items.iter().filter_map(|item| item.text()).collect();
                 texts.join(".")
             }
-            Content::List(items) => items.first().and_then(|item| item.text()).unwrap_or_default().to_owned(),
+            Content::List(items) => items
+                .first()
+                .and_then(|item| item.text())
+                .unwrap_or_default()
+                .to_owned(),
             _ => return,
         };
         match call.name {
@@ -303,7 +311,9 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, after)) = after.split_once('}') else { break };
+        let Some((name, after)) = after.split_once('}') else {
+            break;
+        };
         pieces.push(Piece::Text(before));
         pieces.push(match name.strip_prefix('!') {
             Some(literal) => Piece::Literal(literal),

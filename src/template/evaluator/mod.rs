@@ -77,7 +77,11 @@ impl<'a> Evaluator<'a> {
         let members = section.and_then(|node| node.map()).map(|map| map.members.as_slice());
         let numbered = members.unwrap_or_default().iter().enumerate();
         let resources = numbered.map(|(at, (key, _))| (Arc::clone(&key.name), at)).collect();
-        let transforms = match root.map().and_then(|map| map.get("Transform")).map(|node| &node.content) {
+        let transforms = match root
+            .map()
+            .and_then(|map| map.get("Transform"))
+            .map(|node| &node.content)
+        {
             Some(Content::Scalar(scalar)) => vec![scalar.text.to_string()],
             Some(Content::List(items)) => items.iter().filter_map(|item| item.text().map(str::to_owned)).collect(),
             _ => Vec::new(),
@@ -114,13 +118,18 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn has_language_extensions(&self) -> bool {
-        self.transforms.iter().any(|transform| transform == "AWS::LanguageExtensions")
+        self.transforms
+            .iter()
+            .any(|transform| transform == "AWS::LanguageExtensions")
     }
 
     /// The transforms that are macros of the author's account.
     pub(super) fn macros(&self) -> impl Iterator<Item = &str> {
         let is_known = |name: &&String| [SAM_TRANSFORM, "AWS::LanguageExtensions"].contains(&name.as_str());
-        self.transforms.iter().filter(move |name| !is_known(name)).map(String::as_str)
+        self.transforms
+            .iter()
+            .filter(move |name| !is_known(name))
+            .map(String::as_str)
     }
 
     /// A resource by its logical id.
@@ -167,7 +176,8 @@ impl<'a> Evaluator<'a> {
     pub(super) fn refuse_duplicates(&self, map: &Map) {
         for key in &map.duplicates {
             self.told_duplicates.borrow_mut().insert(key.place.to_string());
-            self.messages.error(&key.place, format!("the key {:?} occurs twice", key.name));
+            self.messages
+                .error(&key.place, format!("the key {:?} occurs twice", key.name));
         }
     }
 
@@ -317,7 +327,9 @@ impl Evaluator<'_> {
                 node: None,
             }));
         }
-        let Content::Map(map) = &node.content else { return Ok(None) };
+        let Content::Map(map) = &node.content else {
+            return Ok(None);
+        };
         let Some((key, argument)) = map.members.iter().find(|(key, _)| key.name.starts_with("Fn::")) else {
             return Ok(match map.members.as_slice() {
                 [(key, argument)] if &*key.name == "Ref" => Some(Call {

@@ -13,11 +13,13 @@ impl Evaluator<'_> {
         let file = Place::file(&self.root.place.file);
         for (name, value) in &self.options.parameters {
             let Some(node) = self.section("Parameters").and_then(|section| section.get(name)) else {
-                self.messages.error(&file, format!("--parameter {name}: the template has no such parameter"));
+                self.messages
+                    .error(&file, format!("--parameter {name}: the template has no such parameter"));
                 continue;
             };
             if let Some(text) = node.map().and_then(|map| refusal(map, value)) {
-                self.messages.error(&node.place, format!("--parameter {name}={value}: {text}"));
+                self.messages
+                    .error(&node.place, format!("--parameter {name}={value}: {text}"));
             }
         }
     }
@@ -26,7 +28,10 @@ impl Evaluator<'_> {
     pub(super) fn parameter(&self, name: &str, place: &Place) -> Option<Value> {
         let definition = self.section("Parameters")?.get(name)?;
         let map = definition.map();
-        let kind = map.and_then(|map| map.get("Type")).and_then(|node| node.text()).unwrap_or("String");
+        let kind = map
+            .and_then(|map| map.get("Type"))
+            .and_then(|node| node.text())
+            .unwrap_or("String");
         let given = self.options.parameters.iter().rev().find(|(known, _)| known == name);
         let text: Arc<str> = match (given, map.and_then(|map| map.get("Default")).map(|node| &node.content)) {
             (Some((_, value)), _) => value.as_str().into(),
@@ -105,6 +110,8 @@ fn refusal(definition: &Map, value: &str) -> Option<String> {
     match crate::template::pattern::matches(pattern, value) {
         Some(true) => None,
         Some(false) => Some(format!("the value does not match AllowedPattern {pattern}")),
-        None => Some(format!("AllowedPattern {pattern} cannot be checked here: leave it out, or use Default")),
+        None => Some(format!(
+            "AllowedPattern {pattern} cannot be checked here: leave it out, or use Default"
+        )),
     }
 }

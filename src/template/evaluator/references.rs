@@ -14,7 +14,10 @@ impl Evaluator<'_> {
         if let Some(value) = self.resolution(name) {
             return Value::text(place, value);
         }
-        if let Some(value) = self.pseudo_parameter(name, place).or_else(|| self.parameter(name, place)) {
+        if let Some(value) = self
+            .pseudo_parameter(name, place)
+            .or_else(|| self.parameter(name, place))
+        {
             return value;
         }
         if let Some(resource) = self.resource(name) {
@@ -104,7 +107,9 @@ impl Evaluator<'_> {
             "Lambda::Function" | "Serverless::Function" => self.name_of(resource, "FunctionName"),
             "Lambda::Alias" => format!("{}:{}", self.function_of(resource), self.name_of(resource, "Name")),
             "Lambda::Version" => format!("{}:1", self.function_of(resource)),
-            "Lambda::LayerVersion" | "Serverless::LayerVersion" => self.environment.arn("lambda", &format!("layer:{id}:1")),
+            "Lambda::LayerVersion" | "Serverless::LayerVersion" => {
+                self.environment.arn("lambda", &format!("layer:{id}:1"))
+            }
             "IAM::Role" => self.name_of(resource, "RoleName"),
             "SQS::Queue" => {
                 let (environment, name) = (&self.environment, self.name_of(resource, "QueueName"));
@@ -201,7 +206,11 @@ impl Evaluator<'_> {
 
     fn iam_arn(&self, role: &str) -> String {
         let environment = &self.environment;
-        format!("arn:{}:iam::{}:role/{role}", environment.partition(), environment.account_id)
+        format!(
+            "arn:{}:iam::{}:role/{role}",
+            environment.partition(),
+            environment.account_id
+        )
     }
 
     /// What a name stands for that SAM makes.
@@ -220,7 +229,9 @@ impl Evaluator<'_> {
                     Some(format!("{arn}:{}", alias.peek()?))
                 }
                 "Version" => {
-                    let arn = self.environment.function_arn(&self.name_of(&function(id)?, "FunctionName"));
+                    let arn = self
+                        .environment
+                        .function_arn(&self.name_of(&function(id)?, "FunctionName"));
                     Some(format!("{arn}:1"))
                 }
                 "Stage" => Some(self.stage_name(&serverless(id, "AWS::Serverless::HttpApi")?)),
@@ -228,8 +239,17 @@ impl Evaluator<'_> {
             };
         }
         if let Some(hash) = name.strip_prefix("ApiGatewayDomainNameV2") {
-            let domain = |api: Resource| self.property(&api, "Domain").get("DomainName")?.peek().map(str::to_owned);
-            return self.resources().into_iter().filter_map(domain).find(|name| sam_hash(name) == hash);
+            let domain = |api: Resource| {
+                self.property(&api, "Domain")
+                    .get("DomainName")?
+                    .peek()
+                    .map(str::to_owned)
+            };
+            return self
+                .resources()
+                .into_iter()
+                .filter_map(domain)
+                .find(|name| sam_hash(name) == hash);
         }
         if let Some(id) = name.strip_suffix("Role")
             && function(id).is_some()
@@ -248,7 +268,10 @@ impl Evaluator<'_> {
             return Some("$default".to_owned());
         }
         let id = name.strip_suffix("Stage")?;
-        let apis = self.resources().into_iter().filter(|resource| resource.kind == "AWS::Serverless::HttpApi");
+        let apis = self
+            .resources()
+            .into_iter()
+            .filter(|resource| resource.kind == "AWS::Serverless::HttpApi");
         let mut stages = apis.map(|api| (format!("{}{}", api.id, self.stage_name(&api)), self.stage_name(&api)));
         stages.find(|(known, _)| known == id).map(|(_, stage)| stage)
     }

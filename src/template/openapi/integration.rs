@@ -65,7 +65,9 @@ pub(super) struct Integrations {
 impl Integrations {
     pub(super) fn of(document: &Value, messages: &Messages) -> Integrations {
         let section = document.get("components").and_then(|components| components.get(SHARED));
-        let members = section.and_then(|section| messages.members(section)).unwrap_or_default();
+        let members = section
+            .and_then(|section| messages.members(section))
+            .unwrap_or_default();
         let bare = |name: &str| of_name(name.strip_prefix(UNUSED).unwrap_or(name));
         let ids = ids(members.iter().map(|member| &*member.key.name), bare);
         let mut shared = BTreeMap::new();
@@ -88,7 +90,9 @@ impl Integrations {
             return Some(Integration::Own(Box::new(read(value, String::new(), messages)?), id));
         };
         let text = messages.text(reference)?;
-        let name = text.strip_prefix(REFERENCE).map(|name| name.replace("~1", "/").replace("~0", "~"));
+        let name = text
+            .strip_prefix(REFERENCE)
+            .map(|name| name.replace("~1", "/").replace("~0", "~"));
         match name {
             Some(name) if self.shared.contains_key(&name) => Some(Integration::Shared(name)),
             Some(name) => {
@@ -188,20 +192,41 @@ fn read(value: &Value, path: String, messages: &Messages) -> Option<VirtualFile>
         put_member(&mut file, field, value.get(name), shape, messages);
     }
     // What AWS prints wherever nothing else was said.
-    if file.text_of("ConnectionType").is_some_and(|kind| kind.eq_ignore_ascii_case("INTERNET")) {
+    if file
+        .text_of("ConnectionType")
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("INTERNET"))
+    {
         file.remove("ConnectionType");
     }
     version(&mut file, value, &kind, messages);
-    put_member(&mut file, "TimeoutInMillis", value.get("timeoutInMillis"), Shape::Number, messages);
+    put_member(
+        &mut file,
+        "TimeoutInMillis",
+        value.get("timeoutInMillis"),
+        Shape::Number,
+        messages,
+    );
     if matches!(file.get("TimeoutInMillis"), Some(Json::Number(number)) if number.to_string() == DEFAULT_TIMEOUT) {
         file.remove("TimeoutInMillis");
     }
     let tls = Shape::Object(&[("ServerNameToVerify", Shape::Text)]);
     put_member(&mut file, "TlsConfig", value.get("tlsConfig"), tls, messages);
     let parameters = Shape::Map(&Shape::Text);
-    put_member(&mut file, "RequestParameters", value.get("requestParameters"), parameters, messages);
+    put_member(
+        &mut file,
+        "RequestParameters",
+        value.get("requestParameters"),
+        parameters,
+        messages,
+    );
     let responses = value.get("responseParameters");
-    put_member(&mut file, "ResponseParameters", responses, RESPONSE_PARAMETERS_OF_OPENAPI, messages);
+    put_member(
+        &mut file,
+        "ResponseParameters",
+        responses,
+        RESPONSE_PARAMETERS_OF_OPENAPI,
+        messages,
+    );
     for name in ["TlsConfig", "RequestParameters", "ResponseParameters"] {
         if file.get(name).is_some_and(Json::is_empty) {
             file.remove(name);
@@ -223,7 +248,10 @@ fn version(file: &mut VirtualFile, value: &Value, kind: &str, messages: &Message
     let Some(given) = value.get("payloadFormatVersion") else {
         match kind {
             "HTTP_PROXY" => file.set_text("PayloadFormatVersion", "1.0", &value.place),
-            _ => messages.error(&value.place, "the integration has no payloadFormatVersion: \"1.0\" or \"2.0\""),
+            _ => messages.error(
+                &value.place,
+                "the integration has no payloadFormatVersion: \"1.0\" or \"2.0\"",
+            ),
         }
         return;
     };

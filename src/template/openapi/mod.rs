@@ -5,3 +5,5 @@ pub(super) mod integration;
 mod security;
 pub(super) mod read;
 pub mod write;
+mod write_parts;
+mod yaml_writer;

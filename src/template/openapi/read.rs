@@ -118,7 +118,10 @@ fn check_version(document: &Value, messages: &Messages) {
     };
     let text = messages.text(version).unwrap_or_default();
     if !(text == "3.0" || text == "3.1" || text.starts_with("3.0.") || text.starts_with("3.1.")) {
-        messages.error(&version.place, format!("the version {text:?} is not read here: 3.0 and 3.1 are"));
+        messages.error(
+            &version.place,
+            format!("the version {text:?} is not read here: 3.0 and 3.1 are"),
+        );
     }
 }
 
@@ -138,7 +141,10 @@ fn read_path<'a>(
         return messages.error(place, format!("the path {path:?} does not begin with a /"));
     }
     if let Some(reference) = member.value.get("$ref") {
-        return messages.error(&reference.place, "a path that stands elsewhere is not read: write it out here");
+        return messages.error(
+            &reference.place,
+            "a path that stands elsewhere is not read: write it out here",
+        );
     }
     let shared = member.value.get("parameters");
     for operation in messages.members(&member.value).unwrap_or_default() {
@@ -163,7 +169,10 @@ fn read_path<'a>(
         };
         if messages.members(&operation.value).is_none() {
             if operation.value.is_absent() {
-                messages.warning(place, format!("the operation {route_key} has no integration: it is not served"));
+                messages.warning(
+                    place,
+                    format!("the operation {route_key} has no integration: it is not served"),
+                );
             }
             continue;
         }
@@ -175,7 +184,9 @@ fn read_path<'a>(
             messages.warning(place, text);
             continue;
         };
-        let Some(integration) = integrations.read(given, messages) else { continue };
+        let Some(integration) = integrations.read(given, messages) else {
+            continue;
+        };
         operations.push(Operation {
             route_key,
             place: place.clone(),
@@ -206,7 +217,11 @@ fn refuse_twins(operations: &[Operation<'_>], messages: &Messages) {
     let mut by_id: BTreeMap<String, &Place> = BTreeMap::new();
     for operation in operations {
         if let Some(first) = by_key.insert(&operation.route_key, &operation.place) {
-            let text = format!("{} is an operation at {} already", operation.route_key, first.position());
+            let text = format!(
+                "{} is an operation at {} already",
+                operation.route_key,
+                first.position()
+            );
             messages.error(&operation.place, text);
         }
         if let Some(id) = &operation.id
@@ -224,10 +239,15 @@ fn prefix(document: &Value, mode: BasePath, messages: &Messages) -> String {
         return String::new();
     }
     let servers = document.get("servers").map(Value::items).unwrap_or_default();
-    let variable = servers.iter().find_map(|server| server.get("variables")?.get("basePath")?.get("default"));
+    let variable = servers
+        .iter()
+        .find_map(|server| server.get("variables")?.get("basePath")?.get("default"));
     let base = match variable {
         Some(default) => messages.text(default).unwrap_or_default(),
-        None => servers.iter().find_map(|server| path_of(server, messages)).unwrap_or_default(),
+        None => servers
+            .iter()
+            .find_map(|server| path_of(server, messages))
+            .unwrap_or_default(),
     };
     let segments: Vec<&str> = base.split('/').filter(|segment| !segment.is_empty()).collect();
     let segments = match mode {
@@ -255,8 +275,12 @@ fn path_of(server: &Value, messages: &Messages) -> Option<String> {
 
 fn disabled_endpoint(document: &Value, messages: &Messages) -> Option<Place> {
     let servers = document.get("servers").map(Value::items).unwrap_or_default();
-    let mut flags = servers.iter().filter_map(|server| server.get(ENDPOINT)?.get("disableExecuteApiEndpoint"));
-    flags.find(|flag| messages.boolean(flag) == Some(true)).map(|flag| flag.place.clone())
+    let mut flags = servers
+        .iter()
+        .filter_map(|server| server.get(ENDPOINT)?.get("disableExecuteApiEndpoint"));
+    flags
+        .find(|flag| messages.boolean(flag) == Some(true))
+        .map(|flag| flag.place.clone())
 }
 
 /// The document with AWS's variables put into each text (`R12.9`).
@@ -288,7 +312,9 @@ fn with_variables(value: &Value, environment: &Environment) -> Value {
 
 /// Whether an integration can be told from an operation, which an event of SAM then does not give.
 pub(in crate::template) fn has_integration(operation: &Value) -> bool {
-    operation.get(INTEGRATION).is_some_and(|integration| !integration.is_absent())
+    operation
+        .get(INTEGRATION)
+        .is_some_and(|integration| !integration.is_absent())
 }
 
 /// Whether the key of a path is a method.

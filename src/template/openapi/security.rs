@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::definition::json::Json;
 use crate::template::ids::{ids, of_name};
 use crate::template::message::Messages;
 use crate::template::openapi::file_id::{ID, id_of};
@@ -47,9 +48,16 @@ pub(super) struct Schemes {
 
 impl Schemes {
     pub(super) fn of(document: &Value, messages: &Messages) -> Schemes {
-        let section = document.get("components").and_then(|components| components.get("securitySchemes"));
-        let members = section.and_then(|section| messages.members(section)).unwrap_or_default();
-        let with_file: Vec<_> = members.iter().filter(|member| member.value.get(AUTHORIZER).is_some()).collect();
+        let section = document
+            .get("components")
+            .and_then(|components| components.get("securitySchemes"));
+        let members = section
+            .and_then(|section| messages.members(section))
+            .unwrap_or_default();
+        let with_file: Vec<_> = members
+            .iter()
+            .filter(|member| member.value.get(AUTHORIZER).is_some())
+            .collect();
         let ids = ids(with_file.iter().map(|member| &*member.key.name), of_name);
         let mut schemes = Schemes {
             by_name: BTreeMap::new(),
@@ -116,7 +124,10 @@ impl Schemes {
         };
         let Some(schemes) = messages.members(requirement) else {
             if requirement.is_absent() {
-                messages.error(&security.place, "the requirement is null: an open operation has {} or no requirement");
+                messages.error(
+                    &security.place,
+                    "the requirement is null: an open operation has {} or no requirement",
+                );
             }
             return;
         };
@@ -136,7 +147,10 @@ impl Schemes {
         match self.by_name.get(name) {
             None if name == NONE => {}
             None => {
-                let text = format!("there is no security scheme {name:?}, so {} would be open", file_key(file));
+                let text = format!(
+                    "there is no security scheme {name:?}, so {} would be open",
+                    file_key(file)
+                );
                 messages.error(&scheme.key.place, text);
             }
             Some(Scheme::Unenforceable(why)) => {
@@ -209,7 +223,9 @@ fn authorizer(
     let value = scheme.get(AUTHORIZER)?;
     let members = messages.members(value)?;
     for member in members {
-        let known = AUTHORIZER_KEYS.iter().any(|known| known.eq_ignore_ascii_case(&member.key.name));
+        let known = AUTHORIZER_KEYS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&member.key.name));
         if !known {
             messages.warning(&member.key.place, "unknown key");
         }
@@ -242,12 +258,19 @@ fn authorizer(
         take("AuthorizerUri", "authorizerUri", Shape::Text);
         take("AuthorizerCredentialsArn", "authorizerCredentials", Shape::TextIfKnown);
         take("EnableSimpleResponses", "enableSimpleResponses", Shape::Boolean);
-        take("AuthorizerResultTtlInSeconds", "authorizerResultTtlInSeconds", Shape::Number);
+        take(
+            "AuthorizerResultTtlInSeconds",
+            "authorizerResultTtlInSeconds",
+            Shape::Number,
+        );
         if let Some(given) = get("authorizerPayloadFormatVersion")
             && let Some(text) = messages.text(given)
         {
             file.set_text("AuthorizerPayloadFormatVersion", version_text(&text), &given.place);
         }
+    }
+    if file.get("IdentitySource").is_some_and(Json::is_empty) {
+        file.remove("IdentitySource");
     }
     let order = order_of("authorizers/");
     file.order(order);

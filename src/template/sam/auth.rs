@@ -66,7 +66,10 @@ pub(super) fn read(evaluator: &Evaluator<'_>, value: &Value) -> Auth {
         }
     }
     let authorizers = value.get("Authorizers");
-    for member in authorizers.and_then(|value| messages.members(value)).unwrap_or_default() {
+    for member in authorizers
+        .and_then(|value| messages.members(value))
+        .unwrap_or_default()
+    {
         let (name, value) = (&*member.key.name, &member.value);
         if value.is_absent() {
             messages.error(&member.key.place, format!("the authorizer {name} must be a mapping"));
@@ -77,14 +80,18 @@ pub(super) fn read(evaluator: &Evaluator<'_>, value: &Value) -> Auth {
         }
         if let Some(scheme) = authorizer(evaluator, name, &member.key.place, value) {
             auth.schemes.push((name.to_owned(), scheme));
-            auth.authorizers.push((name.to_owned(), value.get("AuthorizationScopes").cloned()));
+            auth.authorizers
+                .push((name.to_owned(), value.get("AuthorizationScopes").cloned()));
         }
     }
     if let Some(default) = value.get("DefaultAuthorizer")
         && let Some(name) = messages.text(default)
     {
         if !auth.defines(&name) {
-            messages.error(&default.place, format!("there is no authorizer {name:?} in Authorizers"));
+            messages.error(
+                &default.place,
+                format!("there is no authorizer {name:?} in Authorizers"),
+            );
         }
         auth.default = Some(Value::text(&default.place, name));
     }
@@ -107,7 +114,9 @@ impl Auth {
         let scopes = match name {
             NONE => None,
             IAM if self.has_iam => None,
-            _ => scopes.filter(|scopes| !scopes.items().is_empty()).or_else(of_authorizer),
+            _ => scopes
+                .filter(|scopes| !scopes.items().is_empty())
+                .or_else(of_authorizer),
         };
         let scopes = scopes.cloned().unwrap_or_else(|| Value::list(place, Vec::new()));
         Value::list(place, vec![Value::map(place, vec![(name, scopes)])])
@@ -117,7 +126,10 @@ impl Auth {
     pub(super) fn of_event(&self, value: &Value, place: &Place, messages: &Messages) -> Option<Value> {
         for member in messages.members(value)? {
             if !["Authorizer", "AuthorizationScopes"].contains(&&*member.key.name) {
-                messages.error(&member.key.place, format!("Auth of an event has no property {:?}", member.key.name));
+                messages.error(
+                    &member.key.place,
+                    format!("Auth of an event has no property {:?}", member.key.name),
+                );
             }
         }
         let scopes = value.get("AuthorizationScopes");
@@ -152,7 +164,10 @@ impl Auth {
 fn authorizer(evaluator: &Evaluator<'_>, name: &str, place: &Place, value: &Value) -> Option<Value> {
     let messages = evaluator.messages;
     if let Some(url) = value.get("OpenIdConnectUrl") {
-        messages.error(&url.place, "OpenIdConnectUrl is not supported any more: use JwtConfiguration");
+        messages.error(
+            &url.place,
+            "OpenIdConnectUrl is not supported any more: use JwtConfiguration",
+        );
         return None;
     }
     let jwt = value.get("JwtConfiguration");
@@ -160,13 +175,19 @@ fn authorizer(evaluator: &Evaluator<'_>, name: &str, place: &Place, value: &Valu
         match PROPERTIES.iter().find(|(known, _)| *known == &*member.key.name) {
             Some((_, is_of_jwt)) if *is_of_jwt == jwt.is_some() => {}
             Some((known, true)) => {
-                messages.error(&member.key.place, format!("{known} is for authorizers with a JwtConfiguration"));
+                messages.error(
+                    &member.key.place,
+                    format!("{known} is for authorizers with a JwtConfiguration"),
+                );
             }
             Some((known, false)) => {
                 messages.error(&member.key.place, format!("{known} is for Lambda authorizers"));
             }
             None => {
-                messages.warning(&member.key.place, format!("an authorizer has no property {:?}", member.key.name));
+                messages.warning(
+                    &member.key.place,
+                    format!("an authorizer has no property {:?}", member.key.name),
+                );
             }
         }
     }
@@ -203,16 +224,11 @@ fn authorizer(evaluator: &Evaluator<'_>, name: &str, place: &Place, value: &Valu
     Some(scheme)
 }
 
-fn lambda(
-    evaluator: &Evaluator<'_>,
-    name: &str,
-    place: &Place,
-    value: &Value,
-    inner: &mut Value,
-) -> Option<()> {
+fn lambda(evaluator: &Evaluator<'_>, name: &str, place: &Place, value: &Value, inner: &mut Value) -> Option<()> {
     let messages = evaluator.messages;
     inner.set("type", Value::text(place, "request"));
-    let (Some(function), Some(version)) = (value.get("FunctionArn"), value.get("AuthorizerPayloadFormatVersion")) else {
+    let (Some(function), Some(version)) = (value.get("FunctionArn"), value.get("AuthorizerPayloadFormatVersion"))
+    else {
         for wanted in ["FunctionArn", "AuthorizerPayloadFormatVersion"] {
             if value.get(wanted).is_none() {
                 messages.error(place, format!("the authorizer {name} has no {wanted}"));
@@ -230,7 +246,9 @@ fn lambda(
     if let Some(role) = value.get("FunctionInvokeRole").filter(|role| role.peek() != Some(NONE)) {
         inner.set("authorizerCredentials", role.clone());
     }
-    let Some(identity) = value.get("Identity") else { return Some(()) };
+    let Some(identity) = value.get("Identity") else {
+        return Some(());
+    };
     let members = messages.members(identity)?;
     for member in members {
         let name = &*member.key.name;

@@ -26,7 +26,10 @@ pub(in crate::template) fn read(
     {
         messages.error(&kind.place, "EndpointConfiguration of an HTTP API's domain is REGIONAL");
     }
-    let tls = value.get("MutualTlsAuthentication").cloned().unwrap_or_else(|| Value::absent(&value.place));
+    let tls = value
+        .get("MutualTlsAuthentication")
+        .cloned()
+        .unwrap_or_else(|| Value::absent(&value.place));
     for member in messages.members(&tls).unwrap_or_default() {
         if !["TruststoreUri", "TruststoreVersion"].contains(&&*member.key.name) {
             let text = format!("MutualTlsAuthentication has no property {:?}", member.key.name);

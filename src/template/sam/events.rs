@@ -58,7 +58,9 @@ pub(in crate::template) fn events(evaluator: &Evaluator<'_>) -> Vec<Event> {
             continue;
         }
         let Some(map) = node.map() else {
-            evaluator.messages.error(&node.place, format!("Events must be a mapping, not {}", node.kind()));
+            evaluator
+                .messages
+                .error(&node.place, format!("Events must be a mapping, not {}", node.kind()));
             continue;
         };
         evaluator.refuse_duplicates(map);
@@ -72,7 +74,9 @@ pub(in crate::template) fn events(evaluator: &Evaluator<'_>) -> Vec<Event> {
                     check_rest_api(evaluator, event);
                 }
                 Some(kind) => {
-                    let known = others.entry(kind.to_owned()).or_insert_with(|| (key.place.clone(), Vec::new()));
+                    let known = others
+                        .entry(kind.to_owned())
+                        .or_insert_with(|| (key.place.clone(), Vec::new()));
                     known.1.push(format!("{}.{}", function.id, key.name));
                 }
                 None => evaluator.messages.error(&key.place, "the event has no Type"),
@@ -80,17 +84,27 @@ pub(in crate::template) fn events(evaluator: &Evaluator<'_>) -> Vec<Event> {
         }
     }
     for (kind, (place, ids)) in others {
-        evaluator.messages.note(&place, format!("events of type {kind} are not sent here: {}", ids.join(", ")));
+        evaluator.messages.note(
+            &place,
+            format!("events of type {kind} are not sent here: {}", ids.join(", ")),
+        );
     }
     events
 }
 
 /// An event of a REST API that names an HTTP API is refused, as AWS's transform does.
 fn check_rest_api(evaluator: &Evaluator<'_>, event: &Node) {
-    let reference = event.map().and_then(|map| map.get("Properties")?.map()?.get("RestApiId"));
+    let reference = event
+        .map()
+        .and_then(|map| map.get("Properties")?.map()?.get("RestApiId"));
     let Some(reference) = reference else { return };
-    let Some(name) = evaluator.named_by(reference) else { return };
-    if evaluator.resource(name).is_some_and(|api| api.kind == "AWS::Serverless::HttpApi") {
+    let Some(name) = evaluator.named_by(reference) else {
+        return;
+    };
+    if evaluator
+        .resource(name)
+        .is_some_and(|api| api.kind == "AWS::Serverless::HttpApi")
+    {
         let text = format!("RestApiId must refer to an AWS::Serverless::Api, and {name} is an HTTP API");
         evaluator.messages.error(&reference.place, text);
     }
@@ -114,7 +128,10 @@ fn read(evaluator: &Evaluator<'_>, function: &Resource, id: &str, place: &Place,
         Data::Map(_) => properties,
         Data::Absent => Value::map(place, Vec::new()),
         _ => {
-            messages.error(&properties.place, format!("Properties of the event {id} must be a mapping"));
+            messages.error(
+                &properties.place,
+                format!("Properties of the event {id} must be a mapping"),
+            );
             return None;
         }
     };
@@ -139,7 +156,8 @@ fn read(evaluator: &Evaluator<'_>, function: &Resource, id: &str, place: &Place,
         (None, None) => ("$default".to_owned(), ANY_METHOD.to_owned(), place.clone()),
         (Some(path), Some(method)) => {
             let text = messages.text(path)?;
-            if text.is_empty() || matches!(&path.data, Data::Scalar(scalar) if scalar.plain && path.kind() != "a text") {
+            if text.is_empty() || matches!(&path.data, Data::Scalar(scalar) if scalar.plain && path.kind() != "a text")
+            {
                 messages.error(&path.place, "Path must be a text that is not empty");
                 return None;
             }
@@ -163,7 +181,9 @@ fn read(evaluator: &Evaluator<'_>, function: &Resource, id: &str, place: &Place,
         return None;
     }
     let api = api_of(evaluator, properties_node, place.clone())?;
-    let mut arn = evaluator.environment.function_arn(&evaluator.name_of(function, "FunctionName"));
+    let mut arn = evaluator
+        .environment
+        .function_arn(&evaluator.name_of(function, "FunctionName"));
     let alias = globals::property(evaluator, function, "AutoPublishAlias");
     if let Some(alias) = messages.text(&alias) {
         arn = format!("{arn}:{alias}");
@@ -188,7 +208,9 @@ fn read(evaluator: &Evaluator<'_>, function: &Resource, id: &str, place: &Place,
 /// The logical id of the API that an event names.
 fn api_of(evaluator: &Evaluator<'_>, properties: Option<&Arc<Node>>, place: Place) -> Option<String> {
     let node = properties.and_then(|node| node.map()?.get("ApiId"));
-    let Some(node) = node else { return Some(IMPLICIT_API.to_owned()) };
+    let Some(node) = node else {
+        return Some(IMPLICIT_API.to_owned());
+    };
     let is_http_api = |name: &str| {
         let resource = evaluator.resource(name);
         resource.is_some_and(|resource| resource.kind == "AWS::Serverless::HttpApi")
@@ -196,7 +218,11 @@ fn api_of(evaluator: &Evaluator<'_>, properties: Option<&Arc<Node>>, place: Plac
     // A parameter may hold the logical id.
     let name = match evaluator.named_by(node) {
         Some(name) if is_http_api(name) => Some(name.to_owned()),
-        _ => evaluator.eval(node).peek().filter(|name| is_http_api(name)).map(str::to_owned),
+        _ => evaluator
+            .eval(node)
+            .peek()
+            .filter(|name| is_http_api(name))
+            .map(str::to_owned),
     };
     if name.is_none() {
         let place = if node.place.line > 0 { &node.place } else { &place };

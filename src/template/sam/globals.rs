@@ -73,11 +73,15 @@ const OF_FUNCTION: [&str; 39] = [
 
 /// Checks the names in `Globals`.
 pub(in crate::template) fn check(evaluator: &Evaluator<'_>) {
-    let Some(globals) = evaluator.section("Globals") else { return };
+    let Some(globals) = evaluator.section("Globals") else {
+        return;
+    };
     evaluator.refuse_duplicates(globals);
     for (key, node) in &globals.members {
         if !SECTIONS.contains(&&*key.name) {
-            evaluator.messages.error(&key.place, format!("Globals has no section {:?}", key.name));
+            evaluator
+                .messages
+                .error(&key.place, format!("Globals has no section {:?}", key.name));
         }
         let known: &[&str] = match &*key.name {
             "Function" => &OF_FUNCTION,
@@ -90,7 +94,11 @@ pub(in crate::template) fn check(evaluator: &Evaluator<'_>) {
             continue;
         };
         evaluator.refuse_duplicates(map);
-        for (property, _) in map.members.iter().filter(|(property, _)| !known.contains(&&*property.name)) {
+        for (property, _) in map
+            .members
+            .iter()
+            .filter(|(property, _)| !known.contains(&&*property.name))
+        {
             let text = format!("{} in Globals has no property {:?}", key.name, property.name);
             evaluator.messages.error(&property.place, text);
         }
@@ -112,12 +120,6 @@ pub(in crate::template) fn of_implicit_api(evaluator: &Evaluator<'_>, name: &str
         Some(node) => evaluator.eval(node),
         None => absent,
     }
-}
-
-/// A property of a function as it is written, be it in `Globals`.
-pub(in crate::template) fn has_property(evaluator: &Evaluator<'_>, resource: &Resource, name: &str) -> bool {
-    evaluator.property_node(resource, name).is_some()
-        || global_node(evaluator, Some(resource), section_of(resource), name).is_some()
 }
 
 fn section_of(resource: &Resource) -> &'static str {

@@ -90,7 +90,9 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn id(&self) -> Arc<str> {
-        self.resource.as_ref().map_or_else(|| IMPLICIT_API.into(), |resource| Arc::clone(&resource.id))
+        self.resource
+            .as_ref()
+            .map_or_else(|| IMPLICIT_API.into(), |resource| Arc::clone(&resource.id))
     }
 
     /// The API with the routes of its events.
@@ -124,7 +126,11 @@ impl<'a> Source<'a> {
         }
         let disabled = self.property("DisableExecuteApiEndpoint");
         if !disabled.is_absent() && is_true(&disabled, messages) {
-            draft.api_file.set("DisableExecuteApiEndpoint", crate::definition::json::Json::Bool(true), &disabled.place);
+            draft.api_file.set(
+                "DisableExecuteApiEndpoint",
+                crate::definition::json::Json::Bool(true),
+                &disabled.place,
+            );
         }
         self.add_stage(&mut draft, events);
         draft
@@ -132,7 +138,7 @@ impl<'a> Source<'a> {
 
     /// The OpenAPI document that the API is described by; none where there is none, which is told.
     fn document(&self, events: &[&Event], auth: &Auth) -> Option<Value> {
-        let (evaluator, messages) = (self.evaluator, self.evaluator.messages);
+        let messages = self.evaluator.messages;
         let (body, uri) = (self.property("DefinitionBody"), self.property("DefinitionUri"));
         if !uri.is_absent() {
             if !body.is_absent() {
@@ -150,7 +156,10 @@ impl<'a> Source<'a> {
             messages.error(&document.place, &**why);
             return None;
         }
-        let is_3 = document.get("openapi").and_then(Value::peek).is_some_and(|version| version.starts_with("3."));
+        let is_3 = document
+            .get("openapi")
+            .and_then(Value::peek)
+            .is_some_and(|version| version.starts_with("3."));
         if !is_3 || !document.get("paths").is_some_and(Value::is_map) {
             let text = "DefinitionBody is no OpenAPI document: it wants openapi 3.x and a mapping paths";
             messages.error(&document.place, text);
@@ -161,10 +170,10 @@ impl<'a> Source<'a> {
         {
             messages.error(&tags.place, "tags of an OpenAPI document are a list");
         }
-        self.check_operations(&document);
         for event in events {
             self.add_operation(&mut document, event, is_managed, auth);
         }
+        self.check_operations(&document);
         add_schemes(&mut document, auth);
         if let Some(requirement) = auth.default_requirement() {
             self.guard(&mut document, &requirement);
@@ -180,7 +189,10 @@ impl<'a> Source<'a> {
             place,
             vec![
                 ("version", Value::text(place, "1.0")),
-                ("title", Value::text(place, self.evaluator.environment.stack_name.as_str())),
+                (
+                    "title",
+                    Value::text(place, self.evaluator.environment.stack_name.as_str()),
+                ),
             ],
         );
         Value::map(
@@ -232,7 +244,10 @@ impl<'a> Source<'a> {
             for method in messages.members(&path.value).unwrap_or_default() {
                 let is_method = crate::template::openapi::read::is_method(&method.key.name);
                 if is_method && !method.value.is_map() && !matches!(method.value.data, Data::Unresolved(_)) {
-                    let text = format!("the operation {} of {} must be a mapping", method.key.name, path.key.name);
+                    let text = format!(
+                        "the operation {} of {} must be a mapping",
+                        method.key.name, path.key.name
+                    );
                     messages.error(&method.key.place, text);
                 }
             }
@@ -247,14 +262,20 @@ impl<'a> Source<'a> {
         let known = [event.path.as_str(), "/$default", "$default"];
         let is_default = known.get(1..).is_some_and(|names| names.contains(&event.path.as_str()));
         let path = match is_default {
-            true => known.into_iter().find(|name| paths.get(name).is_some()).unwrap_or("$default"),
+            true => known
+                .into_iter()
+                .find(|name| paths.get(name).is_some())
+                .unwrap_or("$default"),
             false => &event.path,
         };
         if paths.get(path).is_none() {
             paths.set(path, Value::map(place, Vec::new()));
         }
         let Some(item) = paths.get_mut(path) else { return };
-        let written = item.members().iter().find(|member| member.key.name.eq_ignore_ascii_case(&event.method));
+        let written = item
+            .members()
+            .iter()
+            .find(|member| member.key.name.eq_ignore_ascii_case(&event.method));
         let method = written.map_or_else(|| event.method.as_str().into(), |member| Arc::clone(&member.key.name));
         if item.get(&method).is_some_and(has_integration) {
             if is_managed {
@@ -272,9 +293,14 @@ impl<'a> Source<'a> {
             }
         }
         let Some(given) = &event.auth else { return };
-        let Some(requirement) = auth.of_event(given, place, messages) else { return };
+        let Some(requirement) = auth.of_event(given, place, messages) else {
+            return;
+        };
         let Some(operation) = item.get_mut(&method) else { return };
-        let mut requirements = operation.get("security").map(|known| known.items().to_vec()).unwrap_or_default();
+        let mut requirements = operation
+            .get("security")
+            .map(|known| known.items().to_vec())
+            .unwrap_or_default();
         requirements.extend(requirement.items().iter().cloned());
         operation.set("security", Value::list(&requirement.place, requirements));
     }
@@ -289,7 +315,9 @@ impl<'a> Source<'a> {
             return;
         };
         for path in paths {
-            let Data::Map(methods) = &mut path.value.data else { continue };
+            let Data::Map(methods) = &mut path.value.data else {
+                continue;
+            };
             for Member { key, value } in methods {
                 if key.name.eq_ignore_ascii_case("any") {
                     let text = format!("the operation for all methods is called {ANY_METHOD}");
@@ -316,7 +344,10 @@ impl<'a> Source<'a> {
             }
             let known = document.get("info").and_then(|info| info.get(name));
             if let Some(known) = known.filter(|_| !is_managed) {
-                let text = format!("the DefinitionBody has info.{name} at {} already", known.place.position());
+                let text = format!(
+                    "the DefinitionBody has info.{name} at {} already",
+                    known.place.position()
+                );
                 messages.error(&value.place, text);
                 continue;
             }
@@ -365,15 +396,18 @@ impl<'a> Source<'a> {
             && allows_all
             && is_true(credentials, messages)
         {
-            messages.error(&credentials.place, "AllowCredentials cannot be true where AllowOrigins is \"*\"");
+            messages.error(
+                &credentials.place,
+                "AllowCredentials cannot be true where AllowOrigins is \"*\"",
+            );
         }
         if document.get(CORS).is_none() {
             document.set(CORS, Value::map(place, Vec::new()));
         }
         let Some(cors) = document.get_mut(CORS) else { return };
         for (name, value) in keys {
-            let small = name.replacen('A', "a", 1).replacen('M', "m", usize::from(name.starts_with('M')));
-            let small = small.replacen('E', "e", usize::from(name.starts_with('E')));
+            let small = name.chars().take(1).map(|first| first.to_ascii_lowercase());
+            let small: String = small.chain(name.chars().skip(1)).collect();
             cors.set(&small, value);
         }
     }
@@ -396,7 +430,10 @@ impl<'a> Source<'a> {
             }
             let key = event.route_key();
             match settings.get_mut(&key) {
-                Some(known) => own.members().iter().for_each(|member| known.set(&member.key.name, member.value.clone())),
+                Some(known) => own
+                    .members()
+                    .iter()
+                    .for_each(|member| known.set(&member.key.name, member.value.clone())),
                 None => settings.set(&key, own.clone()),
             }
         }
@@ -423,7 +460,9 @@ fn add_schemes(document: &mut Value, auth: &Auth) {
             parent.set(name, Value::map(&place, Vec::new()));
         }
     }
-    let schemes = document.get_mut("components").and_then(|components| components.get_mut("securitySchemes"));
+    let schemes = document
+        .get_mut("components")
+        .and_then(|components| components.get_mut("securitySchemes"));
     let Some(schemes) = schemes else { return };
     for (name, scheme) in &auth.schemes {
         schemes.set(name, scheme.clone());
