@@ -18,10 +18,13 @@ pub(super) const MAX_LENGTH: u64 = 10 * 1024 * 1024;
 /// What editors on Windows put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// A document, or where and why it cannot be read.
+pub(super) type ReadDocument = Result<Arc<Node>, (Place, String)>;
+
 /// Every document that was read, by its path.
 #[derive(Debug, Default)]
 pub(super) struct Documents {
-    read: RefCell<HashMap<PathBuf, Result<Arc<Node>, (Place, String)>>>,
+    read: RefCell<HashMap<PathBuf, ReadDocument>>,
     nodes: Cell<usize>,
     /// Files and folders that decide what the template means.
     watched: RefCell<Vec<PathBuf>>,
@@ -32,7 +35,7 @@ impl Documents {
     ///
     /// # Errors
     /// The file cannot be read, is too long, or is no YAML or JSON: a place in it and a sentence.
-    pub(super) fn read(&self, path: &Path, name: &str) -> Result<Arc<Node>, (Place, String)> {
+    pub(super) fn read(&self, path: &Path, name: &str) -> ReadDocument {
         self.watch(path);
         let known = self.read.borrow().get(path).cloned();
         let document = match known {
@@ -98,7 +101,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {}", error.utf8_error()))
 }
 
-fn read(path: &Path, name: &str) -> Result<Arc<Node>, (Place, String)> {
+fn read(path: &Path, name: &str) -> ReadDocument {
     let file: Arc<str> = name.into();
     let text = read_text(path).map_err(|why| (Place::file(&file), format!("the file {why}")))?;
     let parsed = match path.extension().is_some_and(|extension| extension == "json") {

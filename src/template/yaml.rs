@@ -1,6 +1,5 @@
 //! Reads YAML and JSON texts as documents. It is the one user of the YAML parser.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -345,15 +344,15 @@ fn own_tag(tag: Option<&Tag>) -> Option<Box<str>> {
     }
 }
 
-fn scalar(text: &Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> (Option<Box<str>>, Content) {
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> (Option<Box<str>>, Content) {
     let is_text =
         tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str") || (tag.handle() == "!" && tag.suffix().is_empty()));
     let plain = style == ScalarStyle::Plain && !is_text;
     let own = own_tag(tag);
     let is_null = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("null"));
-    if own.is_none() && (is_null || (plain && matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))) {
+    if own.is_none() && (is_null || (plain && matches!(text, "" | "~" | "null" | "Null" | "NULL"))) {
         return (None, Content::Null);
     }
-    let text = Arc::from(&**text);
+    let text = Arc::from(text);
     (own, Content::Scalar(Scalar { text, plain }))
 }

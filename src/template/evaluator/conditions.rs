@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::template::evaluator::{Call, Evaluator, Resource};
+use crate::template::evaluator::{Call, Evaluator, Resource, Truth};
 use crate::template::node::{Content, Node};
 use crate::template::value::{Data, Value};
-
-type Truth = Result<bool, Arc<str>>;
 
 impl Evaluator<'_> {
     /// Whether a condition holds.

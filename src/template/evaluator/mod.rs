@@ -35,6 +35,9 @@ const SAM_TRANSFORM: &str = "AWS::Serverless-2016-10-31";
 /// The API that SAM makes for events that name none.
 pub(super) const IMPLICIT_API: &str = "ServerlessHttpApi";
 
+/// Whether a condition holds, or why that cannot be told.
+pub(super) type Truth = Result<bool, Arc<str>>;
+
 /// A template and what its expressions have given so far.
 pub(super) struct Evaluator<'a> {
     root: Arc<Node>,
@@ -46,7 +49,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) folder: PathBuf,
     resources: HashMap<Arc<str>, usize>,
     transforms: Vec<String>,
-    conditions: RefCell<HashMap<String, Option<Result<bool, Arc<str>>>>>,
+    /// None for one that is being evaluated.
+    conditions: RefCell<HashMap<String, Option<Truth>>>,
     names: RefCell<HashMap<String, Option<String>>>,
     used_resolutions: RefCell<BTreeSet<String>>,
     /// Keys that occur twice and were told of.

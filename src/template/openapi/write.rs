@@ -7,7 +7,8 @@ use crate::template::openapi::file_id::ID;
 use crate::template::openapi::integration::{SHARED, UNUSED};
 use crate::template::openapi::read::{ANY_METHOD, INTEGRATION};
 use crate::template::openapi::write_parts::{
-    authorizer_scheme, boolean, iam_scheme, integration, member, object, text, text_of, texts_of,
+    authorizer_scheme, boolean, cors_of, iam_scheme, integration, member, object, parameter, text, text_of, texts_of,
+    variables,
 };
 use crate::template::openapi::yaml_writer;
 use crate::template::output::pretty;
@@ -370,38 +371,4 @@ impl<'a> Writer<'a> {
                 .push(format!("not exported, since OpenAPI has no place for it: {name}"));
         }
     }
-}
-
-/// The variables of a path, a greedy one with its plus.
-fn variables(path: &str) -> Vec<&str> {
-    let parts = path.split('{').skip(1);
-    parts
-        .filter_map(|part| part.split_once('}').map(|(name, _)| name))
-        .collect()
-}
-
-fn parameter(name: &str) -> Json {
-    object([
-        ("name", text(name)),
-        ("in", text("path")),
-        ("description", text(&format!("Generated path parameter for {name}"))),
-        ("required", Json::Bool(true)),
-        ("schema", object([("type", text("string"))])),
-    ])
-}
-
-/// CORS in AWS's order of keys (`R30.25`).
-fn cors_of(cors: &Json) -> Json {
-    let keys = [
-        ("AllowMethods", "allowMethods"),
-        ("AllowHeaders", "allowHeaders"),
-        ("ExposeHeaders", "exposeHeaders"),
-        ("MaxAge", "maxAge"),
-        ("AllowCredentials", "allowCredentials"),
-        ("AllowOrigins", "allowOrigins"),
-    ];
-    let found = keys
-        .into_iter()
-        .filter_map(|(field, key)| Some((key, member(cors, field)?.clone())));
-    object(found.filter(|(_, value)| !value.is_empty() || matches!(value, Json::Number(_))))
 }

@@ -181,3 +181,38 @@ fn api_key() -> Vec<(&'static str, Json)> {
         ("in", text("header")),
     ]
 }
+
+/// The variables of a path, a greedy one with its plus.
+pub(super) fn variables(path: &str) -> Vec<&str> {
+    let parts = path.split('{').skip(1);
+    parts
+        .filter_map(|part| part.split_once('}').map(|(name, _)| name))
+        .collect()
+}
+
+/// The parameter of a path's variable.
+pub(super) fn parameter(name: &str) -> Json {
+    object([
+        ("name", text(name)),
+        ("in", text("path")),
+        ("description", text(&format!("Generated path parameter for {name}"))),
+        ("required", Json::Bool(true)),
+        ("schema", object([("type", text("string"))])),
+    ])
+}
+
+/// CORS in AWS's order of keys (`R30.25`).
+pub(super) fn cors_of(cors: &Json) -> Json {
+    let keys = [
+        ("AllowMethods", "allowMethods"),
+        ("AllowHeaders", "allowHeaders"),
+        ("ExposeHeaders", "exposeHeaders"),
+        ("MaxAge", "maxAge"),
+        ("AllowCredentials", "allowCredentials"),
+        ("AllowOrigins", "allowOrigins"),
+    ];
+    let found = keys
+        .into_iter()
+        .filter_map(|(field, key)| Some((key, member(cors, field)?.clone())));
+    object(found.filter(|(_, value)| !value.is_empty() || matches!(value, Json::Number(_))))
+}

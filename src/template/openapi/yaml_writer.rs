@@ -36,7 +36,7 @@ fn mapping(text: &mut String, members: &[(String, Json)], level: usize, begins_l
         }
         let key = key(name);
         if key.chars().count() > LONG_KEY {
-            let _ = write!(text, "? {key}\n");
+            let _ = writeln!(text, "? {key}");
             indent(text, level);
         } else {
             text.push_str(&key);

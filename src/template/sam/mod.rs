@@ -5,3 +5,4 @@ pub(super) mod domain;
 pub(super) mod events;
 pub(super) mod globals;
 pub(super) mod http_api;
+mod operations;
