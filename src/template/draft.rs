@@ -143,8 +143,11 @@ impl Draft {
         if file.get("DisableExecuteApiEndpoint") == Some(&Json::Bool(false)) {
             file.remove("DisableExecuteApiEndpoint");
         }
-        file.order(order_of("api.json"));
         files.insert(0, file);
+        for file in &mut files {
+            let order = order_of(&file.path);
+            file.order(order);
+        }
         Api { id, place, files }
     }
 }

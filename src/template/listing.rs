@@ -1,5 +1,6 @@
 //! A template as a listing of files, which is compiled as any other, and the problems of those files as messages.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::definition::problem::{Problem, Problems, Severity};
@@ -26,7 +27,7 @@ pub struct TemplateListing {
 
 /// Lists what one API of a template means, with `credentials.json` and `functions/` of a root. Inline code lies below a
 /// directory.
-pub fn list(reading: &Reading, api: &Api, root: &Store, inline: &Path) -> TemplateListing {
+pub fn list(reading: &Reading, api: &Api, root: Option<&Store>, inline: &Path) -> TemplateListing {
     let mut files: Vec<VirtualFile> = api.files.iter().chain(&reading.shared).cloned().collect();
     for file in &mut files {
         if file.path.starts_with(FUNCTIONS) && file.text_of("WorkingDirectory") == Some("") {
@@ -35,7 +36,15 @@ pub fn list(reading: &Reading, api: &Api, root: &Store, inline: &Path) -> Templa
             file.set_text("WorkingDirectory", folder.to_string_lossy(), &place);
         }
     }
-    let mut listing = of_root(root, &files);
+    let mut listing = match root {
+        Some(root) => of_root(root, &files),
+        None => Listing {
+            root: PathBuf::new(),
+            files: Vec::new(),
+            problems: Problems::new(),
+            dangling: BTreeSet::new(),
+        },
+    };
     for file in &files {
         let is_listed = !NOT_LISTED.iter().any(|directory| file.path.starts_with(directory));
         let is_replaced = listing.files.iter().any(|known| known.path == file.path);
@@ -147,6 +156,19 @@ impl TemplateListing {
     /// A sentence that names no file that is not there.
     fn told(&self, text: &str) -> String {
         let mut text = text.to_owned();
+        // The template has resources, and no files of them.
+        for (directory, name) in [
+            ("authorizers", "authorizer"),
+            ("integrations", "integration"),
+            ("routes", "route"),
+        ] {
+            let begins = format!("there is no file {directory}/");
+            if let Some((before, rest)) = text.split_once(&begins)
+                && let Some((id, after)) = rest.split_once(".json")
+            {
+                text = format!("{before}there is no {name} {id}{after}");
+            }
+        }
         for file in &self.files {
             if text.contains(&file.path) && !self.is_of_the_root(&file.path) {
                 text = text.replace(&file.path, &file.place.position());

@@ -94,6 +94,14 @@ impl Loaded {
 ///
 /// That a function is invoked elsewhere is told where its code is, and need not be told at each route.
 fn is_known(message: &Message, known: &[Message]) -> bool {
+    if message.text.starts_with("there is no stage") {
+        return known.iter().any(|known| known.text.contains(" has no stage"));
+    }
+    if message.text.contains("cannot start: its working directory") {
+        return known
+            .iter()
+            .any(|known| known.place.file == message.place.file && known.text.contains("its code is in AWS"));
+    }
     let Some(name) = message
         .text
         .strip_prefix("there is no file functions/")
@@ -192,7 +200,9 @@ impl TemplateSource {
     }
 
     fn listings(&self, reading: &Reading) -> Vec<Arc<TemplateListing>> {
-        let list = |api| Arc::new(list(reading, api, &self.root, self.directory.path()));
+        // What is written must hold by itself, and where it is written there may be nothing yet.
+        let root = (!self.takes_printed_resources).then_some(&self.root);
+        let list = |api| Arc::new(list(reading, api, root, self.directory.path()));
         reading.apis.iter().map(list).collect()
     }
 

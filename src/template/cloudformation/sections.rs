@@ -102,7 +102,7 @@ pub(in crate::template) fn note_others(evaluator: &Evaluator<'_>) {
             ]
             .contains(&kind)
             || ["AWS::Lambda::LayerVersion", "AWS::CDK::Metadata"].contains(&kind);
-        if !is_served && evaluator.exists(&resource) != Ok(false) {
+        if !is_served && !kind.is_empty() && evaluator.exists(&resource) != Ok(false) {
             by_kind.entry(kind.to_owned()).or_default().push(resource);
         }
     }

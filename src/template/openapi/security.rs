@@ -207,7 +207,7 @@ fn without_authorizer(value: &Value) -> Scheme {
     }
     match value.get("type").and_then(Value::peek) {
         Some("openIdConnect") => Scheme::Unenforceable(format!(
-            "whose tokens count is not told by openIdConnectUrl: {AUTHORIZER} with jwtConfiguration names the audience"
+            "openIdConnectUrl does not tell the audience: {AUTHORIZER} with jwtConfiguration does"
         )),
         _ => Scheme::Unenforceable(format!("it has neither {AUTHORIZER} nor {AUTHTYPE}")),
     }
