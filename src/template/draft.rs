@@ -1,6 +1,6 @@
 //! An API while its parts are being gathered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::definition::json::Json;
@@ -19,6 +19,8 @@ pub(super) struct Draft {
     /// `api.json`.
     pub(super) api_file: VirtualFile,
     pub(super) files: Vec<VirtualFile>,
+    /// Where each of them is, by its path in small letters.
+    by_path: HashMap<String, usize>,
     /// What quick create has made.
     pub(super) quick_create: Option<QuickCreate>,
 }
@@ -41,6 +43,7 @@ impl Draft {
             place: place.clone(),
             api_file: file,
             files: Vec::new(),
+            by_path: HashMap::new(),
             quick_create: None,
         }
     }
@@ -61,13 +64,14 @@ impl Draft {
         let order = order_of(&file.path);
         file.order(order);
         let twin = self
-            .files
-            .iter()
-            .find(|known| known.path.eq_ignore_ascii_case(&file.path));
+            .by_path
+            .get(&file.path.to_ascii_lowercase())
+            .and_then(|at| self.files.get(*at));
         if let Some(twin) = twin {
             let text = format!("it has the same id as what stands at {}", twin.place.position());
             return messages.error(&file.place, text);
         }
+        self.by_path.insert(file.path.to_ascii_lowercase(), self.files.len());
         self.files.push(file);
     }
 

@@ -8,6 +8,7 @@ use crate::definition::json::Json;
 use crate::platform::files;
 use crate::template::message::{Level, Message};
 use crate::template::output::VirtualFile;
+use crate::template::place::Place;
 use crate::template::reading::Reading;
 
 /// Directories whose files are all of one API, so that an import replaces them as a whole.
@@ -79,6 +80,32 @@ pub fn plan(reading: &Reading, root: &Path, under: Option<&str>, replace: bool) 
         }
     }
     Ok(plan)
+}
+
+/// Gives an API of an OpenAPI document the stages that the directory has for it, since the document says nothing of any.
+pub(super) fn take_stages(reading: &mut Reading, root: &Path, under: Option<&str>) {
+    let Some(api) = reading.apis.first() else { return };
+    let prefix = reading.prefix(api, under);
+    let mut stages = Vec::new();
+    for path in json_files(root, &format!("{prefix}stages")) {
+        let Some(Json::Object(fields)) = read_json(&root.join(&path)) else {
+            continue;
+        };
+        let shown = root.join(&path).to_string_lossy().into_owned();
+        let mut file = VirtualFile::new(path.strip_prefix(&prefix).unwrap_or(&path), &Place::file(&shown));
+        file.fields = fields;
+        stages.push(file);
+    }
+    if stages.is_empty() {
+        return;
+    }
+    if let Some(api) = reading.apis.first_mut() {
+        api.files.retain(|file| !file.path.starts_with("stages/"));
+        api.files.extend(stages);
+    }
+    reading
+        .messages
+        .retain(|message| !message.text.starts_with("no stage is made"));
 }
 
 /// The API of the root, where it is one of several that lie below `apis/` from now on.

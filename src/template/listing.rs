@@ -1,6 +1,6 @@
 //! A template as a listing of files, which is compiled as any other, and the problems of those files as messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::definition::problem::{Problem, Problems, Severity};
@@ -21,8 +21,12 @@ const FUNCTIONS: &str = "functions/";
 pub struct TemplateListing {
     /// What is compiled.
     pub listing: Listing,
-    /// The virtual files, to lead problems back to the template.
-    files: Vec<VirtualFile>,
+    /// The virtual files by their paths, to lead problems back to the template.
+    files: HashMap<String, VirtualFile>,
+    /// Those of the root that stand in for files of the template.
+    stand_ins: HashSet<String>,
+    /// Where the API is defined.
+    place: Place,
 }
 
 /// Lists what one API of a template means, with `credentials.json` and `functions/` of a root. Inline code lies below a
@@ -45,17 +49,22 @@ pub fn list(reading: &Reading, api: &Api, root: Option<&Store>, inline: &Path) -
             dangling: BTreeSet::new(),
         },
     };
+    let stand_ins: HashSet<String> = listing.files.iter().map(|file| file.path.clone()).collect();
     for file in &files {
         let is_listed = !NOT_LISTED.iter().any(|directory| file.path.starts_with(directory));
-        let is_replaced = listing.files.iter().any(|known| known.path == file.path);
-        if is_listed && !is_replaced {
+        if is_listed && !stand_ins.contains(&file.path) {
             listing.files.push(File {
                 path: file.path.clone(),
                 text: Ok(file.text()),
             });
         }
     }
-    TemplateListing { listing, files }
+    TemplateListing {
+        listing,
+        files: files.into_iter().map(|file| (file.path.clone(), file)).collect(),
+        stand_ins,
+        place: api.place.clone(),
+    }
 }
 
 /// What of a root goes with a template: the credentials, and files of functions that the template names.
@@ -113,12 +122,7 @@ impl TemplateListing {
             Severity::Error => Level::Error,
             Severity::Warning => Level::Warning,
         };
-        let is_real = |file: &VirtualFile| self.is_of_the_root(&file.path);
-        let file = self
-            .files
-            .iter()
-            .find(|file| file.path == problem.file && !is_real(file));
-        let place = match file {
+        let place = match self.file(&problem.file) {
             Some(file) => file.origin(&problem.pointer).clone(),
             None => self.place_of_others(problem),
         };
@@ -129,12 +133,9 @@ impl TemplateListing {
         }
     }
 
-    fn is_of_the_root(&self, path: &str) -> bool {
-        path.starts_with(FUNCTIONS) && {
-            let virtual_text = self.files.iter().find(|file| file.path == path).map(VirtualFile::text);
-            let listed = self.listing.files.iter().find(|file| file.path == path);
-            listed.is_some_and(|listed| listed.text.as_ref().ok() != virtual_text.as_ref())
-        }
+    /// A virtual file that is listed.
+    fn file(&self, path: &str) -> Option<&VirtualFile> {
+        self.files.get(path).filter(|_| !self.stand_ins.contains(path))
     }
 
     fn place_of_others(&self, problem: &Problem) -> Place {
@@ -144,9 +145,9 @@ impl TemplateListing {
         });
         // A directory that is no file of the template is the template's as a whole.
         let is_directory = ["stages", "routes", "integrations", "authorizers"].contains(&problem.file.as_str());
-        match self.files.first().filter(|_| is_directory) {
-            Some(file) => file.place.clone(),
-            None => Place {
+        match is_directory {
+            true => self.place.clone(),
+            false => Place {
                 pointer,
                 ..Place::file(&problem.file)
             },
@@ -169,9 +170,11 @@ impl TemplateListing {
                 text = format!("{before}there is no {name} {id}{after}");
             }
         }
-        for file in &self.files {
-            if text.contains(&file.path) && !self.is_of_the_root(&file.path) {
-                text = text.replace(&file.path, &file.place.position());
+        let is_part = |character: char| character.is_alphanumeric() || "/-_.$".contains(character);
+        let words: Vec<String> = text.split(|character| !is_part(character)).map(str::to_owned).collect();
+        for word in words {
+            if let Some(file) = self.file(&word) {
+                text = text.replace(&word, &file.place.position());
             }
         }
         text

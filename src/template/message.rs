@@ -1,6 +1,7 @@
 //! What is to be told of a template: errors, warnings and notes, each with its place.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::template::place::Place;
@@ -72,7 +73,11 @@ impl Message {
 
 /// The messages of one reading, in the order in which they came up.
 #[derive(Debug, Default)]
-pub struct Messages(RefCell<Vec<Message>>);
+pub struct Messages {
+    all: RefCell<Vec<Message>>,
+    /// The lines of all, since a value that is read twice is wrong once.
+    lines: RefCell<HashSet<String>>,
+}
 
 impl Messages {
     /// Adds something that keeps the template from being served.
@@ -96,16 +101,14 @@ impl Messages {
             level,
             text,
         };
-        let mut all = self.0.borrow_mut();
-        // A value that is read twice is wrong once.
-        if !all.contains(&message) {
-            all.push(message);
+        if self.lines.borrow_mut().insert(message.to_string()) {
+            self.all.borrow_mut().push(message);
         }
     }
 
     /// Takes over the messages of a part; its warnings are errors where that is wanted.
     pub fn take(&self, part: Messages, warnings_are_errors: bool) {
-        for message in part.0.into_inner() {
+        for message in part.all.into_inner() {
             let level = match message.level {
                 Level::Warning if warnings_are_errors => Level::Error,
                 level => level,
@@ -121,27 +124,16 @@ impl Messages {
 
     /// How many there are of a level.
     pub fn count(&self, level: Level) -> usize {
-        self.0.borrow().iter().filter(|message| message.level == level).count()
-    }
-
-    /// Whether an error stands at a place or below it.
-    pub fn has_error_in(&self, place: &Place) -> bool {
-        let within = |message: &Message| {
-            let (inner, outer) = (message.place.pointer.to_string(), place.pointer.to_string());
-            message.place.file == place.file
-                && inner
-                    .strip_prefix(&outer)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.0
+        self.all
             .borrow()
             .iter()
-            .any(|message| message.level == Level::Error && within(message))
+            .filter(|message| message.level == level)
+            .count()
     }
 
     /// All of them, by file, line, column and pointer.
     pub fn into_sorted(self) -> Vec<Message> {
-        let mut all = self.0.into_inner();
+        let mut all = self.all.into_inner();
         all.sort_by_cached_key(|message| {
             let place = &message.place;
             (

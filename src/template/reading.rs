@@ -211,7 +211,16 @@ fn openapi(document: &Node, options: &Options, messages: &Messages) -> Assembly 
     let mut draft = Draft::new(&"api".into(), "", &place);
     draft.api_file.remove("ApiId");
     draft.take(read_openapi(&Value::of(document), &settings, messages), messages);
-    draft.add_stage("$default", &place, VirtualFile::new("", &place), messages);
+    match stage_variables(&draft) {
+        names if names.is_empty() => draft.add_stage("$default", &place, VirtualFile::new("", &place), messages),
+        names => {
+            let text = format!(
+                "no stage is made, since it would have to define the stage variables {}",
+                names.join(", ")
+            );
+            messages.warning(&place, text);
+        }
+    }
     // What an export writes where there is none, so that importing it again changes nothing.
     if draft.api_file.get("Version").is_none() {
         draft.api_file.set_text("Version", "1.0", &place);
@@ -225,6 +234,24 @@ fn openapi(document: &Node, options: &Options, messages: &Messages) -> Assembly 
         apis: vec![draft.finish()],
         ..Assembly::default()
     }
+}
+
+/// The stage variables in URIs, which no request can do without.
+fn stage_variables(draft: &Draft) -> Vec<String> {
+    let uris = draft
+        .files
+        .iter()
+        .flat_map(|file| [file.text_of("IntegrationUri"), file.text_of("AuthorizerUri")]);
+    let mut names: Vec<String> = Vec::new();
+    for uri in uris.flatten() {
+        for part in uri.split("${stageVariables.").skip(1) {
+            let name = part.split('}').next().unwrap_or_default();
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
 }
 
 /// In an OpenAPI document nothing tells which of two values is meant.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::definition::problem::Problems;
 use crate::definition::store::{Fingerprint, Listing, Store};
 use crate::platform::files::{self, FileInfo, PrivateDirectory};
+use crate::template::import::take_stages;
 use crate::template::listing::{TemplateListing, inline_files, list};
 use crate::template::message::{Level, Message};
 use crate::template::options::Options;
@@ -95,7 +96,8 @@ impl Loaded {
 /// That a function is invoked elsewhere is told where its code is, and need not be told at each route.
 fn is_known(message: &Message, known: &[Message]) -> bool {
     if message.text.starts_with("there is no stage") {
-        return known.iter().any(|known| known.text.contains(" has no stage"));
+        let is_told = |text: &str| text.contains(" has no stage") || text.starts_with("no stage is made");
+        return known.iter().any(|known| is_told(&known.text));
     }
     if message.text.contains("cannot start: its working directory") {
         return known
@@ -170,7 +172,10 @@ impl TemplateSource {
             true => printed_resources(&self.path),
             false => None,
         };
-        let reading = printed.unwrap_or_else(|| read(&self.path, &self.options));
+        let mut reading = printed.unwrap_or_else(|| read(&self.path, &self.options));
+        if self.takes_printed_resources && reading.is_openapi {
+            take_stages(&mut reading, self.root.root(), self.options.api.as_deref());
+        }
         let watched = reading.watched.clone();
         self.seen = Some(Seen::of(watched, root));
         let mut messages = reading.messages.clone();

@@ -313,9 +313,9 @@ fn what_check_has_no_problem_with_follows_the_schemas_and_what_it_refuses_does_n
                 "is not one of",
                 "error: the field is missing",
                 "authorizer: the field is missing",
-                "the function needs an InvokeUri or a Command",
-                "either InvokeUri or Command",
-                "it is for a function with a Command",
+                "the function needs an InvokeUri, a Command or a Runtime",
+                "either InvokeUri or Command or Runtime",
+                "it is for a function with a",
             ];
             let is_of_shape = |line: &&String| marks.iter().any(|mark| line.contains(mark));
             let is_warning =
@@ -400,6 +400,18 @@ fn what_each_kind_must_have_is_said() {
             json!({"Command": ["a"], "InvokeUri": "http://h.test/"}),
             false,
         ),
+        (
+            "function",
+            json!({"Runtime": "python3.12", "Handler": "a.b", "Layers": ["l"]}),
+            true,
+        ),
+        (
+            "function",
+            json!({"Runtime": "provided.al2023", "CodeUri": "src"}),
+            true,
+        ),
+        ("function", json!({"Runtime": "python3.12", "Command": ["a"]}), false),
+        ("function", json!({"Command": ["a"], "Handler": "a.b"}), false),
         ("function", json!({"Command": []}), false),
         ("function", json!({"Command": ["a", ""]}), false),
         ("authorizer", json!({"AuthorizerType": "JWT"}), false),

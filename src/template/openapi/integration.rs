@@ -1,6 +1,6 @@
 //! Integrations of an OpenAPI document (`R30.4` to `R30.8`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::definition::json::Json;
 use crate::template::ids::{ids, of_name};
@@ -60,6 +60,8 @@ pub(super) struct Integrations {
     /// Shared ones by their names: the id and the file, none where it cannot be read.
     shared: BTreeMap<String, (String, Option<VirtualFile>)>,
     own: Vec<VirtualFile>,
+    /// Ids in small letters.
+    taken: HashSet<String>,
 }
 
 impl Integrations {
@@ -78,6 +80,7 @@ impl Integrations {
             shared.insert(member.key.name.to_string(), (id, file));
         }
         Integrations {
+            taken: shared.values().map(|(id, _)| id.to_ascii_lowercase()).collect(),
             shared,
             own: Vec::new(),
         }
@@ -113,11 +116,7 @@ impl Integrations {
             Integration::Shared(name) => self.shared.get(name).map(|(id, _)| id.clone()).unwrap_or_default(),
             Integration::Own(file, given) => {
                 let id = given.clone().unwrap_or_else(|| route.to_owned());
-                let is_taken = |id: &str| {
-                    self.shared.values().any(|(shared, _)| shared.eq_ignore_ascii_case(id))
-                        || self.own.iter().any(|file| file.id().eq_ignore_ascii_case(id))
-                };
-                let id = match (is_taken(&id), given) {
+                let id = match (self.taken.contains(&id.to_ascii_lowercase()), given) {
                     (true, Some(_)) => {
                         messages.error(&file.place, format!("another integration has the id {id:?}"));
                         id
@@ -125,6 +124,7 @@ impl Integrations {
                     (true, None) => format!("{id}-integration"),
                     (false, _) => id,
                 };
+                self.taken.insert(id.to_ascii_lowercase());
                 let path = format!("integrations/{id}.json");
                 self.own.push(VirtualFile {
                     path,

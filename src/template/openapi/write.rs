@@ -294,11 +294,33 @@ impl<'a> Writer<'a> {
 
     /// An integration in its place, or a reference to it.
     fn integration(&self, id: &str) -> Option<Json> {
-        if self.settings.ids && self.shared.contains(id) {
+        if self.is_referred_to(id) {
             let name = id.replace('~', "~0").replace('/', "~1");
             return Some(object([("$ref", text(&format!("#/components/{SHARED}/{name}")))]));
         }
         self.written_integration(id)
+    }
+
+    /// Whether routes refer to an integration. Without ids one is written for each route, unless its URI has a variable
+    /// that only some of its routes have: alone, the others could not have it.
+    fn is_referred_to(&self, id: &str) -> bool {
+        if !self.shared.contains(id) {
+            return false;
+        }
+        let json = self.files.get(&format!("integrations/{id}.json"));
+        let uri = json
+            .and_then(|json| text_of(json, "IntegrationUri"))
+            .unwrap_or_default();
+        let uri = uri.replace("${", "$");
+        let is_in = |path: &str, name: &str| variables(path).iter().any(|known| known.trim_end_matches('+') == name);
+        let of_some = |name: &&str| {
+            let mut users = self
+                .routes
+                .iter()
+                .filter(|(_, routes)| routes.iter().any(|route| route.target == Some(id)));
+            users.any(|(path, _)| !is_in(path, name.trim_end_matches('+')))
+        };
+        self.settings.ids || variables(&uri).iter().any(of_some)
     }
 
     fn written_integration(&self, id: &str) -> Option<Json> {
@@ -331,7 +353,7 @@ impl<'a> Writer<'a> {
         }
         let mut integrations = Vec::new();
         for (id, _) in of_kind(self.files, "integrations").filter(|_| !self.settings.no_extensions) {
-            let name = match (self.used.contains(id), self.settings.ids && self.shared.contains(id)) {
+            let name = match (self.used.contains(id), self.is_referred_to(id)) {
                 (false, _) => format!("{UNUSED}{id}"),
                 (true, true) => id.to_owned(),
                 (true, false) => continue,

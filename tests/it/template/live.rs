@@ -1,0 +1,132 @@
+//! A served template: what is answered, and what an edit does.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::support::client::get;
+use crate::support::directory::Directory;
+use crate::support::endpoint::Endpoint;
+use crate::support::program::{Served, program, serve};
+use crate::support::wait::wait_until;
+
+/// A document with a route to an endpoint.
+fn document(endpoint: &Endpoint, path: &str) -> String {
+    format!(
+        "openapi: 3.0.1\ninfo: {{title: live, version: '1'}}\npaths:\n  {path}:\n    get:\n      \
+         x-amazon-apigateway-integration: {{type: http_proxy, httpMethod: GET, uri: 'http://{}/'}}\n",
+        endpoint.address
+    )
+}
+
+fn served(directory: &Directory, template: &str, more: &[&str]) -> Served {
+    let path = directory.path().join(template);
+    let mut arguments = vec!["--template", path.to_str().unwrap(), "--access-log", "off"];
+    arguments.extend(more);
+    serve(directory, &arguments)
+}
+
+#[test]
+fn an_edit_takes_effect_and_a_broken_one_does_not() {
+    // Contract of templates, section 6.
+    let endpoint = Endpoint::ok();
+    let directory = Directory::empty();
+    directory.write("api.yaml", &document(&endpoint, "/a"));
+    let mut served = served(&directory, "api.yaml", &[]);
+    served.running.complains("serving live (local): http://127.0.0.1:");
+    assert_eq!(get(served.address, "/a").status, 200);
+    directory.write("api.yaml", &document(&endpoint, "/b"));
+    wait_until("the edit takes effect by itself", || {
+        get(served.address, "/b").status == 200
+    });
+    assert_eq!(get(served.address, "/a").status, 404);
+
+    directory.write("api.yaml", "openapi: 3.0.1\npaths:\n  /c: {get: {security: [{nope: []}], x-amazon-apigateway-integration: {type: mock}}}\n");
+    served.running.signal(Signal::HUP);
+    assert_eq!(get(served.address, "/b").status, 200, "the last good API goes on");
+    served
+        .running
+        .complains("api.yaml:3:78#/paths/~1c/get/x-amazon-apigateway-integration/type: error: an HTTP API has no");
+    served.running.complains("not reloaded");
+
+    fs::remove_file(directory.path().join("api.yaml")).unwrap();
+    served.running.signal(Signal::HUP);
+    assert_eq!(get(served.address, "/b").status, 200, "also while the file is missing");
+    directory.write("api.yaml", &document(&endpoint, "/d"));
+    served.running.signal(Signal::HUP);
+    assert_eq!(get(served.address, "/d").status, 200);
+}
+
+#[test]
+fn an_included_document_is_watched_too() {
+    let endpoint = Endpoint::ok();
+    let directory = Directory::empty();
+    let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Api: {Type: AWS::Serverless::HttpApi, Properties: {DefinitionUri: api.yaml}}\n";
+    directory.write("project/template.yaml", template);
+    directory.write("project/api.yaml", &document(&endpoint, "/a"));
+    let served = served(&directory, "project", &[]);
+    assert_eq!(get(served.address, "/a").status, 200);
+    directory.write("project/api.yaml", &document(&endpoint, "/b"));
+    wait_until("the edit of the included document takes effect", || {
+        get(served.address, "/b").status == 200
+    });
+}
+
+#[test]
+fn credentials_and_functions_of_the_root_go_with_a_template_and_its_apis_do_not() {
+    // Contract of templates, section 1.
+    let endpoint = Endpoint::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\"fn\"".to_vec());
+    let directory = Directory::empty();
+    let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Fn:\n    Type: AWS::Serverless::Function\n    Properties:\n      PackageType: Image\n      ImageUri: x\n      Events: {A: {Type: HttpApi, Properties: {Path: /a, Method: get}}}\n";
+    directory.write("template.yaml", template);
+    directory.write(
+        "functions/Fn.json",
+        &format!("{{\"InvokeUri\": \"http://{}/x\"}}", endpoint.address),
+    );
+    directory.write("functions/package.json", "{\"name\": \"not a function\"}");
+    directory.write("routes/broken.json", "{");
+    let mut served = served(&directory, "template.yaml", &[]);
+    let answer = get(served.address, "/a");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "fn"));
+    served.running.complains("serving local (serverlesshttpapi)");
+}
+
+#[test]
+fn several_apis_and_a_broken_template_are_told_at_the_start() {
+    let directory = Directory::empty();
+    let api = |name: &str| {
+        format!(
+            "  {name}: {{Type: AWS::ApiGatewayV2::Api, Properties: {{Name: a, ProtocolType: HTTP, Target: 'http://127.0.0.1:9/'}}}}\n"
+        )
+    };
+    directory.write("two.yaml", &format!("Resources:\n{}{}", api("One"), api("Two")));
+    directory.write("broken.yaml", "Resources: [\n");
+    for (file, expected) in [
+        (
+            "two.yaml",
+            "two.yaml:2:3#/Resources/One: error: several HTTP APIs of a template are not served yet: one, two",
+        ),
+        ("broken.yaml", "broken.yaml:1:12#: error: not YAML"),
+        ("none.yaml", "none.yaml#: error: the file cannot be read"),
+    ] {
+        let output = program()
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "off",
+                "--log-format",
+                "text",
+                "--template",
+                file,
+            ])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(expected), "{file}: {stderr}");
+        assert!(output.stdout.is_empty(), "{file}");
+    }
+}
