@@ -137,6 +137,7 @@ fn asset_of_manifest(evaluator: &Evaluator<'_>, key: &str) -> Option<String> {
         .or_else(|| file.strip_suffix(".json"))?;
     let name = format!("{stack}.assets.json");
     let path = evaluator.folder.join(&name);
+    evaluator.documents.watch(&path);
     if !path.is_file() {
         return None;
     }

@@ -35,6 +35,20 @@ const ATTRIBUTES: [&str; 12] = [
     "Fn::Transform",
 ];
 
+/// Kinds of API Gateway's resources that are read.
+const PARTS: [&str; 10] = [
+    "Api",
+    "Stage",
+    "Route",
+    "Integration",
+    "Authorizer",
+    "ApiGatewayManagedOverrides",
+    "DomainName",
+    "ApiMapping",
+    "VpcLink",
+    "Deployment",
+];
+
 /// Checks the sections, and what the template says that nothing here can do.
 pub(in crate::template) fn check(evaluator: &Evaluator<'_>) {
     let messages = evaluator.messages;
@@ -88,7 +102,8 @@ pub(in crate::template) fn note_others(evaluator: &Evaluator<'_>) {
     let mut by_kind: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
     for resource in evaluator.resources() {
         let kind = resource.kind.as_str();
-        let is_served = kind.starts_with("AWS::ApiGatewayV2::")
+        let part = kind.strip_prefix("AWS::ApiGatewayV2::");
+        let is_served = part.is_some_and(|part| PARTS.contains(&part))
             || [
                 "AWS::Serverless::HttpApi",
                 "AWS::Serverless::Function",

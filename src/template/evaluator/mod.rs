@@ -24,7 +24,7 @@ const MAX_TEXT: usize = 1024 * 1024;
 const MAX_TEXTS: usize = 64 * 1024 * 1024;
 
 /// Most expressions and references that lead into one another.
-const MAX_DEPTH: usize = 220;
+const MAX_DEPTH: usize = 150;
 
 /// What the name of an import begins with in `--resolve`.
 const IMPORT_VALUE: &str = "ImportValue:";
