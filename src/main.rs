@@ -18,8 +18,11 @@ use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
-use apigateway::management::route_table;
+use apigateway::definition::unit::UnitName;
+use apigateway::deployment::compiler::Compiler;
+use apigateway::deployment::configuration::Configuration;
+use apigateway::identity::aws::{self, AwsAccess};
+use apigateway::management::{explanation, route_table};
 use apigateway::outbound::function::launcher;
 use apigateway::outbound::upstream;
 use apigateway::platform::clock::Clock;
@@ -28,11 +31,11 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, ServeArguments, access_log, account_id, front,
-    limits, option, parse, region, root, seconds,
+    AccountId, Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, Region, ServeArguments, access_log,
+    front, limits, option, parse, root, seconds,
 };
 use crate::commands::{CheckArguments, RoutesArguments};
-use crate::template_commands::{Given, Template};
+use crate::template_commands::{Template, given};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -95,42 +98,39 @@ fn install_log(level: Option<String>, format: Option<String>) -> Result<(), Stri
     Ok(())
 }
 
-fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
+fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
     let LogFormat(format) = option(
         "--format",
         arguments.format,
         LogFormat(logging::Format::Text),
         "text or json",
     )?;
-    let given = Given {
-        template: arguments.template,
-        parameter: arguments.parameter,
-        resolve: arguments.resolve,
-        stack_name: arguments.stack_name,
-        stack: arguments.stack,
-        region: arguments.region.clone(),
-        account_id: arguments.account_id.clone(),
-        basepath: arguments.basepath,
-        fail_on_warnings: arguments.fail_on_warnings,
-    };
+    let given = given!(arguments);
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
     if let Some(template) = Template::given(given, false)? {
         return template_commands::check(template, store, format, &region, &account_id);
     }
-    let (deployment, mut problems) = Deployment::of(&store.load());
-    if let Some(deployment) = deployment {
-        problems.extend(deployment.review_options(&region, &account_id));
+    let compilation = Compiler::default().compile(&store.load(), true);
+    let (configuration, mut problems) = (compilation.configuration, compilation.problems);
+    if !problems.has_errors() {
+        problems.extend(configuration.review_options(&region, &account_id));
         problems = problems.sorted();
     }
+    let root_api = configuration.root_api();
+    let api = |file: &str| match UnitName::of(file) {
+        UnitName::Api(id) => Some(id),
+        UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),
+        UnitName::Shared | UnitName::Domain(_) => None,
+    };
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
         logging::Format::Text => {
             let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             format!("{lines}{errors} errors, {warnings} warnings\n")
         }
-        logging::Format::Json => format!("{}\n", problems.to_json()),
+        logging::Format::Json => format!("{}\n", problems.to_json(api)),
     });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
@@ -139,28 +139,21 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     })
 }
 
-fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
-    let given = Given {
-        template: arguments.template,
-        parameter: arguments.parameter,
-        resolve: arguments.resolve,
-        stack_name: arguments.stack_name,
-        stack: arguments.stack,
-        region: arguments.region,
-        account_id: arguments.account_id,
-        basepath: arguments.basepath,
-        fail_on_warnings: arguments.fail_on_warnings,
-    };
+fn routes(mut arguments: RoutesArguments) -> Result<ExitCode, String> {
+    let LogFormat(format) = option(
+        "--format",
+        arguments.format,
+        LogFormat(logging::Format::Text),
+        "text or json",
+    )?;
+    let template = Template::given(given!(arguments), false)?;
     let store = Store::at(root(arguments.root)?);
-    let deployment = match Template::given(given, false)? {
+    let configuration = match template {
         Some(template) => template_commands::compiled(template, store)?,
-        None => {
-            let (deployment, problems) = Deployment::of(&store.load());
-            let Some(deployment) = deployment else {
-                return Err(StartError::Problems(problems).to_string());
-            };
-            deployment
-        }
+        None => match Configuration::of(&store.load()) {
+            (Some(configuration), _) => configuration,
+            (None, problems) => return Err(StartError::Problems(problems).to_string()),
+        },
     };
     let request = option(
         "--match",
@@ -169,12 +162,19 @@ fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
         "a request such as \"GET /path\"",
     )?;
     let Some(request) = request.0 else {
-        say(&route_table::table(&deployment));
+        say(&match format {
+            logging::Format::Text => route_table::table(&configuration),
+            logging::Format::Json => format!("{}\n", route_table::to_json(&configuration)),
+        });
         return Ok(ExitCode::SUCCESS);
     };
-    let explanation = route_table::explain(&deployment, &request).map_err(|error| format!("--match: {error}"))?;
-    say(&explanation.text);
-    Ok(if explanation.is_answered {
+    let explanation = explanation::explain(&configuration, &request).map_err(|error| format!("--match: {error}"))?;
+    let is_answered = explanation.is_answered;
+    say(&match format {
+        logging::Format::Text => explanation.text,
+        logging::Format::Json => format!("{}\n", explanation.to_json()),
+    });
+    Ok(if is_answered {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -210,7 +210,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
     let grace = Duration::from_secs(option("--grace", arguments.grace, 25_u32, "a whole number of seconds")?.into());
-    let given_account = arguments.account_id.clone();
+    let given = given!(arguments);
     let account_id = account_id(arguments.account_id)?;
     // Each flag is one block; the environment has them in one variable, with commas between them.
     let proxies = (!arguments.trusted_proxy.is_empty()).then(|| arguments.trusted_proxy.join(","));
@@ -221,25 +221,25 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         Endpoint(None),
         "an http:// or https:// URL",
     )?;
-    let given = Given {
-        template: arguments.template,
-        parameter: arguments.parameter,
-        resolve: arguments.resolve,
-        stack_name: arguments.stack_name,
-        stack: arguments.stack,
-        region: arguments.region.clone(),
-        account_id: given_account,
-        basepath: arguments.basepath,
-        fail_on_warnings: arguments.fail_on_warnings,
-    };
     let template = Template::given(given, endpoint.0.is_some())?;
-    let region = region(arguments.region)?;
+    let aws_endpoint = option(
+        "--aws-endpoint-url",
+        arguments.aws_endpoint_url,
+        Endpoint(None),
+        "an http:// or https:// URL without a query",
+    )?;
+    let given_region = given_region(arguments.region)?;
     let settings = Settings {
         clock: Clock::system(),
         launcher: launcher::own_executable(),
-        region,
+        region: given_region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned()),
         account_id,
         lambda_endpoint: endpoint.0,
+        aws: AwsAccess::new(aws::Settings {
+            endpoint_url: aws_endpoint.0,
+            region: given_region,
+            environment: aws::Environment::Process,
+        }),
         trusted_proxies: option("--trusted-proxy", proxies, TrustedProxies::default(), blocks)?,
     };
     // Before the first secret is read.
@@ -302,6 +302,25 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     }
     log::info!("stopped");
     Ok(())
+}
+
+/// The region where no option says another.
+const DEFAULT_REGION: &str = "us-east-1";
+
+fn region(flag: Option<String>) -> Result<String, String> {
+    Ok(given_region(flag)?.unwrap_or_else(|| DEFAULT_REGION.to_owned()))
+}
+
+/// The region, where the command line or the environment has it.
+fn given_region(flag: Option<String>) -> Result<Option<String>, String> {
+    let Region(region) = option("--region", flag, Region(None), "a region")?;
+    Ok(region)
+}
+
+fn account_id(given: Option<String>) -> Result<String, String> {
+    let default = AccountId("123456789012".to_owned());
+    let AccountId(account_id) = option("--account-id", given, default, "12 digits")?;
+    Ok(account_id)
 }
 
 fn refused(error: std::io::Error) -> String {

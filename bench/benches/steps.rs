@@ -8,10 +8,8 @@
     reason = "what is set up here holds, or there is nothing to measure"
 )]
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,10 +18,10 @@ use apigateway::data_plane::integration::http_proxy;
 use apigateway::data_plane::parameter_mapping::{MappedRequest, RequestSources};
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::notation::path::RequestPath;
-use apigateway::definition::problem::Problems;
-use apigateway::definition::resource::File;
-use apigateway::definition::store::Listing;
+use apigateway::definition::unit::{File, Listing};
 use apigateway::deployment::Deployment;
+use apigateway::deployment::compiler::Compiler;
+use apigateway::deployment::configuration::Configuration;
 use apigateway::deployment::integration::Kind;
 use apigateway::deployment::routes::RouteMatch;
 use apigateway::http1::message::{Body, Headers, Method, Request, Version};
@@ -45,7 +43,12 @@ fn main() {
 }
 
 /// Routes of a literal, and a variable each.
-fn deployment(routes: usize, mapping: Value) -> Deployment {
+/// The one API of a root with so many routes.
+fn deployment(routes: usize, mapping: Value) -> Arc<Deployment> {
+    Arc::clone(configuration(routes, mapping).root_api().unwrap())
+}
+
+fn configuration(routes: usize, mapping: Value) -> Configuration {
     let mut files = Files::new();
     for number in 0..routes {
         let route = json!({"RouteKey": format!("GET /p{number}/pets/{{id}}"), "Target": "integrations/pets"});
@@ -66,17 +69,8 @@ fn deployment(routes: usize, mapping: Value) -> Deployment {
         "UserId": "AIDACKCEVSQ6C2EXAMPLE",
     });
     files.insert("credentials.json".to_owned(), json!({"Credentials": [credential]}));
-    let file = |(path, json): (String, Value)| File {
-        path,
-        text: Ok(json.to_string()),
-    };
-    let listing = Listing {
-        root: PathBuf::new(),
-        files: files.into_iter().map(file).collect(),
-        problems: Problems::new(),
-        dangling: BTreeSet::new(),
-    };
-    Deployment::of(&listing).0.unwrap()
+    let files = files.into_iter().map(|(path, json)| File::new(path, json.to_string()));
+    Configuration::of(&Listing::of("", files)).0.unwrap()
 }
 
 fn select(deployment: &Deployment, path: &RequestPath) -> RouteMatch {
@@ -168,6 +162,7 @@ fn parameter_mapping(bencher: Bencher<'_, '_>) {
         route_key: "GET /p0/pets/{id}",
         caller: &Caller::Anybody,
         integration: None,
+        integration_error: None,
         answer: None,
     };
     let integration = route.route.integration.as_deref().unwrap();
@@ -261,11 +256,87 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const REGION: &str = "us-east-1";
 
 /// A signed request without a body.
+/// A root with so many APIs of five routes each, and as many domains of ten mappings.
+fn many(apis: usize) -> Listing {
+    let mut files = Vec::new();
+    let mut add = |path: String, json: Value| files.push(File::new(path, json.to_string()));
+    for api in 0..apis {
+        let prefix = format!("apis/api{api}/");
+        add(format!("{prefix}api.json"), json!({}));
+        add(format!("{prefix}stages/$default.json"), json!({}));
+        add(
+            format!("{prefix}integrations/up.json"),
+            json!({"IntegrationType": "HTTP_PROXY", "IntegrationUri": "http://127.0.0.1:9/"}),
+        );
+        for route in 0..5 {
+            let json = json!({"RouteKey": format!("GET /r{route}/{{id}}"), "Target": "integrations/up"});
+            add(format!("{prefix}routes/r{route}.json"), json);
+        }
+        let mapping =
+            |key| json!({"ApiMappingKey": format!("k{key}/v1"), "ApiId": format!("api{api}"), "Stage": "$default"});
+        let mappings: Vec<Value> = (0..10).map(mapping).collect();
+        add(format!("domains/d{api}.test.json"), json!({"ApiMappings": mappings}));
+    }
+    Listing::of("", files)
+}
+
+/// Finding the API of a request among 200 APIs, 200 domains and 2,000 mappings, in each way, and in a root with one API.
+#[divan::bench(args = ["d150.test /k7/v1/r1/7", "api150.execute-api.localhost /r1/7", "127.0.0.1:8000 /_aws/execute-api/api150/r1/7", "127.0.0.1:8000 /r1/7"])]
+fn address_among_200_apis(bencher: Bencher<'_, '_>, request: &str) {
+    let configuration = Configuration::of(&many(200)).0.unwrap();
+    let (host, path) = request.split_once(' ').unwrap();
+    bencher.bench_local(|| {
+        let address = configuration.address(black_box(host.as_bytes()), black_box(path));
+        address.target.is_ok()
+    });
+}
+
+#[divan::bench]
+fn address_with_one_api(bencher: Bencher<'_, '_>) {
+    let configuration = configuration(5, json!({}));
+    bencher.bench_local(|| {
+        configuration
+            .address(black_box(b"127.0.0.1:8000"), black_box("/p0/pets/7"))
+            .target
+            .is_ok()
+    });
+}
+
+/// An edit of one route of 250, in a root of 40 APIs with 10,000 files.
+#[divan::bench]
+fn an_edit_among_10_000_files(bencher: Bencher<'_, '_>) {
+    let mut files = Vec::new();
+    for api in 0..40 {
+        let prefix = format!("apis/api{api}/");
+        files.push(File::new(format!("{prefix}api.json"), "{}"));
+        files.push(File::new(format!("{prefix}stages/$default.json"), "{}"));
+        for route in 0..124 {
+            let integration = json!({"IntegrationType": "HTTP_PROXY", "IntegrationUri": "http://127.0.0.1:9/"});
+            files.push(File::new(
+                format!("{prefix}integrations/r{route}.json"),
+                integration.to_string(),
+            ));
+            let json = json!({"RouteKey": format!("GET /r{route}/{{id}}"), "Target": format!("integrations/r{route}")});
+            files.push(File::new(format!("{prefix}routes/r{route}.json"), json.to_string()));
+        }
+    }
+    let mut listing = Listing::of("", files);
+    let mut compiler = Compiler::default();
+    assert!(!compiler.compile(&listing, true).problems.has_errors());
+    let mut edit = 0;
+    bencher.bench_local(|| {
+        edit += 1;
+        let json = json!({"RouteKey": format!("GET /edited{edit}"), "Target": "integrations/r7"});
+        listing.put(File::new("apis/api7/routes/r7.json", json.to_string()));
+        compiler.compile(black_box(&listing), false).units.len()
+    });
+}
+
 #[divan::bench]
 fn signature_version_4(bencher: Bencher<'_, '_>) {
     // 2026-07-10T19:19:05Z
     let now = UNIX_EPOCH + Duration::from_secs(0x6a51_45a9);
-    let deployment = deployment(1, json!({}));
+    let configuration = configuration(1, json!({}));
     let mut headers = request().headers;
     headers.append("x-amz-date", b"20260710T191905Z").unwrap();
     headers.append("authorization", authorization().as_bytes()).unwrap();
@@ -277,7 +348,7 @@ fn signature_version_4(bencher: Bencher<'_, '_>) {
         body: b"",
     };
     bencher.bench_local(|| {
-        let caller = sigv4::verify(black_box(&signed), deployment.credentials(), REGION, now);
+        let caller = sigv4::verify(black_box(&signed), configuration.credentials(), REGION, now);
         caller.unwrap().account_id.len()
     });
 }

@@ -10,5 +10,7 @@
 //! the whole process before `kill` returns. Each request looks (one `poll` that does not wait), and waits at
 //! `ReloadGate` until the watcher has reloaded.
 
-pub mod configuration;
+mod changes;
+pub mod source;
+pub mod reloader;
 pub mod watcher;

@@ -10,6 +10,7 @@ use crate::data_plane::error::GatewayError;
 use crate::data_plane::trusted_proxies::{Client, TrustedProxies};
 use crate::definition::notation::context_variable::ContextVariable;
 use crate::definition::notation::forwarded;
+use crate::deployment::address::{self, Address, Target};
 use crate::http1::message::{Headers, Request};
 use crate::identity::caller::Caller;
 use crate::platform::clock::{self, Clock};
@@ -32,6 +33,12 @@ pub struct RequestContext {
     pub time: SystemTime,
     /// When it came, for durations.
     pub began: Instant,
+    /// The path as it was sent, where [`Request::path`] is another one: that of the API's own endpoint.
+    pub sent_path: Option<String>,
+    /// The key of the mapping by which a custom domain leads to the API.
+    pub mapping_key: Option<String>,
+    /// Whether the path ends with that key.
+    pub ends_with_key: bool,
 }
 
 impl RequestContext {
@@ -46,6 +53,31 @@ impl RequestContext {
             trace_id: clock.trace_id(),
             time: clock.now(),
             began: Instant::now(),
+            sent_path: None,
+            mapping_key: None,
+            ends_with_key: false,
+        }
+    }
+
+    /// Turns the request into one at its API's own endpoint (`R11.4`), and keeps what the client sees of it.
+    pub fn note_address(&mut self, address: &Address<'_>, request: &mut Request) {
+        self.mapping_key = address.mapping_key().map(str::to_owned);
+        self.ends_with_key = matches!(address.target, Ok(Target::Stage(_, start)) if start == request.path.len());
+        if let Some(path) = address.endpoint_path(&request.path) {
+            self.sent_path = Some(std::mem::replace(&mut request.path, path));
+        }
+    }
+
+    /// The path as it was sent, which a signature covers.
+    pub fn sent_path<'a>(&'a self, request: &'a Request) -> &'a str {
+        self.sent_path.as_deref().unwrap_or(&request.path)
+    }
+
+    /// The path as the client means it: with a mapping's key, and without a stage that the mapping names.
+    pub fn client_path<'a>(&'a self, request: &'a Request) -> &'a str {
+        match self.mapping_key {
+            Some(_) => self.sent_path(request),
+            None => &request.path,
         }
     }
 
@@ -106,6 +138,9 @@ pub struct ContextVariables<'a> {
     pub caller: &'a Caller,
     /// Nothing while the request is on its way to the integration (`R10.8`).
     pub integration: Option<IntegrationOutcome<'a>>,
+    /// `$context.integrationErrorMessage`, where a service of AWS's or a call of it says more than the gateway's own
+    /// error.
+    pub integration_error: Option<&'a str>,
     /// Nothing before there is an answer.
     pub answer: Option<ResponseInfo<'a>>,
 }
@@ -122,11 +157,12 @@ impl<'a> ContextVariables<'a> {
             Variable::RouteKey => Some(text(self.route_key)),
             Variable::RequestId => Some(text(&context.request_id)),
             Variable::HttpMethod => Some(text(&request.method)),
-            Variable::Path => Some(text(&request.path)),
+            Variable::Path => Some(text(context.client_path(request))),
+            Variable::BasePathMatched => context.mapping_key.as_deref().filter(|key| !key.is_empty()).map(text),
             // R15.1: whatever the client speaks.
             Variable::Protocol => Some(text("HTTP/1.1")),
-            Variable::DomainName => self.domain_name().map(Cow::Borrowed),
-            Variable::DomainPrefix => self.domain_prefix().map(Cow::Borrowed),
+            Variable::DomainName => self.domain_name().map(bytes),
+            Variable::DomainPrefix => self.domain_prefix().map(bytes),
             Variable::UserAgent => self.user_agent().map(Cow::Borrowed),
             Variable::SourceIp => {
                 let mut address = Vec::with_capacity(16);
@@ -153,6 +189,7 @@ impl<'a> ContextVariables<'a> {
             Variable::ErrorMessage => Some(text(self.answer?.error?.message())),
             Variable::ErrorMessageString => Some(owned(format!("\"{}\"", self.answer?.error?.message()))),
             Variable::ErrorResponseType => Some(text(self.answer?.error?.response_type())),
+            Variable::IntegrationErrorMessage if self.integration_error.is_some() => self.integration_error.map(text),
             Variable::IntegrationErrorMessage => {
                 let error = self.answer?.error.filter(|error| error.status() >= 500);
                 error?.cause().map(text)
@@ -201,28 +238,33 @@ impl<'a> ContextVariables<'a> {
     }
 
     /// The first label of the host.
-    pub fn domain_prefix(&self) -> Option<&'a [u8]> {
-        self.domain_name().map(first_label)
+    pub fn domain_prefix(&self) -> Option<Cow<'a, str>> {
+        self.domain_name().map(|domain| match domain {
+            Cow::Borrowed(domain) => Cow::Borrowed(first_label(domain)),
+            Cow::Owned(domain) => Cow::Owned(first_label(&domain).to_owned()),
+        })
     }
 
-    /// The host that the client named, without its port.
-    pub fn domain_name(&self) -> Option<&'a [u8]> {
-        let host = Some(self.context.host(&self.request.headers)).filter(|host| !host.is_empty())?;
-        let end = match host.iter().position(|byte| *byte == b']') {
-            Some(bracket) => bracket + 1,
-            None => host.iter().position(|byte| *byte == b':').unwrap_or(host.len()),
-        };
-        host.get(..end)
+    /// The host that the client named, without its port and one trailing dot, in lower case.
+    pub fn domain_name(&self) -> Option<Cow<'a, str>> {
+        let host = address::normalized(self.context.host(&self.request.headers));
+        Some(host).filter(|host| !host.is_empty())
     }
 }
 
 /// What stands before the first dot; an address has no labels.
-fn first_label(domain: &[u8]) -> &[u8] {
-    let is_address = str::from_utf8(domain).is_ok_and(|text| text.parse::<IpAddr>().is_ok());
-    if is_address {
+fn first_label(domain: &str) -> &str {
+    if domain.parse::<IpAddr>().is_ok() {
         return domain;
     }
-    domain.split(|byte| *byte == b'.').next().unwrap_or(domain)
+    domain.split('.').next().unwrap_or(domain)
+}
+
+fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
 }
 
 fn text(value: &str) -> Cow<'_, [u8]> {

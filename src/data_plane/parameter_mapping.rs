@@ -153,7 +153,8 @@ impl Edited<'_> {
 }
 
 impl RequestSources<'_> {
-    fn value<'s>(&'s self, source: &Source, window: &'s [u8]) -> Option<Cow<'s, [u8]>> {
+    /// The value of a source; `window` is the body, or its beginning.
+    pub fn value<'s>(&'s self, source: &Source, window: &'s [u8]) -> Option<Cow<'s, [u8]>> {
         let request = self.context.request;
         match source {
             // Nobody behind the gateway sees such a field, so no value is made of it either.

@@ -48,8 +48,12 @@ pub struct RequestInfo<'d> {
     pub route: Option<Arc<Route>>,
     /// Who asks.
     pub caller: Caller,
+    /// It reached no stage: its 403 or 404 has no CORS fields.
+    pub is_unreachable: bool,
     /// What came of the integration, if it was asked.
     pub integration: Option<IntegrationResult>,
+    /// See [`ContextVariables::integration_error`].
+    pub integration_error: Option<String>,
 }
 
 /// What is kept of an integration's answer, or of its failure.
@@ -89,10 +93,10 @@ pub struct Recorder {
     pub route_states: RouteStates,
     /// Requests whose client was gone before it had its answer.
     pub abandonments: Arc<Counter>,
-    /// Where those count that belong to no stage.
+    /// Where those count that belong to no API.
     state: Arc<RouteState>,
     account_id: String,
-    /// The format of lines of what belongs to no stage, if there is no default stage either.
+    /// The format of lines of what belongs to no stage, where its API has no default stage or there is no API.
     log_format: LogFormat,
 }
 
@@ -109,7 +113,7 @@ impl Recorder {
         }
     }
 
-    /// The state of each route and stage, and of requests that belong to none.
+    /// The state of each route, stage and API, and of requests that belong to none.
     pub fn all(&self) -> Vec<Arc<RouteState>> {
         let mut route_states = self.route_states.all();
         route_states.push(Arc::clone(&self.state));
@@ -137,18 +141,19 @@ impl Recorder {
     }
 
     /// Logs and counts a request that has its answer: at once, or when the answer's content has ended.
-    pub fn record(&self, deployment: &Deployment, over: &FinishedRequest<'_>, response: Response) -> Response {
+    pub fn record(&self, api: Option<&Deployment>, over: &FinishedRequest<'_>, response: Response) -> Response {
         let found = over.found;
         let of_route = found.route.as_ref().and_then(|route| route.state.get());
         let of_stage = || found.stage.and_then(|stage| stage.state.get());
-        let state = of_route.or_else(of_stage).unwrap_or(&self.state);
+        let of_api = || api.and_then(|api| api.state.get());
+        let state = of_route.or_else(of_stage).or_else(of_api).unwrap_or(&self.state);
         if matches!(over.error, Some(GatewayError::ClientGone)) {
             self.abandonments.add_one();
         }
         if let Some(error) = over.error {
             report(&over.context.request_id, error, state);
         }
-        let line = self.access_log.is_on().then(|| self.line(deployment, over, &response));
+        let line = self.access_log.is_on().then(|| self.line(api, over, &response));
         let account = PendingRecord {
             state: Arc::clone(state),
             line: line.map(|line| (self.access_log.clone(), line)),
@@ -160,13 +165,13 @@ impl Recorder {
         account.of(response, over.is_head(), &self.abandonments)
     }
 
-    fn line(&self, deployment: &Deployment, over: &FinishedRequest<'_>, response: &Response) -> Line {
+    fn line(&self, api: Option<&Deployment>, over: &FinishedRequest<'_>, response: &Response) -> Line {
         let found = over.found;
         let values = ContextVariables {
             context: over.context,
             request: over.request,
             account_id: &self.account_id,
-            api_id: deployment.api_id(),
+            api_id: api.map_or("", Deployment::api_id),
             stage: found.stage.map_or("", |stage| &stage.name),
             route_key: found.route.as_ref().map_or("", |route| &route.key_text),
             caller: &found.caller,
@@ -177,6 +182,7 @@ impl Recorder {
                 latency: arrived.latency,
                 length: None,
             }),
+            integration_error: found.integration_error.as_deref(),
             answer: Some(ResponseInfo {
                 status: response.status,
                 error: over.error,
@@ -189,7 +195,7 @@ impl Recorder {
             }),
         };
         // What belongs to no stage is logged as the default stage says.
-        let stage = found.stage.or(deployment.default_stage());
+        let stage = found.stage.or(api.and_then(Deployment::default_stage));
         Line::begin(stage.map_or(&self.log_format, |stage| &stage.log_format), &values)
     }
 }

@@ -5,5 +5,6 @@ pub mod problem;
 pub mod notation;
 pub mod json;
 pub mod credentials;
+pub mod unit;
 pub mod resource;
 pub mod store;

@@ -129,11 +129,12 @@ impl Problems {
         self.all.iter()
     }
 
-    /// All of them as JSON, for programs: `problems` with `file`, `pointer`, `severity` and `text`, and their numbers
-    /// as `errors` and `warnings`.
-    pub fn to_json(&self) -> serde_json::Value {
+    /// All of them as JSON, for programs: `problems` with `api`, `file`, `pointer`, `severity` and `text`, and their
+    /// numbers as `errors` and `warnings`. The id of the API that a file belongs to, if it does to one, is `api_of` the file.
+    pub fn to_json(&self, api_of: impl Fn(&str) -> Option<String>) -> serde_json::Value {
         let problem = |problem: &Problem| {
             serde_json::json!({
+                "api": api_of(&problem.file),
                 "file": problem.file,
                 "pointer": problem.pointer,
                 "severity": problem.severity.as_str(),

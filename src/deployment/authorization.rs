@@ -9,6 +9,7 @@ use crate::definition::resource::stage::Stage as StageResource;
 use crate::definition::suggestion::closest;
 use crate::deployment::authorizer::{Authorization, Draft, Drafts, JwtAuthorizer, LambdaAuthorizer, LambdaDraft};
 use crate::deployment::function::{Functions, arn_in_stage};
+use crate::deployment::shared::Shared;
 
 /// Most scopes of a route (spec §8.1).
 const MAX_SCOPES: usize = 10;
@@ -30,6 +31,7 @@ pub(super) fn of_route<'a>(
     route: &RouteResource,
     drafts: &'a Drafts<'a>,
     resources: &Resources,
+    shared: &Shared,
     problems: &mut Problems,
 ) -> Option<RouteDraft<'a>> {
     let file = route.file.as_str();
@@ -58,7 +60,7 @@ pub(super) fn of_route<'a>(
     match kind {
         "NONE" => return Some(RouteDraft::None),
         "AWS_IAM" => {
-            if !resources.has_credentials() {
+            if !shared.has_credentials() {
                 let text = "there is no credentials.json: nobody may call this route";
                 problems.warning(file, "/AuthorizationType", text);
             }

@@ -10,8 +10,7 @@ use crate::http1::target::is_authority;
 /// What `MaxAge` may be, in seconds; -1 forbids to remember the answer (`R7.18`).
 const MAX_AGE: std::ops::RangeInclusive<i64> = -1..=86_400;
 
-/// The file and the field that all problems are about.
-const FILE: &str = "api.json";
+/// The field of `api.json` that all problems are about.
 const POINTER: &str = "/CorsConfiguration";
 
 /// What browsers are told. Lists are joined with `,`; those that are empty are none.
@@ -61,7 +60,7 @@ impl AllowedOrigin {
 
 impl Cors {
     /// Checks the configuration.
-    pub(super) fn check(resource: &Resource, problems: &mut Problems) -> Cors {
+    pub(super) fn check(file: &str, resource: &Resource, problems: &mut Problems) -> Cors {
         let mut origins = Vec::new();
         for (at, text) in resource.allow_origins.iter().enumerate() {
             match AllowedOrigin::parse(text) {
@@ -70,31 +69,39 @@ impl Cors {
                     let text = format!(
                         "{text:?} is not an origin such as https://www.example.com, nor *, https://* or http://*"
                     );
-                    problems.error(FILE, format!("{POINTER}/AllowOrigins/{at}"), text);
+                    problems.error(file, format!("{POINTER}/AllowOrigins/{at}"), text);
                 }
             }
         }
-        if resource.allow_origins.is_empty() && !problems.has_error(FILE, &format!("{POINTER}/AllowOrigins")) {
+        if resource.allow_origins.is_empty() && !problems.has_error(file, &format!("{POINTER}/AllowOrigins")) {
             let text = "no origin is allowed: no browser will show an answer to another site";
-            problems.warning(FILE, format!("{POINTER}/AllowOrigins"), text);
+            problems.warning(file, format!("{POINTER}/AllowOrigins"), text);
         }
         if resource.allow_credentials && origins.contains(&AllowedOrigin::Any) {
             // R7.4: AWS's own words.
             let text = "allow-credentials is not supported if 'allow-origin' is *";
-            problems.error(FILE, format!("{POINTER}/AllowCredentials"), text);
+            problems.error(file, format!("{POINTER}/AllowCredentials"), text);
         }
         if let Some(age) = resource.max_age.filter(|age| !MAX_AGE.contains(age)) {
             let (least, most) = (MAX_AGE.start(), MAX_AGE.end());
             let text = format!("{age} is not between {least} and {most} s");
-            problems.error(FILE, format!("{POINTER}/MaxAge"), text);
+            problems.error(file, format!("{POINTER}/MaxAge"), text);
         }
         let is_method = |text: &str| Method::parse(text).is_some();
         // A `*` may stand in a name, but a user who writes x-* means something else (R7.3).
         let is_name = |text: &str| is_token(text.as_bytes()) && !text.contains('*');
         Cors {
             origins,
-            methods: joined("AllowMethods", &resource.allow_methods, "a method", is_method, problems),
+            methods: joined(
+                file,
+                "AllowMethods",
+                &resource.allow_methods,
+                "a method",
+                is_method,
+                problems,
+            ),
             headers: joined(
+                file,
                 "AllowHeaders",
                 &resource.allow_headers,
                 "a header name",
@@ -102,6 +109,7 @@ impl Cors {
                 problems,
             ),
             exposed: joined(
+                file,
                 "ExposeHeaders",
                 &resource.expose_headers,
                 "a header name",
@@ -115,6 +123,7 @@ impl Cors {
 }
 
 fn joined(
+    file: &str,
     field: &str,
     texts: &[String],
     wanted: &str,
@@ -124,7 +133,7 @@ fn joined(
     for (at, text) in texts.iter().enumerate() {
         if text != "*" && !is_wanted(text) {
             let text = format!("{text:?} is neither {wanted} nor *");
-            problems.error(FILE, format!("{POINTER}/{field}/{at}"), text);
+            problems.error(file, format!("{POINTER}/{field}/{at}"), text);
         }
     }
     (!texts.is_empty()).then(|| texts.join(","))

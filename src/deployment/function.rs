@@ -1,7 +1,7 @@
 //! Lambda functions: where the gateway finds those that an integration names.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -11,9 +11,11 @@ use std::time::Duration;
 use crate::definition::notation::arn::{self, FunctionArn};
 use crate::definition::notation::stage_variable;
 use crate::definition::problem::{Problems, member};
+use crate::definition::resource::SharedResources;
 use crate::definition::resource::function::Function as Resource;
-use crate::definition::resource::{ROOT_NAMES, Resources};
 use crate::definition::suggestion::did_you_mean;
+use crate::definition::unit::ROOT_NAMES;
+use crate::deployment::reserved_variables::RESERVED_VARIABLES;
 use crate::outbound::function::Definition;
 use crate::outbound::function::managed::ManagedRuntime;
 use crate::outbound::function::start_check::Obstacle;
@@ -34,26 +36,6 @@ const EMULATOR: &str = "/functions/function/invocations";
 /// What `MemorySize` may be, in MB, and what it is for Lambda where it is not given.
 const MEMORY_SIZE: RangeInclusive<u32> = 128..=10_240;
 const DEFAULT_MEMORY_SIZE: u32 = 128;
-
-/// The variables that Lambda reserves, but for credentials and `AWS_DEFAULT_REGION`, which a function that runs here
-/// may need to be told.
-///
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-const RESERVED_VARIABLES: [&str; 13] = [
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-];
 
 /// Where events for a function go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,10 +71,16 @@ pub fn default_concurrency(url: &Url) -> Option<NonZeroUsize> {
     url.path.ends_with(EMULATOR).then_some(NonZeroUsize::MIN)
 }
 
-/// The functions of all files, by name.
+/// The functions of all files, by name; none where a file is wrong.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct FunctionFiles {
+    by_name: BTreeMap<String, Option<Function>>,
+}
+
+/// The functions that an API's files can name.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
-    by_name: HashMap<String, Option<Function>>,
+    files: Arc<FunctionFiles>,
     /// Those that the gateway runs, by name and region. A function is told its region, which is that of the ARN that
     /// names it: two regions are two functions, as in AWS.
     local: RefCell<BTreeMap<(String, String), Arc<Definition>>>,
@@ -110,9 +98,9 @@ pub(super) struct NamedArn {
     pub(super) account_id: String,
 }
 
-impl Functions {
+impl FunctionFiles {
     /// Checks every file.
-    pub(super) fn check(resources: &Resources, problems: &mut Problems) -> Functions {
+    pub(super) fn check(resources: &SharedResources, problems: &mut Problems) -> FunctionFiles {
         let check = |(name, resource): (&String, &Resource)| {
             if !arn::is_function_name(name) {
                 let text = format!("the file name {name:?} is not a function's name: letters, digits, - and _");
@@ -127,15 +115,29 @@ impl Functions {
             (name.clone(), checker.function())
         };
         let files: &BTreeMap<String, Resource> = &resources.functions;
-        Functions {
+        FunctionFiles {
             by_name: files.iter().map(check).collect(),
+        }
+    }
+
+    /// Their names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+}
+
+impl Functions {
+    /// Those of these files.
+    pub(super) fn of(files: Arc<FunctionFiles>) -> Functions {
+        Functions {
+            files,
             ..Functions::default()
         }
     }
 
     /// The function that an ARN names; none where its file is wrong, which has a problem of its own.
     pub(super) fn get(&self, arn: &FunctionArn) -> Option<Function> {
-        let function = match self.by_name.get(arn.name()) {
+        let function = match self.files.by_name.get(arn.name()) {
             Some(function) => function.clone()?,
             None => Function::AtEndpoint,
         };
@@ -177,11 +179,11 @@ impl Functions {
             account_id: arn.account_id().to_owned(),
         });
         let name = arn.name();
-        if self.by_name.contains_key(name) {
+        if self.files.by_name.contains_key(name) {
             return;
         }
         // In the order of the names, so that of two that are alike it is always the same.
-        let known: BTreeSet<&str> = self.by_name.keys().map(String::as_str).collect();
+        let known: BTreeSet<&str> = self.files.names().collect();
         let hint = did_you_mean(name, known);
         let text =
             format!("there is no file functions/{name}.json: the function is invoked at --lambda-endpoint{hint}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::definition::notation::arn::FunctionArn;
+use crate::definition::notation::integration_subtype::IntegrationSubtype;
 use crate::definition::notation::route_key::RouteKey;
 use crate::definition::notation::stage_variable;
 use crate::definition::notation::uri;
@@ -16,6 +17,8 @@ use crate::deployment::function::Functions;
 use crate::deployment::http_proxy::{self, HttpProxy};
 use crate::deployment::lambda_proxy::{self, LambdaProxy};
 use crate::deployment::parameter_mapping::{self, RequestMapping, ResponseMapping};
+use crate::deployment::service::ServiceIntegration;
+use crate::deployment::service::draft::Draft as ServiceDraft;
 
 /// `TimeoutInMillis` where the file has none, which is also the longest (spec §3.1).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(30_000);
@@ -45,6 +48,8 @@ pub enum Kind {
     HttpProxy(HttpProxy),
     /// A Lambda function.
     LambdaProxy(LambdaProxy),
+    /// Another service of AWS.
+    Service(ServiceIntegration),
 }
 
 #[cfg(test)]
@@ -65,6 +70,7 @@ impl Integration {
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     file: &'a str,
+    /// Empty for a service integration, which has none.
     uri: &'a str,
     kind: DraftKind,
     timeout: Duration,
@@ -77,6 +83,7 @@ pub(super) struct Draft<'a> {
 enum DraftKind {
     HttpProxy(http_proxy::Draft),
     LambdaProxy(lambda_proxy::Draft),
+    Service(ServiceDraft),
 }
 
 impl<'a> Draft<'a> {
@@ -88,12 +95,13 @@ impl<'a> Draft<'a> {
     ) -> Option<Draft<'a>> {
         let file = resource.file.as_str();
         let timeout = timeout(resource, problems);
+        if resource.integration_subtype.is_some() || problems.has_error(file, "/IntegrationSubtype") {
+            return Draft::of_service(resource, users, timeout, problems);
+        }
         let mapping = parameter_mapping::Draft::check(resource, &users, problems);
         // What the other fields may be depends on the type.
         let kind = match resource.integration_type.as_deref() {
             Some("HTTP_PROXY") => DraftKind::HttpProxy(http_proxy::Draft::check(resource, problems)),
-            // An error of its own says that AWS's other services are not reached.
-            Some("AWS_PROXY") if problems.has_error(file, "/IntegrationSubtype") => return None,
             Some("AWS_PROXY") => DraftKind::LambdaProxy(lambda_proxy::Draft::check(resource, problems)),
             _ => {
                 problems.error_unless_known(file, "/IntegrationType", "the field is missing");
@@ -123,6 +131,37 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Checks the fields of an integration that has an `IntegrationSubtype`.
+    fn of_service(
+        resource: &'a Resource,
+        users: Vec<&'a RouteKey>,
+        timeout: Duration,
+        problems: &mut Problems,
+    ) -> Option<Draft<'a>> {
+        let file = resource.file.as_str();
+        match resource.integration_type.as_deref() {
+            Some("AWS_PROXY") => {}
+            // What else is wrong depends on which of the two fields is meant.
+            Some(other) => {
+                let text = format!("{other:?} calls a URI: an integration with an IntegrationSubtype is \"AWS_PROXY\"");
+                problems.error(file, "/IntegrationType", text);
+                return None;
+            }
+            None => problems.error_unless_known(file, "/IntegrationType", "the field is missing"),
+        }
+        let mapping = parameter_mapping::Draft::of_responses(resource, &users, problems);
+        // A name that is none has an error of its own.
+        let subtype = IntegrationSubtype::parse(resource.integration_subtype.as_deref()?)?;
+        Some(Draft {
+            file,
+            uri: "",
+            kind: DraftKind::Service(ServiceDraft::check(subtype, resource, &users, problems)),
+            timeout,
+            mapping,
+            users,
+        })
+    }
+
     /// Checks what can be told of the URI without a stage.
     fn check_uri(&self) -> Result<(), Vec<String>> {
         if stage_variable::is_in(self.uri) {
@@ -132,7 +171,17 @@ impl<'a> Draft<'a> {
         match &self.kind {
             DraftKind::HttpProxy(draft) => draft.read_uri(self.uri, &self.users).map(drop),
             DraftKind::LambdaProxy(_) => self.arn(self.uri).map(drop),
+            DraftKind::Service(_) => Ok(()),
         }
+    }
+
+    /// The names of the stage variables that parameters read.
+    fn parameter_variables(&self) -> impl Iterator<Item = &str> {
+        let service = match &self.kind {
+            DraftKind::Service(draft) => Some(draft.stage_variables()),
+            _ => None,
+        };
+        self.mapping.stage_variables().chain(service.into_iter().flatten())
     }
 
     fn arn(&self, text: &str) -> Result<FunctionArn, Vec<String>> {
@@ -143,7 +192,12 @@ impl<'a> Draft<'a> {
     }
 
     /// What is called, with a URI that is whole; none where the function's file is wrong.
-    fn kind(&self, uri: &str, functions: &Functions) -> Result<Option<Kind>, Vec<String>> {
+    fn kind(
+        &self,
+        uri: &str,
+        variables: &BTreeMap<String, String>,
+        functions: &Functions,
+    ) -> Result<Option<Kind>, Vec<String>> {
         match &self.kind {
             DraftKind::HttpProxy(draft) => {
                 let uri = draft.read_uri(uri, &self.users)?;
@@ -153,6 +207,7 @@ impl<'a> Draft<'a> {
                 let proxy = draft.with_arn(self.arn(uri)?, functions);
                 Ok(proxy.map(Kind::LambdaProxy))
             }
+            DraftKind::Service(draft) => Ok(Some(Kind::Service(draft.with_variables(variables)))),
         }
     }
 }
@@ -218,7 +273,10 @@ impl<'a> IntegrationCompiler<'a> {
         }
         let variables = &stage.stage_variables;
         draft.mapping.check_stage(draft.file, stage_name, variables, problems);
-        let read = uri_variables.iter().copied().chain(draft.mapping.stage_variables());
+        if let DraftKind::Service(service) = &draft.kind {
+            service.check_stage(draft.file, stage_name, variables, problems);
+        }
+        let read = uri_variables.iter().copied().chain(draft.parameter_variables());
         let key = (*id, read.map(|name| variables.get(name).cloned()).collect());
         if let Some(integration) = self.compiled.get(&key) {
             return Some(Arc::clone(integration));
@@ -226,7 +284,7 @@ impl<'a> IntegrationCompiler<'a> {
         let uri = stage_variable::put_in(draft.uri, |name| variables.get(name).cloned());
         let kind = uri
             .map_err(|error| vec![error.to_string()])
-            .and_then(|uri| draft.kind(&uri, self.functions));
+            .and_then(|uri| draft.kind(&uri, variables, self.functions));
         let kind = match kind {
             Ok(kind) => kind?,
             Err(texts) => {

@@ -1,13 +1,16 @@
 //! The definitions, checked and compiled: what is served. Immutable.
 //!
-//! [`Deployment::of`] is the only way in, for `serve`, for a reload and for `check`. After it no request can
-//! fail because of a file. A deployment never changes; a request keeps the one that it began with.
+//! [`Compiler`](compiler::Compiler) is the only way in, for `serve`, for a reload and for `check`. It compiles each unit of
+//! a root by itself: an API to a [`Deployment`], a domain, and what APIs share. After it no request can fail because of a
+//! file. A configuration never changes; a request keeps the one that it began with.
 
 pub mod cors;
 pub mod parameter_mapping;
+mod reserved_variables;
 pub mod function;
 pub mod http_proxy;
 pub mod lambda_proxy;
+pub mod service;
 pub mod integration;
 pub mod authorizer;
 pub mod authorization;
@@ -23,67 +26,82 @@ pub mod stage;
 pub mod trust;
 mod warnings;
 mod likely_mistakes;
+pub mod shared;
+pub mod domain;
+pub mod configuration;
+mod unused_files;
+pub mod address;
+pub mod compiler;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use crate::definition::credentials::Credentials;
 use crate::definition::notation::path::RequestPath;
 use crate::definition::notation::route_key::RouteKey;
 use crate::definition::problem::Problems;
-use crate::definition::resource::Resources;
-use crate::definition::store::Listing;
+use crate::definition::resource::{Resources, SharedResources};
+use crate::definition::unit::{Unit, UnitName};
 use crate::deployment::cors::Cors;
 use crate::deployment::default_stage::{DEFAULT_STAGE, DEFAULT_STAGE_ALIAS};
 use crate::deployment::function::{Functions, NamedArn};
-use crate::deployment::integration::{Draft, IntegrationCompiler};
+use crate::deployment::integration::{Draft, IntegrationCompiler, Kind};
 use crate::deployment::route_draft::{RouteDraft, RouteTarget, draft_routes, refuse_equivalent_keys};
+use crate::deployment::route_state::RouteState;
+use crate::deployment::shared::Shared;
 use crate::deployment::stage::Stage;
 use crate::deployment::trust::{Trust, Withdrawn};
 use crate::outbound::function::Definition;
 
-/// `$context.apiId` of an API whose files do not tell its `ApiId`.
+/// `$context.apiId` of a root API whose files do not tell its `ApiId`.
 const DEFAULT_API_ID: &str = "local";
 
 /// An API that can be served.
 #[derive(Clone, Debug)]
 pub struct Deployment {
+    unit: UnitName,
+    /// Differs from that of every other deployment of this process.
+    generation: u64,
     api_name: Option<String>,
     api_id: String,
+    is_execute_api_disabled: bool,
     cors: Option<Arc<Cors>>,
     trust: Trust,
     local_functions: Vec<Arc<Definition>>,
     /// Where functions' ARNs stand in the files.
     arns: Arc<[NamedArn]>,
+    /// The names of the functions that the files name; none where they may name any.
+    used_functions: Option<BTreeSet<String>>,
+    used_vpc_links: BTreeSet<String>,
     named: HashMap<String, Arc<Stage>>,
     default: Option<Arc<Stage>>,
+    /// Of requests that belong to no stage; set when it is deployed.
+    pub state: OnceLock<Arc<RouteState>>,
+}
+
+/// A number that no deployment had before.
+fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Deployment {
-    /// Reads, checks and compiles files; the problems of the listing are among those that come back.
-    pub fn of(listing: &Listing) -> (Option<Deployment>, Problems) {
-        let mut resources = Resources::read(&listing.files);
-        resources.root.clone_from(&listing.root);
-        resources.problems.extend(listing.problems.clone());
-        Deployment::compile(&resources)
-    }
-
-    /// Checks everything that was read, and compiles it unless something is wrong.
+    /// Checks everything that was read of an API, and compiles it unless something is wrong.
     ///
     /// The problems come with it in either case: all of them, not the first.
-    pub fn compile(resources: &Resources) -> (Option<Deployment>, Problems) {
+    pub fn compile(resources: &Resources, shared: &Shared) -> (Option<Deployment>, Problems) {
         let mut problems = resources.problems.clone();
         let authorizers = authorizer::check_all(resources, &mut problems);
-        let routes = draft_routes(resources, &authorizers, &mut problems);
+        let routes = draft_routes(resources, shared, &authorizers, &mut problems);
         refuse_equivalent_keys(&routes, &mut problems);
         let integrations = draft_integrations(resources, &routes, &mut problems);
         let api = resources.api.as_ref();
         let cors = api
             .and_then(|api| api.cors_configuration.as_ref())
-            .map(|cors| Cors::check(cors, &mut problems));
+            .map(|cors| Cors::check(&resources.api_file(), cors, &mut problems));
 
-        let functions = Functions::check(resources, &mut problems);
+        let functions = Functions::of(shared.functions());
         let mut compiler = IntegrationCompiler::new(&integrations, &functions);
         let mut named = HashMap::new();
         for (id, resource) in &resources.stages {
@@ -92,7 +110,7 @@ impl Deployment {
         }
         warnings::add(resources, &mut problems);
         likely_mistakes::warn(&routes, resources, &mut problems);
-        if named.is_empty() && !problems.has_errors() {
+        if named.is_empty() && resources.unit == UnitName::RootApi && !problems.has_errors() {
             problems.warning("stages", "", "there is no stage: every request is answered 404");
         }
         let problems = problems.sorted();
@@ -103,35 +121,55 @@ impl Deployment {
             .remove(DEFAULT_STAGE)
             .or_else(|| named.get(DEFAULT_STAGE_ALIAS).cloned());
         let deployment = Deployment {
+            unit: resources.unit.clone(),
+            generation: next_generation(),
             api_name: api.and_then(|api| api.name.clone()),
-            api_id: api
-                .and_then(|api| api.api_id.clone())
-                .unwrap_or_else(|| DEFAULT_API_ID.to_owned()),
+            api_id: api_id(resources),
+            is_execute_api_disabled: api.is_some_and(|api| api.disable_execute_api_endpoint),
             cors: cors.map(Arc::new),
             trust: Trust {
                 withdrawn: Arc::default(),
                 issuers: authorizer::issuers(&authorizers),
-                credentials: resources.credentials.clone().unwrap_or_default(),
             },
             local_functions: functions.local(),
             arns: functions.arns().into(),
+            used_functions: warnings::used_functions(resources),
+            used_vpc_links: warnings::used_vpc_links(resources),
             named,
             default,
+            state: OnceLock::new(),
         };
         (Some(deployment), problems)
     }
 
-    /// The same API, in which only those count whom the files of a listing still trust.
+    /// The same API, in which only those count whom its files, and those that all APIs share, still trust.
     ///
-    /// Access keys are those of its `credentials.json`. An authorizer is withdrawn where its file or its function's is
-    /// gone, and where it trusts another issuer, fewer audiences or another function now.
+    /// An authorizer is withdrawn where its file or its function's is gone, and where it trusts another issuer, fewer
+    /// audiences or another function now.
     #[must_use]
-    pub fn with_trust_of(&self, listing: &Listing) -> Deployment {
+    pub fn with_trust_of(&self, unit: &Unit, shared_unit: &Unit, shared: &SharedResources) -> Deployment {
         let stages: Vec<&Stage> = self.stages().map(Arc::as_ref).collect();
         Deployment {
-            trust: self.trust.narrowed(&stages, listing),
+            generation: next_generation(),
+            trust: self.trust.narrowed(&stages, unit, shared_unit, shared),
             ..self.clone()
         }
+    }
+
+    /// Which part of the root it was compiled from.
+    pub fn unit(&self) -> &UnitName {
+        &self.unit
+    }
+
+    /// A number that no other deployment of this process has: what is remembered under it is not remembered under
+    /// another.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// `DisableExecuteApiEndpoint`: it is reached by its custom domains only.
+    pub fn is_execute_api_disabled(&self) -> bool {
+        self.is_execute_api_disabled
     }
 
     /// The API's `Name`.
@@ -149,27 +187,36 @@ impl Deployment {
         self.trust.issuers.iter().map(String::as_str).collect()
     }
 
-    /// Who may sign requests.
-    pub fn credentials(&self) -> &Credentials {
-        &self.trust.credentials
-    }
-
     /// Authorizers that let no request pass, though routes ask for them.
     pub fn withdrawn(&self) -> &Withdrawn {
         &self.trust.withdrawn
     }
 
-    /// What the files say of region and account besides what the gateway is told: warnings where all functions' ARNs
-    /// agree on another one.
-    pub fn review_options(&self, region: &str, account_id: &str) -> Problems {
-        let mut problems = Problems::new();
-        warnings::of_options(&self.arns, region, account_id, &mut problems);
-        problems
+    /// Where functions' ARNs stand in the files.
+    fn arns(&self) -> &[NamedArn] {
+        &self.arns
+    }
+
+    /// The names of the functions that the files name; none where they may name any.
+    fn used_functions(&self) -> Option<&BTreeSet<String>> {
+        self.used_functions.as_ref()
+    }
+
+    /// The VPC links that the files name.
+    fn used_vpc_links(&self) -> &BTreeSet<String> {
+        &self.used_vpc_links
     }
 
     /// The functions that the gateway runs.
     pub fn local_functions(&self) -> &[Arc<Definition>] {
         &self.local_functions
+    }
+
+    /// Whether a route calls another service of AWS than Lambda.
+    pub fn calls_services(&self) -> bool {
+        let routes = self.stages().flat_map(|stage| stage.routes.iter());
+        let mut integrations = routes.filter_map(|route| route.integration.as_deref());
+        integrations.any(|integration| matches!(integration.kind, Kind::Service(_)))
     }
 
     /// The API's CORS configuration.
@@ -192,6 +239,14 @@ impl Deployment {
         self.default.as_deref()
     }
 
+    /// The stage of that name; `$default` is the one that is served at the root, whatever its file is called.
+    pub fn stage_named(&self, name: &str) -> Option<&Arc<Stage>> {
+        match name {
+            DEFAULT_STAGE => self.default.as_ref(),
+            name => self.named.get(name),
+        }
+    }
+
     /// The stage of a request, and the path below it (`R2.3`).
     ///
     /// A stage is found by the first segment after decoding. A stage named `$default` is never: it has no
@@ -203,6 +258,15 @@ impl Deployment {
         }
         let stage = self.default.as_deref()?;
         Some((stage, Cow::Borrowed(path)))
+    }
+}
+
+/// The `ApiId` of an API: that of its files, else its directory's name.
+fn api_id(resources: &Resources) -> String {
+    let written = resources.api.as_ref().and_then(|api| api.api_id.clone());
+    match &resources.unit {
+        UnitName::Api(id) => id.clone(),
+        _ => written.unwrap_or_else(|| DEFAULT_API_ID.to_owned()),
     }
 }
 

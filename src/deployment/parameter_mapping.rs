@@ -93,9 +93,17 @@ struct Rule {
 impl Draft {
     /// Checks the mappings; `users` are the keys of the routes that target the integration.
     pub(super) fn check(resource: &Resource, users: &[&RouteKey], problems: &mut Problems) -> Draft {
+        let mut draft = Draft::of_responses(resource, users, problems);
         let file = resource.file.as_str();
         let mut checker = Checker { file, users, problems };
-        let request = checker.rules(&resource.request_parameters, Side::Request);
+        draft.request = checker.rules(&resource.request_parameters, Side::Request);
+        draft
+    }
+
+    /// Checks the mappings of answers alone, for an integration whose `RequestParameters` are no mappings.
+    pub(super) fn of_responses(resource: &Resource, users: &[&RouteKey], problems: &mut Problems) -> Draft {
+        let file = resource.file.as_str();
+        let mut checker = Checker { file, users, problems };
         let mut response = BTreeMap::new();
         for (status, parameters) in &resource.response_parameters {
             let rules = checker.rules(parameters, Side::Response);
@@ -108,7 +116,10 @@ impl Draft {
                 }
             }
         }
-        Draft { request, response }
+        Draft {
+            request: Rules::new(),
+            response,
+        }
     }
 
     /// The names of the stage variables that are read.
@@ -129,16 +140,8 @@ impl Draft {
         let variable = |name: &str| variables.get(name).map(String::as_str);
         for rules in std::iter::once(&self.request).chain(self.response.values()) {
             for ((_, target), Rule { pointer, value }) in rules {
-                let mut names = value.sources().filter_map(Source::stage_variable).peekable();
-                if names.peek().is_none() {
+                if !warn_of_undefined(value, file, pointer, stage_name, variables, problems) {
                     continue;
-                }
-                // R2.13: a missing source, which is as good as a mistake.
-                for name in names.filter(|name| !variables.contains_key(*name)) {
-                    let text = format!(
-                        "the stage {stage_name:?} does not define the stage variable {name:?}: it counts as missing"
-                    );
-                    problems.warning(file, pointer.as_str(), text);
                 }
                 let value = value.with_stage_variables(variable);
                 if let Some(text) = value.as_ref().and_then(|value| wrong_text(target, value.text()?)) {
@@ -283,21 +286,51 @@ impl Checker<'_> {
         if let Some(text) = value.text().and_then(|text| wrong_text(target, text)) {
             self.problems.error(self.file, pointer, text);
         }
-        for source in value.sources() {
-            let Source::PathParameter(name) = source else { continue };
-            let known: Vec<&str> = self.users.iter().flat_map(|user| user.variables()).collect();
-            if self.users.is_empty() || known.contains(&name.as_str()) {
-                continue;
-            }
-            let text = format!(
-                "no route that uses this integration has a path variable {{{name}}}{}",
-                meant(name, &known)
-            );
-            // AWS knows no such name, so the text behind another one may be meant.
-            match name.contains('.') {
-                true => self.problems.error(self.file, pointer, text),
-                false => self.problems.warning(self.file, pointer, text),
-            }
+        check_path_variables(value, self.file, pointer, self.users, self.problems);
+    }
+}
+
+/// Warns of stage variables that a value reads and the stage does not define; tells whether it reads any.
+pub(super) fn warn_of_undefined(
+    value: &MappingValue,
+    file: &str,
+    pointer: &str,
+    stage_name: &str,
+    variables: &BTreeMap<String, String>,
+    problems: &mut Problems,
+) -> bool {
+    let names: Vec<&str> = value.sources().filter_map(Source::stage_variable).collect();
+    // R2.13: a missing source, which is as good as a mistake.
+    for name in names.iter().filter(|name| !variables.contains_key(**name)) {
+        let text =
+            format!("the stage {stage_name:?} does not define the stage variable {name:?}: it counts as missing");
+        problems.warning(file, pointer, text);
+    }
+    !names.is_empty()
+}
+
+/// Checks that each path variable of a value is one of a route that uses the integration.
+pub(super) fn check_path_variables(
+    value: &MappingValue,
+    file: &str,
+    pointer: &str,
+    users: &[&RouteKey],
+    problems: &mut Problems,
+) {
+    for source in value.sources() {
+        let Source::PathParameter(name) = source else { continue };
+        let known: Vec<&str> = users.iter().flat_map(|user| user.variables()).collect();
+        if users.is_empty() || known.contains(&name.as_str()) {
+            continue;
+        }
+        let text = format!(
+            "no route that uses this integration has a path variable {{{name}}}{}",
+            meant(name, &known)
+        );
+        // AWS knows no such name, so the text behind another one may be meant.
+        match name.contains('.') {
+            true => problems.error(file, pointer, text),
+            false => problems.warning(file, pointer, text),
         }
     }
 }

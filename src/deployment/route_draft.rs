@@ -7,6 +7,7 @@ use crate::definition::problem::Problems;
 use crate::definition::resource::Resources;
 use crate::definition::resource::route::Route as RouteResource;
 use crate::definition::suggestion::closest;
+use crate::deployment::shared::Shared;
 use crate::deployment::{authorization, authorizer};
 
 /// A route whose key has been read.
@@ -38,13 +39,14 @@ pub(super) enum RouteTarget<'a> {
 /// Reads the keys of all routes, and looks up what they name.
 pub(super) fn draft_routes<'a>(
     resources: &'a Resources,
+    shared: &Shared,
     authorizers: &'a authorizer::Drafts<'a>,
     problems: &mut Problems,
 ) -> BTreeMap<&'a str, RouteDraft<'a>> {
     let mut drafts = BTreeMap::new();
     for (id, route) in &resources.routes {
         let target = target(route, resources, problems);
-        let authorization = authorization::of_route(route, authorizers, resources, problems);
+        let authorization = authorization::of_route(route, authorizers, resources, shared, problems);
         let Some(text) = &route.route_key else {
             problems.error_unless_known(&route.file, "/RouteKey", "the field is missing");
             continue;

@@ -7,12 +7,14 @@ use crate::deployment::token_bucket::{Bucket, Limits};
 use crate::platform::logging::RateLimit;
 use crate::platform::metrics::RouteMetrics;
 
-/// The name of a stage or a route where there is none.
+/// The name of an API, a stage or a route where there is none.
 pub const NONE: &str = "-";
 
 /// What is kept of a route of a stage, or of requests without a route or a stage.
 #[derive(Debug)]
 pub struct RouteState {
+    /// The API's id, or `-`.
+    pub api: String,
     /// The stage's name, or `-`.
     pub stage: String,
     /// The route key as written, or `-`.
@@ -27,9 +29,10 @@ pub struct RouteState {
 }
 
 impl RouteState {
-    /// Of a route, or of requests of a stage without a route.
-    pub fn new(stage: &str, route_key: &str) -> RouteState {
+    /// Of a route, or of requests of a stage or of an API without a route.
+    pub fn new(api: &str, stage: &str, route_key: &str) -> RouteState {
         RouteState {
+            api: api.to_owned(),
             stage: stage.to_owned(),
             route_key: route_key.to_owned(),
             metrics: RouteMetrics::default(),
@@ -39,9 +42,9 @@ impl RouteState {
         }
     }
 
-    /// Of requests that belong to no stage.
+    /// Of requests that belong to no API.
     pub fn of_none() -> Arc<RouteState> {
-        Arc::new(RouteState::new(NONE, NONE))
+        Arc::new(RouteState::new(NONE, NONE, NONE))
     }
 
     /// Goes over to other limits, without giving or taking tokens.

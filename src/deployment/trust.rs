@@ -8,13 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::definition::credentials::Credentials;
 use crate::definition::problem::Problems;
 use crate::definition::resource::authorizer::Authorizer as Resource;
-use crate::definition::resource::{CREDENTIALS_FILE, Resources};
-use crate::definition::store::Listing;
+use crate::definition::resource::{Resources, SharedResources};
+use crate::definition::unit::Unit;
 use crate::deployment::authorizer::{self, Authorization, JwtAuthorizer, LambdaAuthorizer};
-use crate::deployment::function::{Function, Functions, arn_in_stage};
+use crate::deployment::function::{Function, FunctionFiles, Functions, arn_in_stage};
 use crate::deployment::stage::Stage;
 
 /// Authorizers that let no request pass any more, by id, each with the reason.
@@ -25,33 +24,35 @@ pub type Withdrawn = BTreeMap<String, String>;
 pub(super) struct Trust {
     /// Whose tokens any authorizer takes.
     pub(super) issuers: Vec<String>,
-    /// Who may sign requests.
-    pub(super) credentials: Arc<Credentials>,
     /// Authorizers that let no request pass, though routes ask for them.
     pub(super) withdrawn: Arc<Withdrawn>,
 }
 
 impl Trust {
-    /// Whom those stages may trust by the files of a listing.
-    pub(super) fn narrowed(&self, stages: &[&Stage], listing: &Listing) -> Trust {
-        let root = listing.root.to_string_lossy();
-        let is_unread = |place: &str| listing.problems.has_error(place, "");
-        if is_unread(&root) {
-            return self.clone();
-        }
-        let mut resources = Resources::read(&listing.files);
-        resources.root.clone_from(&listing.root);
+    /// Whom those stages may trust by the files of their API, and by those that all APIs share.
+    pub(super) fn narrowed(
+        &self,
+        stages: &[&Stage],
+        unit: &Unit,
+        shared_unit: &Unit,
+        shared: &SharedResources,
+    ) -> Trust {
+        let mut resources = Resources::read(unit);
         let mut problems = std::mem::take(&mut resources.problems);
+        problems.extend(shared.problems.clone());
         // For what is wrong with their files.
         let _ = authorizer::check_all(&resources, &mut problems);
-        let functions = Functions::check(&resources, &mut problems);
+        let functions = Functions::of(Arc::new(FunctionFiles::check(shared, &mut problems)));
+        let is_unread = |place: &str| problems.has_error(place, "");
         let files = TrustFiles {
-            listing,
+            has_authorizers: !is_unread(&format!("{}authorizers", resources.prefix)),
+            has_functions: !is_unread("functions"),
+            unit,
+            shared_unit,
             resources: &resources,
+            shared,
             functions: &functions,
             problems: &problems,
-            has_authorizers: !is_unread("authorizers"),
-            has_functions: !is_unread("functions"),
         };
         let mut withdrawn = Withdrawn::new();
         for stage in stages {
@@ -71,13 +72,7 @@ impl Trust {
                 withdrawn.entry(id.to_owned()).or_insert(reason);
             }
         }
-        let credentials = match &resources.credentials {
-            _ if !resources.has_credentials() || listing.dangling.contains(CREDENTIALS_FILE) => Arc::default(),
-            Some(credentials) => Arc::clone(credentials),
-            None => Arc::clone(&self.credentials),
-        };
         Trust {
-            credentials,
             issuers: issuers_but_of(stages, &withdrawn),
             withdrawn: Arc::new(withdrawn),
         }
@@ -99,10 +94,12 @@ fn issuers_but_of(stages: &[&Stage], withdrawn: &Withdrawn) -> Vec<String> {
     issuers.into_iter().collect()
 }
 
-/// What the files of a listing say of whom they trust.
+/// What the files say of whom they trust.
 struct TrustFiles<'a> {
-    listing: &'a Listing,
+    unit: &'a Unit,
+    shared_unit: &'a Unit,
     resources: &'a Resources,
+    shared: &'a SharedResources,
     functions: &'a Functions,
     problems: &'a Problems,
     /// The directory could be read, or is not there.
@@ -111,10 +108,15 @@ struct TrustFiles<'a> {
 }
 
 impl TrustFiles<'_> {
-    /// Whether there is no such file, nor one behind a link of that name.
-    fn is_gone(&self, directory: &str, id: &str) -> bool {
-        let is_dangling = self.listing.dangling.contains(&format!("{directory}/{id}.json"));
-        is_dangling || !self.resources.has_file(directory, id)
+    /// Whether there is no such authorizer's file, nor one behind a link of that name.
+    fn is_authorizer_gone(&self, id: &str, file: &str) -> bool {
+        self.unit.dangling.contains(file) || !self.resources.has_file("authorizers", id)
+    }
+
+    /// Whether there is no such function's file, nor one behind a link of that name.
+    fn is_function_gone(&self, name: &str) -> bool {
+        let is_dangling = self.shared_unit.dangling.contains(&format!("functions/{name}.json"));
+        is_dangling || !self.shared.has_function(name)
     }
 
     /// Whether an authorizer that is deployed counts on.
@@ -122,8 +124,8 @@ impl TrustFiles<'_> {
         if !self.has_authorizers {
             return Verdict::Unsaid;
         }
-        let file = format!("authorizers/{id}.json");
-        if self.is_gone("authorizers", id) {
+        let file = format!("{}authorizers/{id}.json", self.resources.prefix);
+        if self.is_authorizer_gone(id, &file) {
             return Verdict::Withdrawn(format!("{file} is gone"));
         }
         let Some(now) = self.resources.authorizers.get(id) else {
@@ -165,9 +167,9 @@ impl TrustFiles<'_> {
             return None;
         }
         let name = authorizer.arn.name();
-        let is_unreadable = self.resources.has_file("functions", name) && !self.resources.functions.contains_key(name);
+        let is_unreadable = self.shared.has_function(name) && !self.shared.functions.contains_key(name);
         let is_the_same = match (&authorizer.function, self.functions.get(&authorizer.arn)) {
-            (Function::At(_) | Function::Local(_), _) if self.is_gone("functions", name) => false,
+            (Function::At(_) | Function::Local(_), _) if self.is_function_gone(name) => false,
             // The file has an error, or cannot even be read.
             (_, None) => true,
             _ if is_unreadable => true,

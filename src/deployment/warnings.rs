@@ -1,6 +1,6 @@
 //! What can be served but is probably a mistake: files that nothing uses, and more than AWS allows (spec §13).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::definition::notation::arn::FunctionArn;
 use crate::definition::notation::stage_variable;
@@ -31,7 +31,6 @@ pub(super) fn add(resources: &Resources, problems: &mut Problems) {
     unused_integrations(resources, problems);
     unused_routes(resources, problems);
     unused_authorizers(resources, problems);
-    unused_functions(resources, problems);
     quotas(resources, problems);
 }
 
@@ -103,18 +102,15 @@ fn unused_authorizers(resources: &Resources, problems: &mut Problems) {
     }
 }
 
-fn unused_functions(resources: &Resources, problems: &mut Problems) {
-    let users = ["integrations", "authorizers", "stages"];
-    if resources.functions.is_empty() || users.iter().any(|directory| resources.has_unread(directory)) {
-        return;
-    }
+/// The functions that an API's files name; none where they may name any.
+pub(super) fn used_functions(resources: &Resources) -> Option<BTreeSet<String>> {
     let integrations = resources.integrations.values();
     let integrations = integrations
         .filter(|integration| integration.integration_type.as_deref() != Some("HTTP_PROXY"))
         .filter_map(|integration| integration.integration_uri.as_deref());
     let authorizers = resources.authorizers.values();
     let authorizers = authorizers.filter_map(|authorizer| authorizer.authorizer_uri.as_deref());
-    let mut used = HashSet::new();
+    let mut used = BTreeSet::new();
     for uri in integrations.chain(authorizers) {
         if !stage_variable::is_in(uri) {
             used.extend(FunctionArn::parse(uri).ok().map(|arn| arn.name().to_owned()));
@@ -127,16 +123,19 @@ fn unused_functions(resources: &Resources, problems: &mut Problems) {
         let names: Vec<String> = resources.stages.values().filter_map(name).collect();
         // It may be any function, once a stage says which.
         if names.is_empty() {
-            return;
+            return None;
         }
         used.extend(names);
     }
-    for (name, function) in &resources.functions {
-        if !used.contains(name) {
-            let text = "not used: no integration and no authorizer invokes it";
-            problems.warning(&function.file, "", text);
-        }
-    }
+    Some(used)
+}
+
+/// The VPC links that an API's files name.
+pub(super) fn used_vpc_links(resources: &Resources) -> BTreeSet<String> {
+    let integrations = resources.integrations.values();
+    integrations
+        .filter_map(|integration| integration.connection_id.clone())
+        .collect()
 }
 
 fn quotas(resources: &Resources, problems: &mut Problems) {
@@ -149,7 +148,7 @@ fn quotas(resources: &Resources, problems: &mut Problems) {
     for ((directory, most), count) in MOST.into_iter().zip(counts) {
         if count > most {
             let text = format!("there are {count} {directory}: AWS has {most} at most, unless one asks for more");
-            problems.warning(directory, "", text);
+            problems.warning(&format!("{}{directory}", resources.prefix), "", text);
         }
     }
     for stage in resources.stages.values() {
@@ -177,6 +176,6 @@ fn quotas(resources: &Resources, problems: &mut Problems) {
     let length = name.chars().count();
     if length > MOST_OF_A_NAME {
         let text = format!("the name has {length} characters: AWS has {MOST_OF_A_NAME} at most");
-        problems.warning("api.json", "/Name", text);
+        problems.warning(&resources.api_file(), "/Name", text);
     }
 }

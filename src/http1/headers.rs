@@ -1,5 +1,6 @@
 //! Header fields: their order is kept, and none of them can end its line.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Header fields in the order in which they came, names in lower case.
@@ -212,10 +213,18 @@ impl Field {
     }
 }
 
+/// Whether a field's value is a secret, which no output shows.
+fn holds_secret(name: &str) -> bool {
+    name.ends_with("authorization") || name.ends_with("-token")
+}
+
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))))
+            .entries(self.iter().map(|(name, value)| match holds_secret(name) {
+                true => (name, Cow::Borrowed("…")),
+                false => (name, String::from_utf8_lossy(value)),
+            }))
             .finish()
     }
 }
@@ -301,6 +310,19 @@ impl Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_secret_is_shown() {
+        let headers = Headers::of(&[
+            ("authorization", "hidden"),
+            ("proxy-authorization", "hidden"),
+            ("x-amz-security-token", "hidden"),
+            ("x-aws-ec2-metadata-token", "hidden"),
+            ("x-a", "shown"),
+        ]);
+        let text = format!("{headers:?}");
+        assert!(!text.contains("hidden") && text.contains("shown"), "{text}");
+    }
 
     #[test]
     fn fields_keep_their_order_and_their_duplicates() {

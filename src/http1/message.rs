@@ -132,6 +132,11 @@ pub struct RequestParts {
 }
 
 impl Request {
+    /// The host that the client names, perhaps with a port: the target's, else that of `Host`; empty where there is none.
+    pub fn host(&self) -> &[u8] {
+        self.headers.get("host").unwrap_or_default()
+    }
+
     /// What stands for a request that could not be read: it says nothing, but a client sent it.
     pub fn unread(peer: SocketAddr, local: SocketAddr) -> Request {
         Request {

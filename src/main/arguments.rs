@@ -111,6 +111,10 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "url")]
     pub(crate) lambda_endpoint: Option<String>,
 
+    /// URL that AWS's services are called at, instead of theirs
+    #[argh(option, arg_name = "url")]
+    pub(crate) aws_endpoint_url: Option<String>,
+
     /// proxy whose X-Forwarded-* or Forwarded say the client's address, scheme, host and port, as 10.0.0.0/8 or one address; may be repeated
     #[argh(option, arg_name = "cidr")]
     pub(crate) trusted_proxy: Vec<String>,
@@ -194,19 +198,6 @@ pub(crate) fn root(flag: Option<String>) -> Result<String, String> {
     option("--root", flag, ".".to_owned(), "a directory")
 }
 
-/// The region of the option, or the default.
-pub(crate) fn region(given: Option<String>) -> Result<String, String> {
-    let Region(region) = option("--region", given, Region("us-east-1".to_owned()), "a region")?;
-    Ok(region)
-}
-
-/// The account of the option, or the default.
-pub(crate) fn account_id(given: Option<String>) -> Result<String, String> {
-    let default = AccountId("123456789012".to_owned());
-    let AccountId(account_id) = option("--account-id", given, default, "12 digits")?;
-    Ok(account_id)
-}
-
 /// A URL below which functions are invoked.
 pub(crate) struct Endpoint(pub(crate) Option<Url>);
 
@@ -253,13 +244,13 @@ impl FromStr for Address {
 }
 
 /// An AWS region, as it stands in ARNs.
-pub(crate) struct Region(pub(crate) String);
+pub(crate) struct Region(pub(crate) Option<String>);
 
 impl FromStr for Region {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Region, ()> {
-        arn::is_region(text).then(|| Region(text.to_owned())).ok_or(())
+        arn::is_region(text).then(|| Region(Some(text.to_owned()))).ok_or(())
     }
 }
 

@@ -63,6 +63,10 @@ pub(crate) struct RoutesArguments {
     #[argh(option, long = "match", arg_name = "request")]
     pub(crate) request: Option<String>,
 
+    /// how it is printed: text or json; default: text
+    #[argh(option, arg_name = "format")]
+    pub(crate) format: Option<String>,
+
     /// SAM or CloudFormation template, cdk.out, OpenAPI document, or folder with one, that is read instead of the files
     #[argh(option, arg_name = "file")]
     pub(crate) template: Option<String>,

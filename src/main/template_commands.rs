@@ -1,12 +1,12 @@
 //! What the commands do with templates.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use apigateway::control_plane::configuration::TemplateOption;
-use apigateway::definition::store::{Listing, Store};
-use apigateway::deployment::Deployment;
+use apigateway::control_plane::source::TemplateOption;
+use apigateway::definition::store::Store;
+use apigateway::deployment::configuration::Configuration;
 use apigateway::platform::logging::Format;
 use apigateway::server::StartError;
 use apigateway::template::export;
@@ -33,6 +33,25 @@ pub(crate) struct Given {
     pub(crate) basepath: Option<String>,
     pub(crate) fail_on_warnings: bool,
 }
+
+/// What the arguments of a command say of a template; the region and the account are of the command too.
+macro_rules! given {
+    ($arguments:expr) => {
+        $crate::template_commands::Given {
+            template: $arguments.template.take(),
+            parameter: std::mem::take(&mut $arguments.parameter),
+            resolve: std::mem::take(&mut $arguments.resolve),
+            stack_name: $arguments.stack_name.take(),
+            stack: $arguments.stack.take(),
+            region: $arguments.region.clone(),
+            account_id: $arguments.account_id.clone(),
+            basepath: $arguments.basepath.take(),
+            fail_on_warnings: $arguments.fail_on_warnings,
+        }
+    };
+}
+
+pub(crate) use given;
 
 /// A template and its options.
 pub(crate) struct Template {
@@ -80,7 +99,7 @@ impl Given {
             };
             given.iter().map(pair).collect::<Result<Vec<_>, String>>()
         };
-        let region = option("--region", self.region, Region(String::new()), "a region")?;
+        let Region(region) = option("--region", self.region, Region(None), "a region")?;
         let account_id = option("--account-id", self.account_id, AccountId(String::new()), "12 digits")?;
         let default = Mode(BasePath::Ignore);
         let Mode(base_path) = option("--basepath", self.basepath, default, "ignore, prepend or split")?;
@@ -90,7 +109,7 @@ impl Given {
             resolve: pairs("--resolve", self.resolve)?,
             stack_name: text("--stack-name", self.stack_name, "a name")?,
             stack: text("--stack", self.stack, "a name")?,
-            region: (!region.0.is_empty()).then_some(region.0),
+            region,
             account_id: (!account_id.0.is_empty()).then_some(account_id.0),
             base_path,
             fail_on_warnings: self.fail_on_warnings || fail,
@@ -159,18 +178,14 @@ pub(crate) fn check(
 ) -> Result<ExitCode, String> {
     // The source keeps the directory of inline code, which the files are checked against.
     let (loaded, _source) = template.load(root)?;
-    let messages = match loaded.is_broken() {
-        true => loaded.messages,
-        false => {
-            let mut all = Vec::new();
-            for listing in &loaded.listings {
-                let (deployment, mut problems) = Deployment::of(&listing.listing);
-                if let Some(deployment) = deployment {
-                    problems.extend(deployment.review_options(region, account_id));
-                }
-                all.push(problems.sorted());
+    let messages = match loaded.files().filter(|_| !loaded.is_broken()) {
+        None => loaded.messages,
+        Some(listing) => {
+            let (configuration, mut problems) = Configuration::of(listing);
+            if let Some(configuration) = configuration {
+                problems.extend(configuration.review_options(region, account_id));
             }
-            loaded.messages_with(&all.iter().collect::<Vec<_>>())
+            loaded.all_messages(&problems.sorted())
         }
     };
     let (errors, warnings) = (count(&messages, Level::Error), count(&messages, Level::Warning));
@@ -189,19 +204,19 @@ pub(crate) fn check(
 }
 
 /// What a template means, compiled.
-pub(crate) fn compiled(template: Template, root: Store) -> Result<Deployment, String> {
-    let (mut loaded, _source) = template.load(root)?;
-    loaded.refuse_several();
+pub(crate) fn compiled(template: Template, root: Store) -> Result<Configuration, String> {
+    let (loaded, _source) = template.load(root)?;
     let Some(listing) = loaded.files().filter(|_| !loaded.is_broken()) else {
         return Err(lines(&loaded.messages).trim_end().to_owned());
     };
-    let (deployment, problems) = Deployment::of(listing);
-    deployment.ok_or_else(|| lines(&loaded.all_messages(&problems)).trim_end().to_owned())
+    let (configuration, problems) = Configuration::of(listing);
+    configuration.ok_or_else(|| lines(&loaded.all_messages(&problems)).trim_end().to_owned())
 }
 
 /// Writes what a document means as files.
 pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
     let given = Given {
+        template: None,
         parameter: arguments.parameter,
         resolve: arguments.resolve,
         stack_name: arguments.stack_name,
@@ -210,7 +225,6 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
         account_id: arguments.account_id,
         basepath: arguments.basepath,
         fail_on_warnings: arguments.fail_on_warnings,
-        template: None,
     };
     let mut options = given.options(false)?;
     options.api = text("--api", arguments.api, "an id")?;
@@ -225,16 +239,9 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
     // The root's own functions stand in for none: what is written must hold by itself.
     let mut source = TemplateSource::for_import(path, options, Store::at(&root))?;
     let loaded = source.load();
-    let messages = match loaded.is_broken() {
-        true => loaded.messages.clone(),
-        false => {
-            let all: Vec<_> = loaded
-                .listings
-                .iter()
-                .map(|listing| Deployment::of(&listing.listing).1)
-                .collect();
-            loaded.messages_with(&all.iter().collect::<Vec<_>>())
-        }
+    let messages = match loaded.files().filter(|_| !loaded.is_broken()) {
+        None => loaded.messages.clone(),
+        Some(listing) => loaded.all_messages(&Configuration::of(listing).1),
     };
     complain(lines(&messages).trim_end());
     if count(&messages, Level::Error) > 0 {
@@ -275,32 +282,25 @@ pub(crate) fn export(arguments: ExportArguments) -> Result<ExitCode, String> {
     let (listing, _source, warnings) = match Template::given(given, false)? {
         Some(template) => {
             let (loaded, source) = template.load(Store::at(&root))?;
-            if loaded.is_broken() {
+            let Some(listing) = loaded.files().filter(|_| !loaded.is_broken()).cloned() else {
                 return Err(lines(&loaded.messages).trim_end().to_owned());
+            };
+            let (configuration, problems) = Configuration::of(&listing);
+            if configuration.is_none() {
+                return Err(lines(&loaded.all_messages(&problems)).trim_end().to_owned());
             }
-            let ids: Vec<&str> = loaded.reading.apis.iter().map(|api| api.id.as_str()).collect();
-            let at = chosen(&ids, api.as_deref())?;
-            let listing = loaded.listings.get(at).ok_or("the template has no HTTP API")?;
-            let (deployment, problems) = Deployment::of(&listing.listing);
-            if deployment.is_none() {
-                return Err(lines(&listing.messages(&problems)).trim_end().to_owned());
-            }
-            (
-                listing.listing.clone(),
-                Some(source),
-                lines(&loaded.messages_of(Level::Warning)),
-            )
+            (listing, Some(source), lines(&loaded.messages_of(Level::Warning)))
         }
         None => {
-            let listing = api_below(&root, api.as_deref())?;
-            let (deployment, problems) = Deployment::of(&listing);
-            if deployment.is_none() {
+            let listing = Store::at(&root).load();
+            let (configuration, problems) = Configuration::of(&listing);
+            if configuration.is_none() {
                 return Err(StartError::Problems(problems).to_string());
             }
             (listing, None, String::new())
         }
     };
-    let files = export::files(&listing);
+    let files = export::chosen(&listing, api.as_deref())?;
     let settings = write::Settings {
         stage: text("--stage", arguments.stage, "a stage")?,
         no_extensions: arguments.no_extensions,
@@ -331,35 +331,5 @@ impl FromStr for ExportFormat {
             "json" => Ok(ExportFormat::Json),
             _ => Err(()),
         }
-    }
-}
-
-/// Which of several APIs is meant.
-fn chosen(ids: &[&str], api: Option<&str>) -> Result<usize, String> {
-    match api {
-        Some(id) => {
-            let found = ids.iter().position(|known| *known == id);
-            found.ok_or_else(|| format!("--api: there is no API {id:?}, only {}", ids.join(", ")))
-        }
-        None if ids.len() > 1 => Err(format!(
-            "there are several APIs: {}: --api ID chooses one",
-            ids.join(", ")
-        )),
-        None => Ok(0),
-    }
-}
-
-/// The files of an API below a root: the root's own one, or one of `apis/`.
-fn api_below(root: &Path, api: Option<&str>) -> Result<Listing, String> {
-    let listing = Store::at(root).load();
-    let Some(id) = api else { return Ok(listing) };
-    let files = export::files(&listing);
-    if export::id(&files).unwrap_or("local") == id {
-        return Ok(listing);
-    }
-    let folder = root.join("apis").join(id);
-    match is_api_id(id) && folder.is_dir() {
-        true => Ok(Store::at(folder).load()),
-        false => Err(format!("--api: there is no API {id:?}")),
     }
 }

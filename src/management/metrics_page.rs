@@ -84,8 +84,12 @@ fn routes(page: &mut Exposition, states: &[Arc<RouteState>]) {
     );
 }
 
-fn labels(state: &RouteState) -> [(&str, &str); 2] {
-    [("stage", &state.stage), ("route", &state.route_key)]
+fn labels(state: &RouteState) -> [(&str, &str); 3] {
+    [
+        ("api", &state.api),
+        ("stage", &state.stage),
+        ("route", &state.route_key),
+    ]
 }
 
 fn of_front(page: &mut Exposition, front: &FrontMetrics) {
@@ -160,6 +164,15 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     page.family(name, Kind::Counter, "Changes of the files, by what became of them.");
     page.sample(name, &[("outcome", "ok")], metrics.reloads.value());
     page.sample(name, &[("outcome", "failed")], metrics.failed_reloads.value());
+    let name = "apigateway_config_stale";
+    page.family(
+        name,
+        Kind::Gauge,
+        "1 while the files of a part of the root have errors.",
+    );
+    for (unit, is_stale) in gateway.configuration_now().units() {
+        page.sample(name, &[("unit", &unit.to_string())], u64::from(*is_stale));
+    }
     let help = "Lines of the access log that were not written.";
     counter(
         page,

@@ -2,4 +2,5 @@
 
 pub mod metrics_page;
 pub mod route_table;
+pub mod explanation;
 pub mod admin;

@@ -12,13 +12,16 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control_plane::configuration::{TemplateOption, report_messages};
-use crate::control_plane::watcher::{self, FileSnapshot, Watcher};
+use crate::control_plane::reloader::{self, Files, Reloader};
+use crate::control_plane::source::TemplateOption;
+use crate::control_plane::watcher::Watcher;
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
 use crate::definition::problem::{Problem, Problems};
-use crate::definition::store::{Listing, Store};
-use crate::deployment::Deployment;
+use crate::definition::store::Store;
+use crate::definition::unit::Listing;
+use crate::deployment::compiler::Compiler;
+use crate::deployment::configuration::Configuration;
 use crate::front::listener_limits::Limits;
 use crate::front::{Handler, acceptor};
 use crate::management::admin::Admin;
@@ -182,16 +185,14 @@ impl Server {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
         let store = Store::at(&options.root);
-        let seen = match &options.template {
-            None => FileSnapshot::first(store),
+        let (files, configuration, problems) = match &options.template {
+            None => Files::first(store).map_err(StartError::Problems)?,
             Some(template) => {
                 let source = TemplateSource::new(template.path.clone(), template.options.clone(), store);
-                let source = source.map_err(StartError::Option)?;
-                FileSnapshot::of_template(source).map_err(StartError::Template)?
+                Files::of_template(source.map_err(StartError::Option)?).map_err(StartError::Template)?
             }
         };
-        let listing = seen.listing().clone();
-        Server::launch(&listing, Some(seen), options)
+        Server::launch(configuration, &problems, Some(files), options)
     }
 
     /// Binds the listeners, and serves files that do not change any more.
@@ -199,25 +200,28 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn serve(listing: &Listing, options: Options) -> Result<Server, StartError> {
-        Server::launch(listing, None, options)
+        match Configuration::by(&mut Compiler::without_tls(), listing) {
+            (Some(configuration), problems) => Server::launch(configuration, &problems, None, options),
+            (None, problems) => Err(StartError::Problems(problems)),
+        }
     }
 
-    /// Serves a listing, and what becomes of it where it is watched.
-    fn launch(listing: &Listing, watched: Option<FileSnapshot>, options: Options) -> Result<Server, StartError> {
-        let (deployment, problems) = Deployment::of(listing);
-        let of_template = watched.as_ref().and_then(|seen| seen.messages(&problems));
-        let Some(deployment) = deployment else {
-            return Err(match of_template {
-                Some(messages) => StartError::Template(messages),
-                None => StartError::Problems(problems),
-            });
-        };
-        match &of_template {
-            Some(messages) => report_messages(messages),
-            None => watcher::report(&problems),
+    /// Serves a configuration, and what becomes of its files where they are watched.
+    fn launch(
+        configuration: Configuration,
+        problems: &Problems,
+        watched: Option<Files>,
+        options: Options,
+    ) -> Result<Server, StartError> {
+        match &watched {
+            Some(files) => files.report(problems),
+            None => reloader::report(problems),
         }
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
-        watcher::report(&deployment.review_options(region, account_id));
+        reloader::report(&configuration.review_options(region, account_id));
+        if configuration.apis().any(|api| api.calls_services()) {
+            options.settings.aws.check().map_err(StartError::Option)?;
+        }
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
         let most_exchanges = options.workers.min(limits.max_connections).get();
         let upstream = upstream(&options, most_exchanges)?;
@@ -229,11 +233,10 @@ impl Server {
             .map(|address| bind("--admin", address))
             .transpose()?;
 
-        let id = deployment.api_id().to_owned();
-        let name = deployment.api_name().unwrap_or("an API without a name").to_owned();
+        let name = served(&configuration);
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Arc::new(Gateway::new(
-            deployment,
+            configuration,
             upstream,
             options.settings,
             Arc::clone(&gate),
@@ -253,14 +256,15 @@ impl Server {
             Front::start(kind, "admin", listener, ADMIN_WORKERS, for_management, pages)
         };
         let admin = admin_listener.map(start_admin).transpose().map_err(refused)?;
-        let watcher = watched.map(|seen| Watcher::start(seen, Arc::clone(&gateway), Arc::clone(&gate)));
+        let reloader = watched.map(|files| Arc::new(Reloader::new(files, Arc::clone(&gateway))));
+        let watcher = reloader.map(|reloader| Watcher::start(reloader, Arc::clone(&gate)));
         let watcher = watcher.transpose().map_err(refused)?;
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
         match options.template {
-            Some(_) => log::info!("serving {name} ({id}): http://{}", data.local_addr()),
             None => log::info!("serving {name} from {}", options.root.display()),
+            Some(_) => log_addresses(&gateway.configuration_now(), data.local_addr()),
         }
         Ok(Server {
             data,
@@ -317,6 +321,31 @@ impl Drop for Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.local_addr())
+    }
+}
+
+/// What is served, for the log.
+fn served(configuration: &Configuration) -> String {
+    let mut apis = configuration.apis();
+    match (apis.next(), apis.count()) {
+        (None, _) => "no API".to_owned(),
+        (Some(api), 0) => api.api_name().unwrap_or("an API without a name").to_owned(),
+        (Some(_), others) => format!("{} APIs", others + 1),
+    }
+}
+
+/// Logs where each API of a template is served.
+fn log_addresses(configuration: &Configuration, address: SocketAddr) {
+    let has_several = configuration.apis().count() > 1;
+    for api in configuration.apis() {
+        let (name, id) = (api.api_name().unwrap_or("an API without a name"), api.api_id());
+        match has_several {
+            true => log::info!(
+                "serving {name} ({id}): http://{id}.execute-api.localhost:{}",
+                address.port()
+            ),
+            false => log::info!("serving {name} ({id}): http://{address}"),
+        }
     }
 }
 

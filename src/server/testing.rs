@@ -43,10 +43,10 @@ use serde_json::json;
 use crate::data_plane::access_log::Destination;
 use crate::data_plane::gateway::Settings;
 use crate::data_plane::trusted_proxies::TrustedProxies;
-use crate::definition::problem::Problems;
-use crate::definition::resource::File;
-use crate::definition::store::{Listing, Store};
+use crate::definition::store::Store;
+use crate::definition::unit::{File, Listing, UnitName};
 use crate::front::listener_limits::Limits;
+use crate::identity::aws::{self, AwsAccess, parse_endpoint};
 use crate::outbound::function::launcher;
 use crate::outbound::upstream;
 use crate::platform::clock::Clock;
@@ -66,9 +66,9 @@ pub struct Gateway {
 pub struct Builder {
     directory: Option<PathBuf>,
     resources: BTreeMap<String, String>,
-    routes: usize,
     upstream_ca: Option<PathBuf>,
     clock: Option<Clock>,
+    aws_endpoint_url: Option<String>,
 }
 
 impl Gateway {
@@ -85,6 +85,13 @@ impl Gateway {
     /// The URL of a path, which begins with `/`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
+    }
+
+    /// The URL of a path of the API with that id.
+    ///
+    /// A client that sends `Host: <id>.execute-api.localhost` reaches the API by a path alone.
+    pub fn api_url(&self, api_id: &str, path: &str) -> String {
+        self.url(&format!("/_aws/execute-api/{api_id}{path}"))
     }
 }
 
@@ -104,21 +111,55 @@ impl Builder {
 
     /// Serves a route and an HTTP integration for it, which keeps the client's method.
     pub fn route(mut self, route_key: &str, integration_uri: impl AsRef<str>) -> Builder {
-        let id = format!("test-{}", self.routes);
-        self.routes += 1;
-        let integration = json!({
-            "IntegrationType": "HTTP_PROXY",
-            "IntegrationMethod": "ANY",
-            "IntegrationUri": integration_uri.as_ref(),
+        add_route(&mut self.resources, "", route_key, integration_uri.as_ref());
+        self
+    }
+
+    /// Serves another API besides the root API: what `build` gives it stands in `apis/<id>/`. Where `build` gives no stage,
+    /// the default stage serves every route.
+    ///
+    /// # Example
+    /// ```
+    /// use apigateway::testing::Gateway;
+    ///
+    /// let gateway = Gateway::builder()
+    ///     .api("orders", |api| api.route("GET /orders/{id}", "http://127.0.0.1:9/orders/{id}"))
+    ///     .api("pets", |api| api.route("GET /pets/{id}", "http://127.0.0.1:9/pets/{id}"))
+    ///     .domain("api.test", &[("orders", "orders", "$default"), ("", "pets", "$default")])
+    ///     .start()?;
+    /// let url = gateway.api_url("orders", "/orders/7");
+    /// assert!(url.ends_with("/_aws/execute-api/orders/orders/7"));
+    /// # Ok::<(), apigateway::server::StartError>(())
+    /// ```
+    pub fn api(mut self, id: &str, build: impl FnOnce(ApiBuilder) -> ApiBuilder) -> Builder {
+        let api = build(ApiBuilder {
+            prefix: format!("apis/{id}/"),
+            resources: BTreeMap::new(),
         });
-        let route = json!({"RouteKey": route_key, "Target": format!("integrations/{id}")});
-        self.resource(format!("integrations/{id}.json"), integration)
-            .resource(format!("routes/{id}.json"), route)
+        self.resources.extend(api.resources);
+        let file = self.resources.entry(format!("apis/{id}/api.json"));
+        file.or_insert_with(|| "{}".to_owned());
+        self
+    }
+
+    /// Serves a custom domain with mappings: the key, empty for the catch-all, the API's id, and the stage.
+    pub fn domain(self, name: &str, mappings: &[(&str, &str, &str)]) -> Builder {
+        let mapping =
+            |(key, api, stage): &(&str, &str, &str)| json!({"ApiMappingKey": key, "ApiId": api, "Stage": stage});
+        let mappings: Vec<_> = mappings.iter().map(mapping).collect();
+        self.resource(format!("domains/{name}.json"), json!({"ApiMappings": mappings}))
     }
 
     /// Trusts the roots of a PEM file for TLS with integrations, besides the built-in ones.
     pub fn upstream_ca(mut self, file: impl Into<PathBuf>) -> Builder {
         self.upstream_ca = Some(file.into());
+        self
+    }
+
+    /// Sends what is meant for AWS's services (SQS, EventBridge, Kinesis, Step Functions, AppConfig) to a stand-in at
+    /// that URL. Defaults to what the variables of AWS's SDKs say.
+    pub fn aws_endpoint_url(mut self, url: impl Into<String>) -> Builder {
+        self.aws_endpoint_url = Some(url.into());
         self
     }
 
@@ -133,25 +174,33 @@ impl Builder {
     /// serves every route.
     ///
     /// # Errors
-    /// The resources cannot be served: all problems, as `apigateway check` prints them.
+    /// The resources cannot be served: all problems, as `apigateway check` prints them; or an option cannot be met.
     pub fn start(self) -> Result<Gateway, StartError> {
         let mut listing = match &self.directory {
             Some(directory) => Store::at(directory).load(),
-            None => Listing {
-                root: PathBuf::new(),
-                files: Vec::new(),
-                problems: Problems::new(),
-                dangling: BTreeSet::new(),
-            },
+            None => Listing::default(),
         };
-        let mut resources = self.resources;
-        listing.files.retain(|file| !resources.contains_key(&file.path));
-        let has_stage = |path: &str| path.starts_with("stages/");
-        if !listing.files.iter().any(|file| has_stage(&file.path)) && !resources.keys().any(|path| has_stage(path)) {
-            resources.insert("stages/$default.json".to_owned(), "{}".to_owned());
+        for (path, text) in self.resources {
+            listing.put(File::new(path, text));
         }
-        let given = resources.into_iter().map(|(path, text)| File { path, text: Ok(text) });
-        listing.files.extend(given);
+        let mut prefixes: BTreeSet<String> = listing
+            .units
+            .keys()
+            .filter(|name| name.is_api())
+            .map(UnitName::prefix)
+            .collect();
+        if prefixes.is_empty() {
+            prefixes.insert(String::new());
+        }
+        for prefix in prefixes {
+            let stages = format!("{prefix}stages/");
+            if !listing.files().any(|file| file.path.starts_with(&stages)) {
+                listing.put(File::new(format!("{stages}$default.json"), "{}"));
+            }
+        }
+        let endpoint_url = self.aws_endpoint_url.as_deref().map(parse_endpoint).transpose();
+        let endpoint_url =
+            endpoint_url.map_err(|error| StartError::Option(format!("the endpoint of AWS's services: {error}")))?;
         let options = Options {
             root: self.directory.unwrap_or_default(),
             template: None,
@@ -168,6 +217,10 @@ impl Builder {
                 launcher: launcher::own_executable(),
                 region: "us-east-1".to_owned(),
                 lambda_endpoint: None,
+                aws: AwsAccess::new(aws::Settings {
+                    endpoint_url,
+                    ..aws::Settings::default()
+                }),
                 clock: self.clock.unwrap_or_else(Clock::system),
                 account_id: "123456789012".to_owned(),
                 trusted_proxies: TrustedProxies::default(),
@@ -176,6 +229,41 @@ impl Builder {
         let server = Server::serve(&listing, options)?;
         Ok(Gateway { server })
     }
+}
+
+/// What another API than the root API is to serve.
+#[derive(Debug)]
+pub struct ApiBuilder {
+    prefix: String,
+    resources: BTreeMap<String, String>,
+}
+
+impl ApiBuilder {
+    /// Serves a resource, by its path below the API's directory: `routes/pets.json`, and its JSON.
+    pub fn resource(mut self, path: impl AsRef<str>, json: impl ToString) -> ApiBuilder {
+        let path = format!("{}{}", self.prefix, path.as_ref());
+        self.resources.insert(path, json.to_string());
+        self
+    }
+
+    /// Serves a route and an HTTP integration for it, which keeps the client's method.
+    pub fn route(mut self, route_key: &str, integration_uri: impl AsRef<str>) -> ApiBuilder {
+        add_route(&mut self.resources, &self.prefix, route_key, integration_uri.as_ref());
+        self
+    }
+}
+
+/// Adds a route and its integration to the API with that prefix.
+fn add_route(resources: &mut BTreeMap<String, String>, prefix: &str, route_key: &str, integration_uri: &str) {
+    let id = format!("test-{}", resources.len());
+    let integration = json!({
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationMethod": "ANY",
+        "IntegrationUri": integration_uri,
+    });
+    let route = json!({"RouteKey": route_key, "Target": format!("integrations/{id}")});
+    resources.insert(format!("{prefix}integrations/{id}.json"), integration.to_string());
+    resources.insert(format!("{prefix}routes/{id}.json"), route.to_string());
 }
 
 #[cfg(test)]

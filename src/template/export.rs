@@ -1,27 +1,66 @@
 //! An API's files as they are exported.
 
 use crate::definition::json::Json;
-use crate::definition::store::Listing;
+use crate::definition::unit::{Listing, UnitName};
 use crate::template::openapi::write::Files;
 
-/// The files of a listing that could be read.
-pub fn files(listing: &Listing) -> Files {
+/// The id of a root API whose files tell none.
+const DEFAULT_ID: &str = "local";
+
+/// The files of an API, by their paths below its folder.
+fn files(listing: &Listing, name: &UnitName) -> Files {
+    let prefix = name.prefix();
     let mut files = Files::new();
-    for file in &listing.files {
-        if file.path == crate::definition::resource::CREDENTIALS_FILE {
-            continue;
-        }
+    for file in listing.units.get(name).into_iter().flat_map(|unit| &unit.files) {
         if let Ok(text) = &file.text
             && let Ok(json) = Json::parse(text.trim_start_matches('\u{feff}'))
         {
-            files.insert(file.path.clone(), json);
+            let path = file.path.strip_prefix(&prefix).unwrap_or(&file.path);
+            files.insert(path.to_owned(), json);
         }
     }
     files
 }
 
+/// The files of the API that is meant, and of what all APIs share the functions.
+///
+/// # Errors
+/// A sentence: there are several APIs and none is named, or the one that is named is not there.
+pub fn chosen(listing: &Listing, api: Option<&str>) -> Result<Files, String> {
+    let mut apis: Vec<(String, Files)> = Vec::new();
+    for name in listing.units.keys().filter(|name| name.is_api()) {
+        let mut files = files(listing, name);
+        let own_id = id(&files).map(str::to_owned);
+        let id = match name {
+            UnitName::Api(folder) => folder.clone(),
+            _ => own_id.unwrap_or_else(|| DEFAULT_ID.to_owned()),
+        };
+        files.extend(
+            self::files(listing, &UnitName::Shared)
+                .into_iter()
+                .filter(|(path, _)| path.starts_with("functions/")),
+        );
+        apis.push((id, files));
+    }
+    let names: Vec<String> = apis.iter().map(|(id, _)| id.clone()).collect();
+    match api {
+        Some(id) => {
+            let found = apis.into_iter().find(|(known, _)| known == id).map(|(_, files)| files);
+            found.ok_or_else(|| format!("--api: there is no API {id:?}, only {}", names.join(", ")))
+        }
+        None if apis.len() > 1 => Err(format!(
+            "there are several APIs: {}: --api ID chooses one",
+            names.join(", ")
+        )),
+        None => apis
+            .pop()
+            .map(|(_, files)| files)
+            .ok_or_else(|| "there is no API".to_owned()),
+    }
+}
+
 /// The id of an API, where its files tell it.
-pub fn id(files: &Files) -> Option<&str> {
+fn id(files: &Files) -> Option<&str> {
     let Json::Object(members) = files.get("api.json")? else {
         return None;
     };

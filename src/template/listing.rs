@@ -1,18 +1,16 @@
 //! A template as a listing of files, which is compiled as any other, and the problems of those files as messages.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::definition::problem::{Problem, Problems, Severity};
-use crate::definition::resource::{CREDENTIALS_FILE, File};
-use crate::definition::store::{Listing, Store};
+use crate::definition::store::Store;
+use crate::definition::unit::{CREDENTIALS_FILE, File, Listing, Unit, UnitName};
 use crate::template::message::{Level, Message};
-use crate::template::output::{Api, VirtualFile};
+use crate::template::output::VirtualFile;
 use crate::template::place::{Place, Pointer};
 use crate::template::reading::Reading;
-
-/// What the directories of files are that today's listing has no place for.
-const NOT_LISTED: [&str; 3] = ["apis/", "domains/", "vpclinks/"];
 
 const FUNCTIONS: &str = "functions/";
 
@@ -25,14 +23,13 @@ pub struct TemplateListing {
     files: HashMap<String, VirtualFile>,
     /// Those of the root that stand in for files of the template.
     stand_ins: HashSet<String>,
-    /// Where the API is defined.
-    place: Place,
+    /// Where the first API is defined.
+    place: Option<Place>,
 }
 
-/// Lists what one API of a template means, with `credentials.json` and `functions/` of a root. Inline code lies below a
-/// directory.
-pub fn list(reading: &Reading, api: &Api, root: Option<&Store>, inline: &Path) -> TemplateListing {
-    let mut files: Vec<VirtualFile> = api.files.iter().chain(&reading.shared).cloned().collect();
+/// Lists what a template means, with `credentials.json` and `functions/` of a root. Inline code lies below a directory.
+pub fn list(reading: &Reading, root: Option<&Store>, under: Option<&str>, inline: &Path) -> TemplateListing {
+    let mut files = reading.files(under);
     for file in &mut files {
         if file.path.starts_with(FUNCTIONS) && file.text_of("WorkingDirectory") == Some("") {
             let place = file.origin("/WorkingDirectory").clone();
@@ -42,57 +39,45 @@ pub fn list(reading: &Reading, api: &Api, root: Option<&Store>, inline: &Path) -
     }
     let mut listing = match root {
         Some(root) => of_root(root, &files),
-        None => Listing {
-            root: PathBuf::new(),
-            files: Vec::new(),
-            problems: Problems::new(),
-            dangling: BTreeSet::new(),
-        },
+        None => Listing::default(),
     };
-    let stand_ins: HashSet<String> = listing.files.iter().map(|file| file.path.clone()).collect();
-    for file in &files {
-        let is_listed = !NOT_LISTED.iter().any(|directory| file.path.starts_with(directory));
-        if is_listed && !stand_ins.contains(&file.path) {
-            listing.files.push(File {
-                path: file.path.clone(),
-                text: Ok(file.text()),
-            });
-        }
+    let stand_ins: HashSet<String> = listing.files().map(|file| file.path.clone()).collect();
+    for file in files.iter().filter(|file| !stand_ins.contains(&file.path)) {
+        listing.put(File::new(file.path.clone(), file.text()));
     }
     TemplateListing {
         listing,
         files: files.into_iter().map(|file| (file.path.clone(), file)).collect(),
         stand_ins,
-        place: api.place.clone(),
+        place: reading.apis.first().map(|api| api.place.clone()),
     }
 }
 
 /// What of a root goes with a template: the credentials, and files of functions that the template names.
 fn of_root(root: &Store, files: &[VirtualFile]) -> Listing {
-    let mut listing = root.load();
     let is_named = |path: &str| {
         let Some(name) = path.strip_prefix(FUNCTIONS).and_then(|name| name.strip_suffix(".json")) else {
             return false;
         };
-        let is_function = |file: &VirtualFile| file.path == path || names(file, name);
-        files.iter().any(is_function)
+        files.iter().any(|file| file.path == path || names(file, name))
     };
-    listing
-        .files
-        .retain(|file| file.path == CREDENTIALS_FILE || is_named(&file.path));
-    let mut kept = Problems::new();
-    for problem in &listing.problems {
-        // The directories of an API may be missing, and others hold something else.
-        let is_of_them = problem.file == CREDENTIALS_FILE || is_named(&problem.file);
-        let is_root = problem.file == root.root().to_string_lossy();
-        if is_of_them || is_root {
-            match problem.severity {
-                Severity::Error => kept.error(&problem.file, problem.pointer.clone(), problem.text.clone()),
-                Severity::Warning => kept.warning(&problem.file, problem.pointer.clone(), problem.text.clone()),
-            }
+    let is_kept = |path: &str| path == CREDENTIALS_FILE || is_named(path);
+    let mut unit = root.load_unit(&UnitName::Shared, None);
+    unit.files.retain(|file| is_kept(&file.path));
+    // What else lies in the directories is none of the template's.
+    let mut problems = Problems::new();
+    for problem in unit.problems.iter().filter(|problem| is_kept(&problem.file)) {
+        match problem.severity {
+            Severity::Error => problems.error(&problem.file, problem.pointer.clone(), problem.text.clone()),
+            Severity::Warning => problems.warning(&problem.file, problem.pointer.clone(), problem.text.clone()),
         }
     }
-    listing.problems = kept;
+    let unit = Unit { problems, ..unit };
+    let mut listing = Listing {
+        root: root.root().to_owned(),
+        ..Listing::default()
+    };
+    listing.units.insert(UnitName::Shared, Arc::new(unit));
     listing
 }
 
@@ -144,10 +129,11 @@ impl TemplateListing {
             pointer.member(&segment.replace("~1", "/").replace("~0", "~"))
         });
         // A directory that is no file of the template is the template's as a whole.
-        let is_directory = ["stages", "routes", "integrations", "authorizers"].contains(&problem.file.as_str());
-        match is_directory {
-            true => self.place.clone(),
-            false => Place {
+        let last = problem.file.rsplit('/').next().unwrap_or_default();
+        let is_directory = ["stages", "routes", "integrations", "authorizers"].contains(&last);
+        match self.place.as_ref().filter(|_| is_directory) {
+            Some(place) => place.clone(),
+            None => Place {
                 pointer,
                 ..Place::file(&problem.file)
             },

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::definition::problem::Problems;
-use crate::definition::store::{Fingerprint, Listing, Store};
+use crate::definition::store::{Fingerprint, Store};
+use crate::definition::unit::Listing;
 use crate::platform::files::{self, FileInfo, PrivateDirectory};
 use crate::template::import::take_stages;
 use crate::template::listing::{TemplateListing, inline_files, list};
@@ -47,8 +48,8 @@ struct Seen {
 /// One reading of a template.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What is to be compiled, for each API; where the template has errors, what it was before, if there was anything.
-    pub listings: Vec<Arc<TemplateListing>>,
+    /// What is to be compiled; where the template has errors, what it was before, if there was anything.
+    pub listing: Option<Arc<TemplateListing>>,
     /// What the template means.
     pub reading: Arc<Reading>,
     /// What is to be told of the template.
@@ -63,17 +64,10 @@ impl Loaded {
 
     /// All that is to be told, with the problems of the compiled files.
     pub fn all_messages(&self, problems: &Problems) -> Vec<Message> {
-        self.messages_with(&[problems])
-    }
-
-    /// The same for several APIs, each with its problems, in the order of the listings.
-    pub fn messages_with(&self, problems: &[&Problems]) -> Vec<Message> {
         let mut all = self.messages.clone();
-        for (listing, problems) in self.listings.iter().zip(problems) {
-            for message in listing.messages(problems) {
-                if !is_known(&message, &self.messages) {
-                    all.push(message);
-                }
+        for message in self.listing.iter().flat_map(|listing| listing.messages(problems)) {
+            if !is_known(&message, &self.messages) {
+                all.push(message);
             }
         }
         all.sort_by_cached_key(|message| {
@@ -159,11 +153,6 @@ impl TemplateSource {
         &self.path
     }
 
-    /// Whether it was read without errors once.
-    pub fn has_been_served(&self) -> bool {
-        self.last_good.as_ref().is_some_and(|reading| reading.apis.len() == 1)
-    }
-
     /// Reads the template.
     pub fn load(&mut self) -> Loaded {
         // Looked at before it is read, so that a write in between is seen the next time.
@@ -195,20 +184,16 @@ impl TemplateSource {
         if !has_errors {
             self.last_good = Some(Arc::clone(&reading));
         }
-        // Where there are errors, the files of before with the credentials of now.
-        let listed = self.last_good.as_ref().map(|reading| self.listings(reading));
+        // Where there are errors, the files of before with the credentials of now. What is written must hold by itself,
+        // and where it is written there may be nothing yet.
+        let root = (!self.takes_printed_resources).then_some(&self.root);
+        let under = self.options.api.as_deref().filter(|_| self.takes_printed_resources);
+        let list = |reading: &Arc<Reading>| Arc::new(list(reading, root, under, self.directory.path()));
         Loaded {
-            listings: listed.unwrap_or_default(),
+            listing: self.last_good.as_ref().map(list),
             reading,
             messages,
         }
-    }
-
-    fn listings(&self, reading: &Reading) -> Vec<Arc<TemplateListing>> {
-        // What is written must hold by itself, and where it is written there may be nothing yet.
-        let root = (!self.takes_printed_resources).then_some(&self.root);
-        let list = |api| Arc::new(list(reading, api, root, self.directory.path()));
-        reading.apis.iter().map(list).collect()
     }
 
     /// Whether a file may have changed since the last reading.
@@ -256,9 +241,9 @@ impl Seen {
 }
 
 impl Loaded {
-    /// The files that are to be compiled, of the only API.
+    /// The files that are to be compiled.
     pub fn files(&self) -> Option<&Listing> {
-        self.listings.first().map(|listing| &listing.listing)
+        self.listing.as_deref().map(|listing| &listing.listing)
     }
 
     /// The messages of a level.
@@ -268,21 +253,5 @@ impl Loaded {
             .filter(|message| message.level == level)
             .cloned()
             .collect()
-    }
-
-    /// Adds an error where the template has several APIs, of which one is served at once so far.
-    pub fn refuse_several(&mut self) {
-        let [first, _, ..] = self.reading.apis.as_slice() else {
-            return;
-        };
-        let names: Vec<&str> = self.reading.apis.iter().map(|api| api.id.as_str()).collect();
-        self.messages.push(Message {
-            place: first.place.clone(),
-            level: Level::Error,
-            text: format!(
-                "several HTTP APIs of a template are not served yet: {}",
-                names.join(", ")
-            ),
-        });
     }
 }

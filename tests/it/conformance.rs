@@ -13,6 +13,11 @@ fn stages() {
 }
 
 #[test]
+fn addresses() {
+    run_theme("addresses", 110);
+}
+
+#[test]
 fn http_proxy() {
     run_theme("http_proxy", 246);
 }
@@ -24,7 +29,7 @@ fn errors() {
 
 #[test]
 fn check() {
-    run_theme("check", 1584);
+    run_theme("check", 1655);
 }
 
 #[test]
@@ -80,6 +85,11 @@ fn lambda_errors() {
 #[test]
 fn authorizer_lambda() {
     run_theme("authorizer_lambda", 328);
+}
+
+#[test]
+fn services() {
+    run_theme("services", 120);
 }
 
 /// The cases do not depend on what listens to clients.

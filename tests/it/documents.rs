@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use apigateway::server::Options;
 use serde_json::Value;
 
@@ -167,7 +167,7 @@ fn every_json_example_is_json_and_every_example_of_a_file_passes_check() {
         for (name, text) in &files {
             directory.write(name, text);
         }
-        let (_, problems) = Deployment::of(&Store::at(directory.path()).load());
+        let (_, problems) = Configuration::of(&Store::at(directory.path()).load());
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let wrong = |problem: &&String| problem.contains(": error: ") || problem.contains("unknown field");
         let wrong: Vec<&String> = problems.iter().filter(wrong).collect();
@@ -214,8 +214,8 @@ fn fields(schema: &Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn the_reference_of_files_has_every_field() {
-    // Mappings have a page of their own.
-    let text = text_of("docs/files.md") + &text_of("docs/parameter-mapping.md");
+    // Mappings and domains have pages of their own.
+    let text = text_of("docs/files.md") + &text_of("docs/parameter-mapping.md") + &text_of("docs/several-apis.md");
     let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '$').collect();
     for entry in fs::read_dir(root().join("schemas")).unwrap() {
         let path = entry.unwrap().path();

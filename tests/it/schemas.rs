@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use apigateway::definition::notation::integration_subtype::IntegrationSubtype;
 use serde_json::{Value, json};
 
 use crate::support::repository::root;
 
 /// Each kind of file: its schema, the source that reads it, and where such files are.
-const KINDS: [(&str, &str, &str); 7] = [
+const KINDS: [(&str, &str, &str); 9] = [
     ("api", "src/definition/resource/api.rs", "api.json"),
     ("stage", "src/definition/resource/stage.rs", "stages/"),
     ("route", "src/definition/resource/route.rs", "routes/"),
     ("integration", "src/definition/resource/integration.rs", "integrations/"),
     ("authorizer", "src/definition/resource/authorizer.rs", "authorizers/"),
     ("function", "src/definition/resource/function.rs", "functions/"),
+    ("domain", "src/definition/resource/domain.rs", "domains/"),
+    ("vpc-link", "src/definition/resource/vpc_link.rs", "vpclinks/"),
     (
         "credentials",
         "src/definition/resource/credentials.rs",
@@ -32,8 +35,10 @@ fn schema(kind: &str) -> Value {
     json(&root().join(format!("schemas/{kind}.json")))
 }
 
-/// The schema of a file of an API.
+/// The schema of a file; an API in `apis/` has those of the root API.
 fn schema_of(file: &str) -> Option<Value> {
+    let below = file.strip_prefix("apis/").and_then(|rest| rest.split_once('/'));
+    let file = below.map_or(file, |(_, file)| file);
     let kind = KINDS.iter().find(|(_, _, place)| file.starts_with(place))?;
     Some(schema(kind.0))
 }
@@ -451,4 +456,38 @@ fn with(value: &Value, field: &str, of: Value) -> Value {
     let mut value = value.clone();
     value[field] = of;
     value
+}
+
+/// Subtypes and their parameters stand in conditions of the schema, which the tests above do not look into.
+#[test]
+fn subtypes_and_parameters_are_those_of_the_code() {
+    let schema = schema("integration");
+    let conditions = schema["allOf"].as_array().unwrap();
+    let names = conditions
+        .iter()
+        .find_map(|condition| condition["then"]["properties"]["IntegrationSubtype"]["enum"].as_array());
+    assert_eq!(json!(names), json!(IntegrationSubtype::NAMES));
+    for subtype in IntegrationSubtype::ALL {
+        let name = json!(subtype.as_str());
+        let condition = conditions
+            .iter()
+            .find(|condition| condition["if"]["properties"]["IntegrationSubtype"]["const"] == name);
+        let parameters = &condition.unwrap()["then"]["properties"]["RequestParameters"];
+        let listed: BTreeSet<&str> = parameters["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            listed,
+            subtype.parameters().map(|parameter| parameter.name).collect(),
+            "{name}"
+        );
+        let required = subtype.parameters().filter(|parameter| parameter.is_required);
+        assert_eq!(
+            parameters["required"],
+            json!(required.map(|parameter| parameter.name).collect::<Vec<_>>())
+        );
+    }
 }

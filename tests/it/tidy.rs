@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 
 use crate::support::repository::{root, text_of};
 
@@ -128,7 +128,10 @@ const ROOMS: [(&str, &str); 12] = [
         "template",
         "The same definitions from and to SAM, CloudFormation and OpenAPI documents.",
     ),
-    ("identity", "Who is asking: signatures, tokens, IAM policies."),
+    (
+        "identity",
+        "Who is asking: signatures, tokens, IAM policies; who we are to AWS.",
+    ),
     (
         "deployment",
         "The definitions, checked and compiled: what is served. Immutable.",
@@ -390,10 +393,10 @@ fn trimmed(text: &str) -> String {
 #[test]
 fn the_shipped_api_has_neither_error_nor_warning() {
     let listing = Store::at(root()).load();
-    let (deployment, problems) = Deployment::of(&listing);
+    let (deployment, problems) = Configuration::of(&listing);
     let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems, [""; 0]);
-    assert!(deployment.is_some() && listing.files.len() >= 3);
+    assert!(deployment.is_some() && listing.files().count() >= 3);
 }
 
 /// Each variant of the gateway's errors with its status, from the one table in `src/data_plane/error.rs`.

@@ -1,7 +1,6 @@
 //! Answers of Lambda authorizers that are remembered (`R8.32`–`R8.35`).
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What one answer is for: an authorizer of one stage, and the values of its identity sources.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The deployment that it was asked for under, by [`AuthorizerCache::generation`].
+    /// The deployment that it was asked for under, which is one API's.
     pub generation: u64,
     /// The stage's name: another stage may ask another function.
     pub stage: String,
@@ -30,14 +29,14 @@ pub struct Key {
 /// All answers that are remembered.
 #[derive(Debug, Default)]
 pub struct AuthorizerCache {
-    /// Counts deployments: what was asked under an older one is not remembered under a newer one.
-    generation: AtomicU64,
     known: Mutex<Known>,
     metrics: CacheMetrics,
 }
 
 #[derive(Debug, Default)]
 struct Known {
+    /// The deployments that count: what was asked under another one is not remembered.
+    generations: HashSet<u64>,
     by_key: HashMap<Arc<Key>, Entry>,
     oldest_first: VecDeque<Arc<Key>>,
     bytes: usize,
@@ -55,15 +54,24 @@ impl AuthorizerCache {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The deployment that counts. To be asked before the deployment itself is taken.
-    pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::SeqCst)
-    }
-
-    /// Forgets everything, since there is a new deployment.
-    pub fn forget(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
-        *self.known() = Known::default();
+    /// Forgets all but what was asked for under these deployments.
+    pub fn keep_only(&self, generations: impl Iterator<Item = u64>) {
+        let mut known = self.known();
+        known.generations = generations.collect();
+        let Known {
+            generations,
+            by_key,
+            oldest_first,
+            bytes,
+        } = &mut *known;
+        by_key.retain(|key, entry| {
+            let is_kept = generations.contains(&key.generation);
+            if !is_kept {
+                *bytes -= entry.bytes;
+            }
+            is_kept
+        });
+        oldest_first.retain(|key| generations.contains(&key.generation));
     }
 
     /// The answer that is remembered for a key.
@@ -89,7 +97,7 @@ impl AuthorizerCache {
             return;
         }
         let mut known = self.known();
-        if key.generation != self.generation() {
+        if !known.generations.contains(&key.generation) {
             return;
         }
         let key = Arc::new(key);
@@ -147,13 +155,19 @@ mod tests {
         }
     }
 
+    fn cache() -> AuthorizerCache {
+        let cache = AuthorizerCache::default();
+        cache.keep_only([0].into_iter());
+        cache
+    }
+
     fn answer() -> Arc<Answer> {
         Arc::new(Answer::read(br#"{"isAuthorized": true}"#, true).unwrap())
     }
 
     #[test]
     fn an_answer_is_for_its_key_and_its_time() {
-        let (answers, now) = (AuthorizerCache::default(), Instant::now());
+        let (answers, now) = (cache(), Instant::now());
         let until = now + Duration::from_secs(300);
         answers.put(key("a", "x", &["1", "2"]), answer(), 10, until);
         assert!(answers.get(&key("a", "x", &["1", "2"]), now).is_some());
@@ -171,19 +185,29 @@ mod tests {
     }
 
     #[test]
-    fn a_new_deployment_knows_nothing_of_the_old_one() {
-        let (answers, now) = (AuthorizerCache::default(), Instant::now());
+    fn a_new_deployment_knows_nothing_of_the_old_one_and_others_keep_what_they_know() {
+        let (answers, now) = (cache(), Instant::now());
+        answers.keep_only([0, 1].into_iter());
         let until = now + Duration::from_secs(300);
+        let of_other = Key {
+            generation: 1,
+            ..key("a", "x", &["1"])
+        };
         answers.put(key("a", "x", &["1"]), answer(), 10, until);
-        answers.forget();
+        assert!(answers.get(&of_other, now).is_none(), "another API's");
+        answers.put(of_other.clone(), answer(), 10, until);
+        answers.keep_only([1, 2].into_iter());
         assert!(answers.get(&key("a", "x", &["1"]), now).is_none());
+        assert!(answers.get(&of_other, now).is_some());
         answers.put(key("a", "x", &["1"]), answer(), 10, until);
         assert!(answers.get(&key("a", "x", &["1"]), now).is_none());
+        answers.keep_only([].into_iter());
+        assert_eq!(answers.known().bytes, 0);
     }
 
     #[test]
     fn a_flood_fills_nothing() {
-        let (answers, now) = (AuthorizerCache::default(), Instant::now());
+        let (answers, now) = (cache(), Instant::now());
         let until = now + Duration::from_secs(300);
         for number in 0..3 * MAX_ANSWERS {
             answers.put(key("a", "x", &[&number.to_string()]), answer(), 10, until);

@@ -1,5 +1,6 @@
 //! Whether a request may pass. Everything that is not a yes is a no.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -17,6 +18,7 @@ use crate::definition::notation::arn::RouteArn;
 use crate::definition::notation::mapping_value::Source;
 use crate::definition::notation::path::{RequestPath, decode_again};
 use crate::definition::notation::query;
+use crate::deployment::address::Target;
 use crate::deployment::authorizer::{Authorization, IdentitySource, JwtAuthorizer, LambdaAuthorizer};
 use crate::deployment::lambda_proxy::PayloadFormat;
 use crate::http1::message::{Body, Headers, Request};
@@ -146,14 +148,14 @@ impl Gateway {
         };
         let signed = SignedRequest {
             method: &request.method,
-            path: &request.path,
+            path: values.context.sent_path(request),
             query: request.query.as_deref(),
             headers: &request.headers,
             body,
         };
         let verified = sigv4::verify(
             &signed,
-            selected.deployment.credentials(),
+            selected.configuration.credentials(),
             &self.settings.region,
             values.context.time,
         );
@@ -162,7 +164,7 @@ impl Gateway {
             cause: refusal.to_string(),
         };
         let caller = verified.map_err(refused)?;
-        if !selected.is_what_was_signed(&request.path) {
+        if !selected.is_what_was_signed(request.host(), values.context.sent_path(request)) {
             return Err(refused(sigv4::Refusal::OtherPath));
         }
         Ok(Caller::Iam(Box::new(IamIdentity {
@@ -202,7 +204,7 @@ impl Gateway {
             texts.push(identity.text);
         }
         let key = Key {
-            generation: selected.generation,
+            generation: selected.deployment.generation(),
             stage: values.stage.to_owned(),
             authorizer: authorizer.id.clone(),
             identities,
@@ -288,14 +290,22 @@ impl Gateway {
 impl Selected<'_> {
     /// Whether the path that a signature covers leads to the same route. It may have fewer slashes than the path that
     /// was sent, and a client that was given a signature must not choose another route or stage by adding some.
-    fn is_what_was_signed(&self, path: &str) -> bool {
+    fn is_what_was_signed(&self, host: &[u8], path: &str) -> bool {
         let Some(signed) = sigv4::merged_slashes(path) else {
             return true;
         };
-        let Ok(signed) = RequestPath::parse(&signed) else {
+        let address = self.configuration.address(host, &signed);
+        let (Some(api), Ok(target)) = (address.api, &address.target) else {
             return false;
         };
-        let Some((stage, below)) = self.deployment.stage(&signed) else {
+        let Ok(below) = RequestPath::parse(target.below(&signed)) else {
+            return false;
+        };
+        let found = match target {
+            Target::Stage(stage, _) => Some((stage.as_ref(), Cow::Borrowed(&below))),
+            Target::Path(_) => api.stage(&below),
+        };
+        let Some((stage, below)) = found else {
             return false;
         };
         let route = stage.routes.select(self.method, &below).ok().flatten();

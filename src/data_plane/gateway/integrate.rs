@@ -1,11 +1,13 @@
 //! From the chosen route to its integration and back.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::data_plane::context_variables::{ContextVariables, IntegrationOutcome, RequestContext};
 use crate::data_plane::error::GatewayError;
+use crate::data_plane::gateway::answer::{Answer, Unanswered, refusal};
+use crate::data_plane::gateway::call_service::Call;
 use crate::data_plane::gateway::{Gateway, Selected};
-use crate::data_plane::integration::{headers, http_proxy, lambda_proxy};
+use crate::data_plane::integration::{http_proxy, lambda_proxy};
 use crate::data_plane::lambda::event::EventSource;
 use crate::data_plane::lambda::invocation::InvocationError;
 use crate::data_plane::parameter_mapping::{self, MappedRequest, RequestSources, ResponseMappingError};
@@ -13,10 +15,10 @@ use crate::data_plane::request_record::{IntegrationResult, RequestInfo};
 use crate::deployment::http_proxy::HttpProxy;
 use crate::deployment::integration::{Integration, Kind};
 use crate::deployment::lambda_proxy::LambdaProxy;
-use crate::http1::message::{Body, BodyError, Client, Headers, Method, Request, RequestParts, Response};
+use crate::http1::message::{Body, BodyError, Client, Method, Request, RequestParts, Response};
 use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::identity::caller::Caller;
-use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, MAX_REQUEST_PART_LENGTH, UpstreamError};
+use crate::outbound::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH, UpstreamError};
 
 impl Gateway {
     /// The steps that an integration takes, in their order.
@@ -61,6 +63,16 @@ impl Gateway {
                 let event = lambda_proxy::event(proxy, &selected.event_source(&values, &parts, &body))?;
                 self.ask_function(proxy, integration, event, &parts, request.client.clone())
             }
+            Kind::Service(service) => {
+                let body = whole(body)?;
+                let call = Call {
+                    context,
+                    integration,
+                    service,
+                    request,
+                };
+                self.ask_service(&call, &sources, &body, &mut found.integration_error)
+            }
         };
         let Answer {
             fields,
@@ -80,6 +92,7 @@ impl Gateway {
             headers: self.recorder.request_ids(service_headers),
         });
         if let Some(mapping) = integration.response_mappings.get(&response.status) {
+            values.integration_error = found.integration_error.as_deref();
             values.integration = Some(IntegrationOutcome {
                 status: Some(response.status),
                 service_status: Some(service_status),
@@ -174,6 +187,7 @@ impl Gateway {
             route_key: &selected.route.route.key_text,
             caller,
             integration: None,
+            integration_error: None,
             answer: None,
         }
     }
@@ -194,54 +208,6 @@ impl Selected<'_> {
             path_parameters: &self.route.path_parameters,
             stage_variables: &self.stage.variables,
             body,
-        }
-    }
-}
-
-/// What an integration answered: its fields as they came, and what is made of it.
-struct Answer {
-    fields: Headers,
-    /// Status and fields of what stands before a function.
-    service: Option<(u16, Headers)>,
-    response: Response,
-    /// How long it was waited for.
-    latency: Duration,
-}
-
-/// An integration that gave no answer to pass on.
-struct Unanswered {
-    error: GatewayError,
-    /// What there is to tell of it all the same; nothing where it was not asked.
-    arrived: Option<IntegrationResult>,
-}
-
-impl Unanswered {
-    fn after(latency: Duration, service_status: Option<u16>, error: GatewayError) -> Unanswered {
-        let arrived = IntegrationResult {
-            status: None,
-            service_status,
-            latency,
-            headers: Headers::new(),
-        };
-        let was_asked = !matches!(error, GatewayError::DestinationOverloaded(_));
-        Unanswered {
-            error,
-            arrived: was_asked.then_some(arrived),
-        }
-    }
-}
-
-impl Answer {
-    fn of_endpoint(answer: IntegrationResponse, method: Method, latency: Duration) -> Answer {
-        Answer {
-            response: Response {
-                status: answer.status,
-                headers: headers::from_integration(&answer, method),
-                body: answer.body,
-            },
-            fields: answer.headers,
-            service: None,
-            latency,
         }
     }
 }
@@ -268,30 +234,6 @@ pub(super) fn whole(body: Body) -> Result<Vec<u8>, GatewayError> {
         BodyError::TooLarge => GatewayError::PayloadTooLarge,
         BodyError::Io(error) => GatewayError::BadRequest(format!("the request's body ended early: {error}")),
     })
-}
-
-/// What an exchange that failed means to the client (spec §3.5); `file` is the integration's.
-fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayError {
-    let cause = match &error {
-        UpstreamError::NotResolved { .. }
-        | UpstreamError::NotConnected { .. }
-        | UpstreamError::Tls { .. }
-        | UpstreamError::Overloaded { .. } => format!("{file}: {error}"),
-        _ => format!("{file}: {host}: {error}"),
-    };
-    match error {
-        UpstreamError::BodyTooLarge => GatewayError::PayloadTooLarge,
-        UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
-        UpstreamError::ClientGone => GatewayError::ClientGone,
-        UpstreamError::Overloaded { .. } => GatewayError::DestinationOverloaded(cause),
-        UpstreamError::TimedOut(_)
-        | UpstreamError::NotResolved { .. }
-        | UpstreamError::NotConnected { .. }
-        | UpstreamError::Broken(_) => GatewayError::ServiceUnavailable(cause),
-        UpstreamError::Tls { .. } | UpstreamError::Malformed(_) | UpstreamError::Unsendable(_) => {
-            GatewayError::InternalServerError(cause)
-        }
-    }
 }
 
 /// What a mapping that cannot be made means to the client.

@@ -1,9 +1,12 @@
 //! The life of a request, from its first line to its answer. Only this file knows the order of the steps.
 
 mod authorize;
+mod answer;
 mod invoke;
+mod call_service;
 mod integrate;
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,14 +21,16 @@ use crate::data_plane::lambda::concurrency::Endpoints;
 use crate::data_plane::request_record::{FinishedRequest, Recorder, RequestInfo};
 use crate::data_plane::trusted_proxies::TrustedProxies;
 use crate::definition::notation::path::RequestPath;
-use crate::definition::store::Listing;
 use crate::deployment::Deployment;
+use crate::deployment::address::{Address, Target, Unreachable};
+use crate::deployment::configuration::Configuration;
 use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
 use crate::front::Handler;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Method, Request, Response};
 use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
+use crate::identity::aws::AwsAccess;
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;
@@ -37,10 +42,10 @@ use crate::platform::reload_gate::ReloadGate;
 /// A client that has waited so long may be gone, and the answer with it. To find out takes a system call.
 const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 
-/// Answers requests by the deployment that is current when they come.
+/// Answers requests by the configuration that is current when they come.
 #[derive(Debug)]
 pub struct Gateway {
-    deployment: RwLock<Arc<Deployment>>,
+    configuration: RwLock<Arc<Configuration>>,
     upstream: Upstream,
     settings: Settings,
     /// The functions that run here.
@@ -71,12 +76,14 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Where functions are invoked that no file tells of.
     pub lambda_endpoint: Option<Url>,
+    /// The way to AWS's other services.
+    pub aws: AwsAccess,
 }
 
 impl Gateway {
-    /// A gateway that serves that deployment; requests wait at the gate for a reload.
+    /// A gateway that serves that configuration; requests wait at the gate for a reload.
     pub fn new(
-        deployment: Deployment,
+        configuration: Configuration,
         upstream: Upstream,
         settings: Settings,
         gate: Arc<ReloadGate>,
@@ -86,51 +93,48 @@ impl Gateway {
             launcher: settings.launcher.clone(),
             share: upstream.share(),
         });
-        functions.keep_only(deployment.local_functions());
+        functions.keep_only(&configuration.local_functions());
         let recorder = Recorder::new(access_log, settings.account_id.clone());
-        recorder.route_states.attach(&deployment);
+        recorder.route_states.attach(&configuration);
+        let answers = AuthorizerCache::default();
+        answers.keep_only(configuration.apis().map(|api| api.generation()));
         Gateway {
-            deployment: RwLock::new(Arc::new(deployment)),
+            configuration: RwLock::new(Arc::new(configuration)),
             upstream,
             settings,
             functions,
             endpoints: Endpoints::default(),
             tokens: JwtAuthorizers::new(),
-            answers: AuthorizerCache::default(),
+            answers,
             gate,
             recorder,
             metrics: GatewayMetrics::default(),
         }
     }
 
-    /// Serves another deployment from the next request on; requests in flight keep theirs.
+    /// Serves another configuration from the next request on; requests in flight keep theirs.
     ///
-    /// Routes that were there before keep their counters and their buckets.
-    pub fn deploy(&self, deployment: Deployment) {
-        self.recorder.route_states.attach(&deployment);
-        let deployment = Arc::new(deployment);
-        self.functions.keep_only(deployment.local_functions());
-        self.replace(deployment);
-    }
-
-    /// Goes on with the same API where other files cannot be deployed, but trusts no one whom they no longer trust.
-    pub fn restrict(&self, listing: &Listing) {
-        let before = self.current();
-        let deployment = Arc::new(before.with_trust_of(listing));
-        for (id, reason) in deployment.withdrawn() {
-            if !before.withdrawn().contains_key(id) {
-                log::error!("the routes of the authorizer {id} let nobody pass until the API is reloaded: {reason}");
+    /// Routes that were there before keep their counters and their buckets. What is remembered of authorizers is
+    /// forgotten last, so that no answer that was asked for under an older deployment stays.
+    pub fn deploy(&self, configuration: Configuration) {
+        let before = self.configuration_now();
+        for api in configuration.apis() {
+            let known = before.apis().find(|known| known.unit() == api.unit());
+            for (id, reason) in api.withdrawn() {
+                if known.is_none_or(|known| !known.withdrawn().contains_key(id)) {
+                    log::error!(
+                        "the routes of the authorizer {id} let nobody pass until the API {} is reloaded: {reason}",
+                        api.api_id()
+                    );
+                }
             }
         }
-        self.replace(deployment);
-    }
-
-    /// Serves it from now on. What is remembered of authorizers is forgotten last, so that no answer that was asked for
-    /// under the older one stays.
-    fn replace(&self, deployment: Arc<Deployment>) {
-        self.tokens.keep_only(&deployment.issuers());
-        *self.deployment.write().unwrap_or_else(PoisonError::into_inner) = deployment;
-        self.answers.forget();
+        self.recorder.route_states.attach(&configuration);
+        self.functions.keep_only(&configuration.local_functions());
+        self.tokens.keep_only(&configuration.issuers());
+        let configuration = Arc::new(configuration);
+        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&configuration);
+        self.answers.keep_only(configuration.apis().map(|api| api.generation()));
     }
 
     /// What is counted besides the routes.
@@ -175,55 +179,51 @@ impl Gateway {
         self.functions.stop();
     }
 
-    fn deployment(&self) -> Arc<Deployment> {
+    fn configuration(&self) -> Arc<Configuration> {
         self.gate.wait_if_reloading();
-        self.current()
+        self.configuration_now()
     }
 
     /// What is served, without a wait for a reload.
-    fn current(&self) -> Arc<Deployment> {
-        Arc::clone(&self.deployment.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn configuration_now(&self) -> Arc<Configuration> {
+        Arc::clone(&self.configuration.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers a request, whatever happens; logs it once and counts it once.
     pub fn handle(&self, mut request: Request) -> Response {
         let _in_flight = InFlightGuard::new(&self.metrics.in_flight);
-        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
-        // Before the deployment, so that no answer is remembered that was asked for under an older one.
-        let generation = self.answers.generation();
-        let deployment = self.deployment();
+        let mut context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+        let configuration = self.configuration();
+        let address = configuration.address(request.host(), &request.path);
+        context.note_address(&address, &mut request);
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
         let mut found = RequestInfo::default();
         // A panic is a defect of ours, and costs the request that met it and no other.
-        let answer = || self.answer(&context, &deployment, generation, &mut request, &mut found);
+        let answer = || self.answer(&context, &configuration, &address, &mut request, &mut found);
         let outcome = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
         let outcome = match is_abandoned(&context, &request) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
         };
-        self.finish(&deployment, &context, &request, &found, outcome, received)
+        let api = address.api.map(Arc::as_ref);
+        self.finish(api, &context, &request, &found, outcome, received)
     }
 
     /// The answer to what is no request that could be handled; `request` is what is known of it.
     pub fn refuse(&self, error: RequestError, request: &Request) -> Response {
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
-        let deployment = self.current();
-        self.finish(
-            &deployment,
-            &context,
-            request,
-            &RequestInfo::default(),
-            Err(error.into()),
-            0,
-        )
+        let configuration = self.configuration_now();
+        let address = configuration.address(request.host(), &request.path);
+        let (api, found) = (address.api.map(Arc::as_ref), RequestInfo::default());
+        self.finish(api, &context, request, &found, Err(error.into()), 0)
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
     fn finish(
         &self,
-        deployment: &Deployment,
+        api: Option<&Deployment>,
         context: &RequestContext,
         request: &Request,
         found: &RequestInfo<'_>,
@@ -237,7 +237,8 @@ impl Gateway {
         if matches!(error, Some(GatewayError::DestinationOverloaded(_))) {
             self.metrics.destination_overloads.add_one();
         }
-        if let Some(cors) = deployment.cors().filter(|_| error.is_some()) {
+        let cors = api.and_then(Deployment::cors);
+        if let Some(cors) = cors.filter(|_| error.is_some() && !found.is_unreachable) {
             cors::decorate(cors, &request.headers, &mut response.headers);
         }
         // R3.13: on every answer, instead of any that the integration sent.
@@ -249,37 +250,54 @@ impl Gateway {
             error: error.as_ref(),
             received,
         };
-        self.recorder.record(deployment, &over, response)
+        self.recorder.record(api, &over, response)
     }
 
     /// The steps of a request, in their order.
-    fn answer<'d>(
+    fn answer<'c>(
         &self,
         context: &RequestContext,
-        deployment: &'d Deployment,
-        generation: u64,
+        configuration: &'c Configuration,
+        address: &Address<'c>,
         request: &mut Request,
-        found: &mut RequestInfo<'d>,
+        found: &mut RequestInfo<'c>,
     ) -> Result<Response, GatewayError> {
         check_size(request)?;
         if request.method == "CONNECT" {
             return Err(GatewayError::BadRequest("CONNECT is for proxies".to_owned()));
         }
-        if request.path == "*" {
+        let (Some(deployment), Ok(target)) = (address.api, address.target) else {
+            found.is_unreachable = true;
+            return Err(match address.target {
+                Err(Unreachable::Forbidden) => GatewayError::Forbidden {
+                    error_type: None,
+                    cause: "no mapping of the domain fits the path".to_owned(),
+                },
+                _ => GatewayError::NotFound,
+            });
+        };
+        let path = target.below(context.sent_path(request));
+        if path == "*" {
             return Err(GatewayError::NotFound);
         }
-        let path = RequestPath::parse(&request.path).map_err(|error| GatewayError::BadRequest(error.to_string()))?;
+        let path = RequestPath::parse(path).map_err(|error| GatewayError::BadRequest(error.to_string()))?;
         // R15.5: a method that no route can name is not found, not even by ANY or $default.
         let method = Method::parse(&request.method).ok_or(GatewayError::NotFound)?;
-        let (stage, path) = deployment.stage(&path).ok_or(GatewayError::NotFound)?;
+        let (stage, path) = match target {
+            Target::Stage(stage, _) => (stage.as_ref(), Cow::Borrowed(&path)),
+            Target::Path(_) => deployment.stage(&path).ok_or_else(|| {
+                found.is_unreachable = true;
+                GatewayError::NotFound
+            })?,
+        };
         found.stage = Some(stage);
         let route = stage
             .routes
             .select(method, &path)
             .map_err(|error| GatewayError::BadRequest(error.to_string()))?;
         let selected = route.map(|route| Selected {
+            configuration,
             deployment,
-            generation,
             method,
             stage,
             path: &path,
@@ -320,9 +338,8 @@ impl Handler for Gateway {
 
 /// What a request's line selects.
 struct Selected<'a> {
+    configuration: &'a Configuration,
     deployment: &'a Deployment,
-    /// The deployment by which authorizers' answers are remembered.
-    generation: u64,
     method: Method,
     stage: &'a Stage,
     /// Below the stage.

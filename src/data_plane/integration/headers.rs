@@ -125,10 +125,27 @@ pub fn from_integration(response: &IntegrationResponse, client: Method) -> Heade
     headers
 }
 
+/// The fields of a service's answer that the client gets (contract S14): those that are about the service itself, and
+/// those of CORS, stay here.
+pub fn from_service(response: &IntegrationResponse) -> Headers {
+    const OWN: [&str; 2] = ["server", "date"];
+    const OWN_PREFIXES: [&str; 3] = ["x-amz-", "x-amzn-", "access-control-"];
+    end_to_end(&response.headers, |name| {
+        !OWN.contains(&name) && !OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// The trace id of a request, which its client may have brought.
+pub fn trace_id<'a>(context: &'a RequestContext, client: &'a Headers) -> &'a [u8] {
+    let own = client.get("x-amzn-trace-id").filter(|id| !id.is_empty());
+    own.unwrap_or(context.trace_id.as_bytes())
+}
+
 /// The fields that pass and that are `wanted`, without those that `Connection` names.
 fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
     let named: Vec<&[u8]> = all.list("connection").collect();
-    let is_named = |name: &str| named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+    // Host is for the message, whatever a client says (see `Headers::remove_fields_of_connection`).
+    let is_named = |name: &str| name != "host" && named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
     all.filtered(ADDED_LENGTH, |name| {
         !is_hop_by_hop(name) && wanted(name) && !is_named(name)
     })
@@ -228,6 +245,9 @@ mod tests {
             trace_id: "Root=1-0-0".into(),
             time: UNIX_EPOCH,
             began: Instant::now(),
+            sent_path: None,
+            mapping_key: None,
+            ends_with_key: false,
         }
     }
 

@@ -30,9 +30,17 @@ pub fn parts(
     request: &Request,
 ) -> Result<RequestParts, GatewayError> {
     let (path, query) = match proxy.connection {
-        ConnectionType::Internet => (uri_path(&proxy.uri, route, path)?, uri_query(&proxy.uri, route)?),
+        ConnectionType::Internet => {
+            // R11.5: behind a mapping's key alone a $default route appends nothing.
+            let appended = if context.ends_with_key { "" } else { path.raw() };
+            (uri_path(&proxy.uri, route, appended)?, uri_query(&proxy.uri, route)?)
+        }
         // R2.8, R3.6: the whole path with the stage, as it came.
-        ConnectionType::VpcLink => (path::passed_path(&request.path).to_string(), None),
+        ConnectionType::VpcLink => {
+            // R11.5: the path of a mapping may end with its key.
+            let path = if request.path.is_empty() { "/" } else { &request.path };
+            (path::passed_path(path).to_string(), None)
+        }
     };
     Ok(RequestParts {
         path,
@@ -62,6 +70,7 @@ pub fn request(
         method: proxy.method.unwrap_or(method),
         body,
         is_repeatable: false,
+        is_single_attempt: false,
         may_stream: true,
         timeout,
         client,
@@ -69,8 +78,8 @@ pub fn request(
     }
 }
 
-/// The path that the URI says.
-fn uri_path(uri: &IntegrationUri, route: &RouteMatch, path: &RequestPath) -> Result<String, GatewayError> {
+/// The path that the URI says; a `$default` route appends the request's.
+fn uri_path(uri: &IntegrationUri, route: &RouteMatch, appended: &str) -> Result<String, GatewayError> {
     let mut target = String::new();
     insert(&mut target, uri.path(), route, Place::Path)?;
     if has_dot_segment_encoded(&target) {
@@ -82,8 +91,9 @@ fn uri_path(uri: &IntegrationUri, route: &RouteMatch, path: &RequestPath) -> Res
         if target.ends_with('/') {
             target.pop();
         }
-        push(&mut target, path::passed_path(path.raw()));
-    } else if target.is_empty() {
+        push(&mut target, path::passed_path(appended));
+    }
+    if target.is_empty() {
         target.push('/');
     }
     Ok(target)

@@ -3,3 +3,4 @@
 pub mod http_proxy;
 pub mod headers;
 pub mod lambda_proxy;
+pub mod service;

@@ -64,6 +64,21 @@ impl EventSource<'_> {
         percent_decode_str(&self.parts.path).decode_utf8_lossy()
     }
 
+    /// The path as the client means it, still encoded: with the key of a mapping (R11.4), unless a mapping of parameters
+    /// has changed the path.
+    pub fn client_path(&self) -> &str {
+        let request = self.values.request;
+        match self.parts.path == request.path {
+            true => self.values.context.client_path(request),
+            false => &self.parts.path,
+        }
+    }
+
+    /// The same, decoded once.
+    pub fn decoded_client_path(&self) -> Cow<'_, str> {
+        percent_decode_str(self.client_path()).decode_utf8_lossy()
+    }
+
     /// A value of the context as text; empty where there is none.
     pub fn or_empty(value: Option<&[u8]>) -> Cow<'_, str> {
         value.map(text).unwrap_or_default()

@@ -166,7 +166,7 @@ pub fn event(source: &EventSource<'_>) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Event {
         version: "1.0",
         resource,
-        path: &source.parts.path,
+        path: source.client_path(),
         http_method: method,
         headers: last_of_each(&fields),
         multi_value_headers: fields,
@@ -176,12 +176,12 @@ pub fn event(source: &EventSource<'_>) -> serde_json::Result<Vec<u8>> {
             account_id: values.account_id,
             api_id: values.api_id,
             authorizer: Authorizer::of(values.caller),
-            domain_name: EventSource::or_empty(values.domain_name()),
-            domain_prefix: EventSource::or_empty(values.domain_prefix()),
+            domain_name: values.domain_name().unwrap_or_default(),
+            domain_prefix: values.domain_prefix().unwrap_or_default(),
             extended_request_id: &values.context.request_id,
             http_method: method,
             identity: identity(source),
-            path: source.decoded_path(),
+            path: source.decoded_client_path(),
             protocol: "HTTP/1.1",
             request_id: &values.context.request_id,
             request_time: values.request_time(),
@@ -219,7 +219,7 @@ pub fn authorizer_event(
         identity_source: &identities,
         authorization_token: &identities,
         resource,
-        path: &source.parts.path,
+        path: source.client_path(),
         http_method: method,
         // Nothing else of the event shows a field or a parameter that stands twice, and the integration gets both.
         headers: joined(
@@ -233,7 +233,7 @@ pub fn authorizer_event(
         path_parameters: source.path_parameters().unwrap_or_default(),
         stage_variables: source.stage_variables,
         request_context: AuthorizerRequestContext {
-            path: source.decoded_path(),
+            path: source.decoded_client_path(),
             account_id: values.account_id,
             resource_id: values.route_key,
             stage: values.stage,

@@ -166,8 +166,8 @@ fn without_body<'a>(source: &'a EventSource<'_>) -> Event<'a> {
             account_id: values.account_id,
             api_id: values.api_id,
             authorizer: Authorizer::of(values.caller),
-            domain_name: EventSource::or_empty(values.domain_name()),
-            domain_prefix: EventSource::or_empty(values.domain_prefix()),
+            domain_name: values.domain_name().unwrap_or_default(),
+            domain_prefix: values.domain_prefix().unwrap_or_default(),
             http: Http {
                 method: &values.request.method,
                 path,

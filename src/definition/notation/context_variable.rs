@@ -21,6 +21,7 @@ pub enum ContextVariable {
     AuthorizerProperty(String),
     AuthorizerError,
     ApiId,
+    BasePathMatched,
     DataProcessed,
     DomainName,
     DomainPrefix,
@@ -55,11 +56,10 @@ pub enum ContextVariable {
     Absent,
 }
 
-/// Variables that AWS has and that belong to what is not served here (client certificates, custom domains, Cognito), or
+/// Variables that AWS has and that belong to what is not served here (client certificates, Cognito), or
 /// that have no value before a request is over.
-const ABSENT: [&str; 11] = [
+const ABSENT: [&str; 10] = [
     "authorizer.claims",
-    "customDomain.basePathMatched",
     "identity.principalOrgId",
     "identity.cognitoAuthenticationProvider",
     "identity.cognitoAuthenticationType",
@@ -72,13 +72,14 @@ const ABSENT: [&str; 11] = [
 ];
 
 /// The names that are searched for the one that was probably meant.
-pub const NAMES: [&str; 37] = [
+pub const NAMES: [&str; 38] = [
     "accountId",
     "apiId",
     "authorizer.error",
     "authorizer.principalId",
     "awsEndpointRequestId",
     "awsEndpointRequestId2",
+    "customDomain.basePathMatched",
     "dataProcessed",
     "domainName",
     "domainPrefix",
@@ -185,6 +186,7 @@ impl ContextVariable {
             "identity.user" => Variable::IdentityUser,
             "identity.userArn" => Variable::IdentityUserArn,
             "apiId" => Variable::ApiId,
+            "customDomain.basePathMatched" => Variable::BasePathMatched,
             "dataProcessed" => Variable::DataProcessed,
             "domainName" => Variable::DomainName,
             "domainPrefix" => Variable::DomainPrefix,

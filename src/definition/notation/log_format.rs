@@ -48,8 +48,8 @@ pub const PRESETS: [(&str, &str); 4] = [
 ];
 
 /// The format of a stage that says none.
-const DEFAULT: &str = "{\"requestId\":\"$context.requestId\",\"ip\":\"$context.identity.sourceIp\",\
-    \"requestTime\":\"$context.requestTime\",\"httpMethod\":\"$context.httpMethod\",\"path\":\"$context.path\",\
+const DEFAULT: &str = "{\"requestId\":\"$context.requestId\",\"apiId\":\"$context.apiId\",\
+    \"ip\":\"$context.identity.sourceIp\",\"requestTime\":\"$context.requestTime\",\"httpMethod\":\"$context.httpMethod\",\"path\":\"$context.path\",\
     \"routeKey\":\"$context.routeKey\",\"status\":\"$context.status\",\"protocol\":\"$context.protocol\",\
     \"responseLength\":\"$context.responseLength\",\"responseLatency\":\"$context.responseLatency\",\
     \"integrationErrorMessage\":\"$context.integrationErrorMessage\",\

@@ -14,3 +14,6 @@ pub mod context_variable;
 pub mod log_format;
 pub mod mapping_key;
 pub mod mapping_value;
+pub mod moment;
+pub mod service_parameter;
+pub mod integration_subtype;

@@ -11,6 +11,8 @@ pub struct Api {
     pub name: Option<String>,
     /// `ApiId`.
     pub api_id: Option<String>,
+    /// `DisableExecuteApiEndpoint`.
+    pub disable_execute_api_endpoint: bool,
     /// `CorsConfiguration`.
     pub cors_configuration: Option<Cors>,
 }
@@ -41,11 +43,11 @@ impl Api {
         let api = Api {
             name: fields.string("Name"),
             api_id: fields.string("ApiId"),
+            disable_execute_api_endpoint: fields.boolean("DisableExecuteApiEndpoint").unwrap_or_default(),
             cors_configuration: fields.object("CorsConfiguration", Cors::read),
         };
         fields.one_of("ProtocolType", &["HTTP"]);
         fields.one_of("RouteSelectionExpression", &ROUTE_SELECTION);
-        fields.not_supported_yet("DisableExecuteApiEndpoint", "a disabled default endpoint");
         for name in ["ApiEndpoint", "Version", "Description"] {
             fields.string(name);
         }

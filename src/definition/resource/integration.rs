@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::definition::notation::integration_subtype::IntegrationSubtype;
 use crate::definition::resource::fields::Fields;
 use crate::definition::resource::fields::mappings::Mapping;
 
@@ -17,6 +18,8 @@ pub struct Integration {
     pub file: String,
     /// `IntegrationType`.
     pub integration_type: Option<String>,
+    /// `IntegrationSubtype`: one of those that are known.
+    pub integration_subtype: Option<String>,
     /// `IntegrationMethod`.
     pub integration_method: Option<String>,
     /// `IntegrationUri`.
@@ -52,6 +55,7 @@ impl Integration {
         let integration = Integration {
             file,
             integration_type: fields.one_of("IntegrationType", &["HTTP_PROXY", "AWS_PROXY"]),
+            integration_subtype: fields.one_of("IntegrationSubtype", &IntegrationSubtype::NAMES),
             integration_method: fields.one_of("IntegrationMethod", &METHODS),
             integration_uri: fields.string("IntegrationUri"),
             payload_format_version: fields.string("PayloadFormatVersion"),
@@ -65,7 +69,6 @@ impl Integration {
             request_parameters: fields.mappings("RequestParameters"),
             response_parameters: fields.mapping_lists("ResponseParameters", ["Source", "Destination"]),
         };
-        fields.not_supported_yet("IntegrationSubtype", "AWS service integrations");
         fields.string("IntegrationId");
         fields.string("Description");
         fields.without_effect(&["ApiGatewayManaged", "ApiId"]);

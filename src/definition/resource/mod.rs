@@ -11,90 +11,34 @@ pub mod integration;
 pub mod function;
 pub mod authorizer;
 pub mod credentials;
+pub mod domain;
+pub mod vpc_link;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use zeroize::Zeroize;
 
 use crate::definition::credentials::Credentials;
 use crate::definition::json::Json;
 use crate::definition::problem::Problems;
 use crate::definition::resource::api::Api;
 use crate::definition::resource::authorizer::Authorizer;
+use crate::definition::resource::domain::Domain;
 use crate::definition::resource::fields::Fields;
 use crate::definition::resource::function::Function;
 use crate::definition::resource::integration::Integration;
 use crate::definition::resource::route::Route;
 use crate::definition::resource::stage::Stage;
+use crate::definition::resource::vpc_link::VpcLink;
+use crate::definition::unit::{API_FILE, CREDENTIALS_FILE, File, Unit, UnitName};
 
-/// The directories of an API, one for each kind of resource.
-pub const DIRECTORIES: [&str; 5] = ["stages", "routes", "integrations", "authorizers", FUNCTIONS_DIRECTORY];
-
-/// The directories without which there is no API.
-pub const REQUIRED_DIRECTORIES: [&str; 3] = ["stages", "routes", "integrations"];
-
-/// That of them in which code may lie too.
-pub const FUNCTIONS_DIRECTORY: &str = "functions";
-
-/// The file that holds secrets.
-pub const CREDENTIALS_FILE: &str = "credentials.json";
-
-/// The files at the root that belong to an API.
-pub const ROOT_FILES: [&str; 2] = ["api.json", CREDENTIALS_FILE];
-
-/// Everything at the root that holds resources, or may come to: it is no source of a function's.
-pub const ROOT_NAMES: [&str; 11] = [
-    "api.json",
-    CREDENTIALS_FILE,
-    "stages",
-    "routes",
-    "integrations",
-    "authorizers",
-    FUNCTIONS_DIRECTORY,
-    "deployments",
-    "apis",
-    "domains",
-    "vpclinks",
-];
-
-/// A file as it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Its path below the root, with `/` between the parts: `routes/pets.json`.
-    pub path: String,
-    /// Its text, or why that cannot be had.
-    pub text: Result<String, String>,
-}
-
-/// Secrets do not stay in memory that is given back.
-impl Drop for File {
-    fn drop(&mut self) {
-        if let Ok(text) = &mut self.text
-            && self.path == CREDENTIALS_FILE
-        {
-            text.zeroize();
-        }
-    }
-}
-
-impl File {
-    /// The directory, empty for a file at the root.
-    fn directory(&self) -> &str {
-        self.path.rsplit_once('/').map_or("", |(directory, _)| directory)
-    }
-
-    /// The id: the file's name without `.json`.
-    fn id(&self) -> &str {
-        let name = self.path.rsplit('/').next().unwrap_or_default();
-        name.strip_suffix(".json").unwrap_or(name)
-    }
-}
-
-/// Every resource of an API, by id.
-#[derive(Debug, Default)]
+/// Every resource of one API, by id.
+#[derive(Debug)]
 pub struct Resources {
+    /// Which API it is.
+    pub unit: UnitName,
+    /// What the paths of its files begin with; empty for the root API.
+    pub prefix: String,
     /// `api.json`.
     pub api: Option<Api>,
     /// `stages/<name>.json`.
@@ -105,10 +49,84 @@ pub struct Resources {
     pub integrations: BTreeMap<String, Integration>,
     /// `authorizers/<id>.json`.
     pub authorizers: BTreeMap<String, Authorizer>,
+    /// What is wrong with the shape of the files.
+    pub problems: Problems,
+    /// Every file that is there, readable or not.
+    paths: BTreeSet<String>,
+}
+
+impl Resources {
+    /// Reads the files of an API.
+    pub fn read(unit: &Unit) -> Resources {
+        let mut resources = Resources {
+            unit: unit.name.clone(),
+            prefix: unit.name.prefix(),
+            api: None,
+            stages: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            integrations: BTreeMap::new(),
+            authorizers: BTreeMap::new(),
+            problems: unit.problems.clone(),
+            paths: paths(unit),
+        };
+        refuse_twins(unit, &mut resources.problems);
+        for file in &unit.files {
+            resources.read_file(file);
+        }
+        resources
+    }
+
+    /// The path of `api.json` below the root.
+    pub fn api_file(&self) -> String {
+        format!("{}{API_FILE}", self.prefix)
+    }
+
+    /// Whether a resource has a file, be it one that cannot be read.
+    pub fn has_file(&self, directory: &str, id: &str) -> bool {
+        self.paths.contains(&format!("{}{directory}/{id}.json", self.prefix))
+    }
+
+    /// Whether there is a file of that kind that could not be read as a resource.
+    pub fn has_unread(&self, directory: &str) -> bool {
+        let place = format!("{}{directory}/", self.prefix);
+        let count = self.paths.iter().filter(|path| path.starts_with(&place)).count();
+        let read = match directory {
+            "stages" => self.stages.len(),
+            "routes" => self.routes.len(),
+            "integrations" => self.integrations.len(),
+            "authorizers" => self.authorizers.len(),
+            _ => count,
+        };
+        read < count
+    }
+
+    fn read_file(&mut self, file: &File) {
+        let Some(json) = parse(file, &mut self.problems) else {
+            return;
+        };
+        let (id, path) = (file.id().to_owned(), file.path.clone());
+        let Some(fields) = fields(file, &json, &mut self.problems) else {
+            return;
+        };
+        match file.directory(&self.prefix) {
+            "stages" => drop(self.stages.insert(id, Stage::read(path, fields))),
+            "routes" => drop(self.routes.insert(id, Route::read(path, fields))),
+            "authorizers" => drop(self.authorizers.insert(id, Authorizer::read(path, fields))),
+            "integrations" => drop(self.integrations.insert(id, Integration::read(path, fields))),
+            _ => self.api = Some(Api::read(fields)),
+        }
+    }
+}
+
+/// What all APIs share, by name.
+#[derive(Debug, Default)]
+pub struct SharedResources {
+    /// The root, below which functions find their programs.
+    pub root: PathBuf,
     /// `functions/<name>.json`.
     pub functions: BTreeMap<String, Function>,
-    /// The directory that they are below.
-    pub root: PathBuf,
+    /// `vpclinks/<id>.json`.
+    pub vpc_links: BTreeMap<String, VpcLink>,
     /// `credentials.json`, without what has an error; none where it has no list.
     pub credentials: Option<Arc<Credentials>>,
     /// What is wrong with the shape of the files.
@@ -117,28 +135,25 @@ pub struct Resources {
     paths: BTreeSet<String>,
 }
 
-impl Resources {
-    /// Reads the files' texts.
-    pub fn read(files: &[File]) -> Resources {
-        let mut resources = Resources::default();
-        let mut by_folded_path: BTreeMap<String, &str> = BTreeMap::new();
-        for file in files {
-            if let Some(twin) = by_folded_path.insert(file.path.to_lowercase(), &file.path) {
-                resources.problems.error(
-                    &file.path,
-                    "",
-                    format!("the name differs from {twin} only by case, which not every file system tells apart"),
-                );
-            }
-            resources.paths.insert(file.path.clone());
+impl SharedResources {
+    /// Reads the files of the unit, which stand below that root.
+    pub fn read(root: &Path, unit: &Unit) -> SharedResources {
+        let mut resources = SharedResources {
+            root: root.to_owned(),
+            problems: unit.problems.clone(),
+            paths: paths(unit),
+            ..SharedResources::default()
+        };
+        refuse_twins(unit, &mut resources.problems);
+        for file in &unit.files {
             resources.read_file(file);
         }
         resources
     }
 
-    /// Whether a resource has a file, be it one that cannot be read.
-    pub fn has_file(&self, directory: &str, id: &str) -> bool {
-        self.paths.contains(&format!("{directory}/{id}.json"))
+    /// Whether a function has a file, be it one that cannot be read.
+    pub fn has_function(&self, name: &str) -> bool {
+        self.paths.contains(&format!("functions/{name}.json"))
     }
 
     /// Whether there is a `credentials.json`, be it one that cannot be read.
@@ -146,58 +161,80 @@ impl Resources {
         self.paths.contains(CREDENTIALS_FILE)
     }
 
-    /// Whether there is a file of that kind that could not be read as a resource.
-    pub fn has_unread(&self, directory: &str) -> bool {
-        let place = format!("{directory}/");
-        let count = self.paths.iter().filter(|path| path.starts_with(&place)).count();
-        let read = match directory {
-            "stages" => self.stages.len(),
-            "routes" => self.routes.len(),
-            "integrations" => self.integrations.len(),
-            "authorizers" => self.authorizers.len(),
-            "functions" => self.functions.len(),
-            _ => count,
-        };
-        read < count
-    }
-
     fn read_file(&mut self, file: &File) {
-        let text = match &file.text {
-            Ok(text) => text,
-            Err(reason) => return self.problems.error(&file.path, "", reason),
-        };
-        // What editors and PowerShell put before UTF-8 (RFC 8259 §8.1).
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut json = match Json::parse(text) {
-            Ok(json) => json,
-            Err(error) => {
-                return self.problems.error(&file.path, "", format!("not JSON: {error}"));
-            }
-        };
-        if let Some((pointer, text)) = several_resources(&json)
-            && file.path != CREDENTIALS_FILE
-        {
-            return self.problems.error(&file.path, pointer, text);
-        }
-        let id = file.id().to_owned();
-        let Some(fields) = Fields::of(&file.path, &json, &mut self.problems) else {
+        let Some(mut json) = parse(file, &mut self.problems) else {
             return;
         };
-        let path = file.path.clone();
-        match file.directory() {
-            "" if file.path == CREDENTIALS_FILE => {
-                let list = credentials::read(fields);
-                self.credentials = list.is_list.then(|| Arc::new(Credentials::from(list.valid)));
-                json.wipe();
+        let (id, path) = (file.id().to_owned(), file.path.clone());
+        if let Some(fields) = fields(file, &json, &mut self.problems) {
+            match file.directory("") {
+                "functions" => drop(self.functions.insert(id, Function::read(path, fields))),
+                "vpclinks" => drop(self.vpc_links.insert(id, VpcLink::read(path, fields))),
+                _ => {
+                    let list = credentials::read(fields);
+                    self.credentials = list.is_list.then(|| Arc::new(Credentials::from(list.valid)));
+                }
             }
-            "stages" => drop(self.stages.insert(id, Stage::read(path, fields))),
-            "routes" => drop(self.routes.insert(id, Route::read(path, fields))),
-            "authorizers" => drop(self.authorizers.insert(id, Authorizer::read(path, fields))),
-            "functions" => drop(self.functions.insert(id, Function::read(path, fields))),
-            "integrations" => drop(self.integrations.insert(id, Integration::read(path, fields))),
-            _ => self.api = Some(Api::read(fields)),
+        }
+        if file.path == CREDENTIALS_FILE {
+            json.wipe();
         }
     }
+}
+
+/// Reads the file of a domain; the problems come with it.
+pub fn read_domain(unit: &Unit) -> (Option<Domain>, Problems) {
+    let mut problems = unit.problems.clone();
+    let mut domain = None;
+    for file in &unit.files {
+        let Some(json) = parse(file, &mut problems) else {
+            continue;
+        };
+        domain = fields(file, &json, &mut problems).map(|fields| Domain::read(file.path.clone(), fields));
+    }
+    (domain, problems)
+}
+
+fn paths(unit: &Unit) -> BTreeSet<String> {
+    unit.files.iter().map(|file| file.path.clone()).collect()
+}
+
+/// Refuses names that differ only by case.
+fn refuse_twins(unit: &Unit, problems: &mut Problems) {
+    let mut by_folded_path: BTreeMap<String, &str> = BTreeMap::new();
+    for file in &unit.files {
+        if let Some(twin) = by_folded_path.insert(file.path.to_lowercase(), &file.path) {
+            let text = format!("the name differs from {twin} only by case, which not every file system tells apart");
+            problems.error(&file.path, "", text);
+        }
+    }
+}
+
+/// The JSON of a file; none where it is not readable, which is noted.
+fn parse(file: &File, problems: &mut Problems) -> Option<Json> {
+    let text = match &file.text {
+        Ok(text) => text,
+        Err(reason) => {
+            problems.error(&file.path, "", reason);
+            return None;
+        }
+    };
+    // What editors and PowerShell put before UTF-8 (RFC 8259 §8.1).
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Json::parse(text)
+        .map_err(|error| problems.error(&file.path, "", format!("not JSON: {error}")))
+        .ok()
+}
+
+/// The members of a file, which holds one resource.
+fn fields<'a>(file: &'a File, json: &'a Json, problems: &'a mut Problems) -> Option<Fields<'a>> {
+    if file.path != CREDENTIALS_FILE
+        && let Some((pointer, text)) = several_resources(json)
+    {
+        problems.error(&file.path, pointer, text);
+        return None;
+    }
+    Fields::of(&file.path, json, problems)
 }
 
 /// Where a file shows that it is no resource, but what people take resources from, and what is to be done about it.
@@ -230,17 +267,5 @@ fn several_resources(json: &Json) -> Option<(&'static str, &'static str)> {
             Some(("/Resources", text))
         }
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_place_of_resources_is_known_at_the_root() {
-        for name in DIRECTORIES.iter().chain(&ROOT_FILES) {
-            assert!(ROOT_NAMES.contains(name), "{name}");
-        }
     }
 }

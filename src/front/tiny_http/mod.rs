@@ -141,6 +141,7 @@ impl Shared {
         let exchange = Exchange::new(request, Arc::clone(self));
         self.metrics.queue_depth.rise();
         if let Err(Full(exchange)) = workers.submit(exchange, Urgency::Ordinary, |exchange, _| exchange.serve()) {
+            self.metrics.queue_depth.fall();
             let response = self.handler.refuse(
                 RequestError::Overloaded("the queue is full"),
                 &exchange.unread_request(),

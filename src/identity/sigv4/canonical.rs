@@ -12,16 +12,15 @@
 
 use crate::definition::notation::query;
 use crate::identity::sigv4::query_parameters::QueryParameters;
-use crate::identity::sigv4::signature::Signature;
 use crate::identity::sigv4::signed_request::SignedRequest;
 
-/// The canonical request.
+/// The canonical request; `signed_headers` are the names of the fields that are covered, as `SignedHeaders` has them.
 ///
 /// Bytes and not text, since a field's value need not be UTF-8.
 pub(super) fn request(
     request: &SignedRequest<'_>,
     parameters: &QueryParameters<'_>,
-    signature: &Signature<'_>,
+    signed_headers: &str,
     payload_hash: &str,
 ) -> Vec<u8> {
     let mut canonical = Vec::new();
@@ -29,7 +28,7 @@ pub(super) fn request(
         canonical.extend_from_slice(line.as_bytes());
         canonical.push(b'\n');
     }
-    for name in signature.signed_names() {
+    for name in signed_headers.split(';') {
         canonical.extend_from_slice(name.as_bytes());
         canonical.push(b':');
         for (place, value) in request.headers.get_all(name).enumerate() {
@@ -41,7 +40,7 @@ pub(super) fn request(
         canonical.push(b'\n');
     }
     canonical.push(b'\n');
-    canonical.extend_from_slice(signature.signed_headers.as_bytes());
+    canonical.extend_from_slice(signed_headers.as_bytes());
     canonical.push(b'\n');
     canonical.extend_from_slice(payload_hash.as_bytes());
     canonical

@@ -1,4 +1,5 @@
-//! Signature Version 4: verifies that a request was signed by the holder of an access key (`R8.38`).
+//! Signature Version 4: verifies that a request was signed by the holder of an access key (`R8.38`), and signs requests
+//! of the gateway's own (contract S12).
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 //!
@@ -18,7 +19,8 @@
 //! `identity/sigv4` verifies Signature Version 4 without sockets and without a clock of its own: `signature` reads
 //! what the request says of its signature, `canonical` computes what it covers, `timestamp` the time; `mod` puts them
 //! together and lists what is refused although AWS leaves it open. An unknown access key is checked against a secret
-//! of nobody's, so that it costs what a wrong signature costs. The tests have AWS's published suite and requests that
+//! of nobody's, so that it costs what a wrong signature costs. `sign` turns the same steps round: there is one canonical
+//! request, one text that is signed and one key. The tests have AWS's published suite and requests that
 //! botocore signed, as data in `tests/vectors`.
 //!
 //! Secrets are overwritten when they are dropped, with the text of `credentials.json`; ring's keys are not, which is
@@ -30,21 +32,24 @@ mod refusal;
 mod signed_request;
 mod signature;
 mod timestamp;
+mod signing_steps;
+mod sign;
 
 #[cfg(test)]
 mod tests;
 
 use std::time::SystemTime;
 
-use ring::{digest, hmac};
-use zeroize::Zeroizing;
+use ring::hmac;
 
 use crate::definition::credentials::{Credential, Credentials};
 use crate::http1::message::is_token;
 use crate::identity::sigv4::query_parameters::QueryParameters;
 pub use crate::identity::sigv4::refusal::Refusal;
-use crate::identity::sigv4::signature::{ALGORITHM, Signature, TERMINATOR, one_field};
+pub use crate::identity::sigv4::sign::{Signer, sign};
+use crate::identity::sigv4::signature::{Signature, one_field};
 pub use crate::identity::sigv4::signed_request::SignedRequest;
+use crate::identity::sigv4::signing_steps::{hash, signing_key, string_to_sign};
 
 /// The service for which requests to an API are signed.
 const SERVICE: &str = "execute-api";
@@ -101,11 +106,12 @@ fn verify_for<'a>(
     }
     signature.check_time(now)?;
     let payload_hash = payload_hash(request, &parameters)?;
-    let canonical = canonical::request(request, &parameters, &signature, &payload_hash);
-    let text = string_to_sign(&signature, &canonical);
+    let canonical = canonical::request(request, &parameters, &signature.signed_headers, &payload_hash);
+    let scope = signature.scope();
+    let text = string_to_sign(scope, &canonical);
     let credential = credentials.get(signature.access_key_id());
     let secret = credential.map_or(NOBODY, |credential| credential.secret_access_key.expose());
-    let key = signing_key(secret, &signature);
+    let key = signing_key(secret, scope);
     let is_genuine = hmac::verify(&key, text.as_bytes(), &signature.mac).is_ok();
     let has_token = has_token(&key, credential, signature.token.as_deref());
     let credential = credential.ok_or(Refusal::UnknownKey)?;
@@ -121,7 +127,7 @@ fn verify_for<'a>(
 
 /// The hash of the body that came. Who says what it should be must be right.
 fn payload_hash(request: &SignedRequest<'_>, parameters: &QueryParameters<'_>) -> Result<String, Refusal> {
-    let hash = hex(digest::digest(&digest::SHA256, request.body).as_ref());
+    let hash = hash(request.body);
     let in_field = one_field(request.headers, "x-amz-content-sha256")?;
     let in_query = parameters.one("X-Amz-Content-Sha256")?;
     let mut said = in_field.into_iter().chain(in_query.as_deref());
@@ -129,31 +135,6 @@ fn payload_hash(request: &SignedRequest<'_>, parameters: &QueryParameters<'_>) -
         return Err(Refusal::PayloadHash);
     }
     Ok(hash)
-}
-
-fn string_to_sign(signature: &Signature<'_>, canonical: &[u8]) -> String {
-    let hash = hex(digest::digest(&digest::SHA256, canonical).as_ref());
-    let (time, region, service) = (&signature.time, signature.region(), signature.service());
-    let (at, day) = (time.as_str(), time.day());
-    format!("{ALGORITHM}\n{at}\n{day}/{region}/{service}/{TERMINATOR}\n{hash}")
-}
-
-/// The key of one day, region and service.
-///
-/// It is made for each request: that takes 3 µs, and keys of ring's that were kept would stay in memory, since
-/// nothing overwrites them.
-fn signing_key(secret: &str, signature: &Signature<'_>) -> hmac::Key {
-    let first = Zeroizing::new(format!("AWS4{secret}"));
-    let mut key = hmac::Key::new(hmac::HMAC_SHA256, first.as_bytes());
-    for part in [
-        signature.time.day(),
-        signature.region(),
-        signature.service(),
-        TERMINATOR,
-    ] {
-        key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
-    }
-    key
 }
 
 /// Whether a request brought exactly the token that its credential has, or none where that has none.
@@ -169,13 +150,4 @@ fn has_token(key: &hmac::Key, credential: Option<&Credential>, sent: Option<&[u8
         (None, None) => true,
         _ => false,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }

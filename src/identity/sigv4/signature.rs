@@ -35,6 +35,17 @@ const AMZ_PREFIX: &str = "x-amz-";
 /// A field that CloudFront adds on the way, so that no client can sign it.
 const CLOUDFRONT_ID: &str = "x-amz-cf-id";
 
+/// For what a signature holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    /// When it was made.
+    pub(super) time: &'a Timestamp,
+    /// The region.
+    pub(super) region: &'a str,
+    /// The service.
+    pub(super) service: &'a str,
+}
+
 /// How long a signature holds.
 #[derive(Debug, PartialEq, Eq)]
 enum Validity {
@@ -50,7 +61,7 @@ pub(super) struct Signature<'a> {
     /// Who signs, and for what it holds: `<access key id>/<day>/<region>/<service>/aws4_request`.
     credential: Cow<'a, str>,
     /// When it was made.
-    pub(super) time: Timestamp,
+    time: Timestamp,
     validity: Validity,
     /// Names in lower case, in order, each once.
     pub(super) signed_headers: Cow<'a, str>,
@@ -98,8 +109,17 @@ impl<'a> Signature<'a> {
         self.credential.split('/').nth(place).unwrap_or_default()
     }
 
+    /// The day, the region and the service for which it holds.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope {
+            time: &self.time,
+            region: self.region(),
+            service: self.service(),
+        }
+    }
+
     /// The names of the fields that it covers.
-    pub(super) fn signed_names(&self) -> impl Iterator<Item = &str> {
+    fn signed_names(&self) -> impl Iterator<Item = &str> {
         self.signed_headers.split(';')
     }
 

@@ -47,6 +47,11 @@ impl Timestamp {
         Timestamp::parse(text).or_else(parse_http)
     }
 
+    /// A moment of the clock.
+    pub(super) fn of(time: SystemTime) -> Timestamp {
+        Timestamp::at(seconds_of(time))
+    }
+
     fn at(seconds: i64) -> Timestamp {
         let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_A_DAY));
         let of_day = seconds.rem_euclid(SECONDS_A_DAY);

@@ -15,7 +15,17 @@ use crate::outbound::function::definition::Definition;
 /// The variables that tell the gateway itself what to do are none of a function's business.
 const OWN_PREFIX: &str = "APIGATEWAY_";
 
-/// All variables: the gateway's own environment, over it Lambda's, over it the function's `Environment`.
+/// The variables that hold the gateway's own secrets for AWS, and the id that is of no use without them. A function
+/// has them from its `Environment` or not at all.
+const SECRETS: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+];
+
+/// All variables: the gateway's own environment but for what is its own business, over it Lambda's, over it the function's `Environment`.
 ///
 /// `unique` makes the name of a log stream that no other process of the function has.
 pub(super) fn of(
@@ -26,6 +36,7 @@ pub(super) fn of(
 ) -> BTreeMap<OsString, OsString> {
     let mut variables: BTreeMap<OsString, OsString> = std::env::vars_os()
         .filter(|(name, _)| !name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes()))
+        .filter(|(name, _)| !SECRETS.iter().any(|secret| name == secret))
         .collect();
     let name = &definition.name;
     for (variable, value) in [

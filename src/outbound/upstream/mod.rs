@@ -70,7 +70,8 @@
 //! can only be told by cutting the connection.
 //!
 //! A request is repeated once in one case: a safe method without a body, or an event for a function, on a kept
-//! connection that was closed before a single byte came back.
+//! connection that was closed before a single byte came back. One that says so is never repeated: a call of a service
+//! of AWS's, since a message that is sent twice is worse than a 503.
 
 mod error;
 mod settings;
@@ -183,7 +184,8 @@ impl Upstream {
         client
             .exchange
             .set_head(outgoing.head(&request.parts)?, !outgoing.is_empty());
-        let may_repeat = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
+        let is_harmless = outgoing.is_empty() && request.method.is_safe() || request.is_repeatable;
+        let may_repeat = is_harmless && !request.is_single_attempt;
         let answer = retry::run(&client, &mut outgoing, may_repeat)?;
         if client.exchange.has_connected() {
             self.connections.new.add_one();

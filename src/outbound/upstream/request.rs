@@ -28,6 +28,8 @@ pub struct IntegrationRequest {
     pub body: Body,
     /// Whether it may be sent again where a kept connection turns out to be closed, whatever its method.
     pub is_repeatable: bool,
+    /// Whether it is sent once only, whatever its method and whatever becomes of its connection (contract S13).
+    pub is_single_attempt: bool,
     /// Whether an event stream may last as long as it likes, each wait for a part of it being bounded.
     pub may_stream: bool,
     /// Bounds the exchange from the look-up of the name to the last byte of the body.

@@ -166,6 +166,7 @@ impl Scene {
             method: Method::Get,
             body: Body::Empty,
             is_repeatable: false,
+            is_single_attempt: false,
             may_stream: false,
             timeout: Duration::from_millis(timeout),
             client: None,

@@ -75,6 +75,7 @@ impl Url {
             method,
             body,
             is_repeatable: true,
+            is_single_attempt: false,
             may_stream: false,
             timeout,
             client: None,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn say(reason: &str) {
 }
 
 fn problems(directory: &Path) -> Vec<String> {
-    let (_, problems) = Deployment::of(&Store::at(directory).load());
+    let (_, problems) = Configuration::of(&Store::at(directory).load());
     problems.iter().map(ToString::to_string).collect()
 }
 
@@ -32,6 +32,38 @@ fn problems(directory: &Path) -> Vec<String> {
 fn the_api_of_the_compose_file_can_be_served() {
     assert_eq!(problems(&root().join("deploy/compose")), [""; 0]);
     assert!(text_of("compose.yaml").contains("./deploy/compose:/api:ro"));
+}
+
+#[test]
+fn the_example_of_several_apis_can_be_served() {
+    let directory = root().join("deploy/several-apis");
+    assert_eq!(problems(&directory), [""; 0]);
+    let (configuration, _) = Configuration::of(&Store::at(&directory).load());
+    let configuration = configuration.unwrap();
+    // The addresses that the file says can be tried.
+    let text = text_of("deploy/several-apis/compose.yaml");
+    for (host, path, api) in [
+        ("api.localhost:8000", "/orders/7", "orders"),
+        ("pets.execute-api.localhost:8000", "/7", "pets"),
+    ] {
+        assert!(text.contains(&format!("curl http://{host}{path}")), "{host}");
+        let address = configuration.address(host.as_bytes(), path);
+        assert_eq!(address.api.map(|api| api.api_id()), Some(api), "{host}");
+        assert!(address.target.is_ok(), "{host}");
+    }
+}
+
+#[test]
+fn the_api_of_the_example_with_a_queue_can_be_served() {
+    assert_eq!(problems(&root().join("examples/queue")), [""; 0]);
+    let compose = text_of("examples/queue/compose.yaml");
+    for directory in ["stages", "routes", "integrations"] {
+        assert!(
+            compose.contains(&format!("./{directory}:/api/{directory}:ro")),
+            "{directory}"
+        );
+    }
+    assert!(compose.contains("build: ../.."));
 }
 
 #[test]
@@ -72,13 +104,15 @@ fn options_in_the_files_exist() {
         "compose.yaml",
         "deploy/kubernetes.yaml",
         "deploy/apigateway.service",
+        "examples/queue/compose.yaml",
     ] {
         for variable in variables(&text_of(file)) {
             let option = variable.to_lowercase().replace('_', "-");
-            assert!(
-                help.contains(&format!("  --{option} ")),
-                "{file}: APIGATEWAY_{variable}"
-            );
+            // A long name has a line of its own.
+            let is_there = [' ', '\n']
+                .iter()
+                .any(|end| help.contains(&format!("  --{option}{end}")));
+            assert!(is_there, "{file}: APIGATEWAY_{variable}");
             count += 1;
         }
     }

@@ -5,6 +5,7 @@ mod options;
 mod environment;
 mod check;
 mod routes;
+mod routes_of_apis;
 mod streams;
 mod shipped_files;
 mod signals;
@@ -13,7 +14,7 @@ mod deployment_files;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 19] = [
+const OPTIONS: [(&str, &str); 20] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--admin", "off"),
@@ -25,6 +26,7 @@ const OPTIONS: [(&str, &str); 19] = [
     ("--upstream-ca", ""),
     ("--dns-ttl", "1"),
     ("--lambda-endpoint", "http://127.0.0.1:3001"),
+    ("--aws-endpoint-url", "http://127.0.0.1:4566"),
     ("--trusted-proxy", "10.0.0.0/8"),
     ("--region", "eu-west-1"),
     ("--account-id", "000000000001"),

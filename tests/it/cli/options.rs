@@ -141,7 +141,7 @@ fn an_argument_that_is_not_utf8_is_refused() {
 }
 
 /// Values that an option cannot have, for the flag and for the variable.
-pub const BAD_VALUES: [(&str, &[&str]); 17] = [
+pub const BAD_VALUES: [(&str, &[&str]); 18] = [
     ("--access-log", &["", "/nowhere/access.log", "/"]),
     ("--log-level", &["", "Info", "trace", "off"]),
     ("--log-format", &["", "JSON", "xml"]),
@@ -166,6 +166,19 @@ pub const BAD_VALUES: [(&str, &[&str]); 17] = [
     (
         "--lambda-endpoint",
         &["nonsense", "ftp://h", "http://h?a=b", "http://h/{a}", ""],
+    ),
+    // S16: without scheme or host, with a query or userinfo.
+    (
+        "--aws-endpoint-url",
+        &[
+            "nonsense",
+            "localhost:4566",
+            "http://",
+            "ftp://h",
+            "http://h?a=b",
+            "http://u:p@h",
+            "",
+        ],
     ),
     (
         "--trusted-proxy",

@@ -176,6 +176,7 @@ fn a_match_tells_who_would_be_asked() {
 #[test]
 fn a_match_takes_a_whole_url() {
     let directory = served_routes();
+    directory.write("api.json", r#"{"ApiId": "abc123"}"#);
     let expected = routes(&directory, &["--match", "GET /v0/pets/7?x=1"]).stdout;
     assert_eq!(expected[1], "route        GET /pets/{id} (routes/one.json)");
     for request in [
@@ -185,13 +186,22 @@ fn a_match_takes_a_whole_url() {
         "http://localhost:8000/v0/pets/7",
     ] {
         let ended = routes(&directory, &["--match", request]);
-        assert_eq!((ended.code(), &ended.stdout), (0, &expected), "{request}: {ended:?}");
+        let address = match request.contains("execute-api") {
+            true => "address      host name",
+            false => "address      root API",
+        };
+        assert_eq!(ended.stdout[..2], ["api          abc123 (.)", address], "{request}");
+        assert_eq!(
+            (ended.code(), &ended.stdout[2..]),
+            (0, &expected[..]),
+            "{request}: {ended:?}"
+        );
     }
     // The path of such a URL is a slash, for which the default stage has no route.
     for request in ["GET http://gw.test", "http://gw.test?x=/v0/pets/7"] {
         let ended = routes(&directory, &["--match", request]);
         assert_eq!(ended.code(), 1, "{request}: {ended:?}");
-        assert_eq!(ended.stdout[0], "stage        $default: no stage is named \"\"");
+        assert_eq!(ended.stdout[2], "stage        $default: no stage is named \"\"");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod reload;
 mod broken_files;
+mod units;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -5,3 +5,4 @@ mod throttling;
 mod event_consumers;
 mod decoding;
 mod http_integrations;
+mod services;

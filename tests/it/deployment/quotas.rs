@@ -1,7 +1,7 @@
 //! `check` warns of more resources than AWS allows.
 
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use serde_json::json;
 
 use crate::support::directory::{Directory, http_proxy, route};
@@ -16,7 +16,7 @@ fn more_than_aws_has_is_a_warning() {
             let text = http_proxy("http://127.0.0.1:9/").to_string();
             directory.write(&format!("integrations/i{at}.json"), &text);
         }
-        let (deployment, problems) = Deployment::of(&Store::at(directory.path()).load());
+        let (deployment, problems) = Configuration::of(&Store::at(directory.path()).load());
         assert!(deployment.is_some());
         problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     };

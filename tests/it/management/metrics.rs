@@ -54,7 +54,7 @@ fn requests_are_counted_by_stage_and_route() {
     gateway.get("/v2/c");
     gateway.get("/elsewhere");
     let samples = metrics(&gateway);
-    let labels = "{stage=\"v1\",route=\"POST /b\"}";
+    let labels = "{api=\"local\",stage=\"v1\",route=\"POST /b\"}";
     for (name, expected) in [
         ("requests_total", 3.0),
         ("4xx_total", 1.0),
@@ -72,16 +72,16 @@ fn requests_are_counted_by_stage_and_route() {
         );
     }
     for (series, expected) in [
-        ("apigateway_requests_total{stage=\"v1\",route=\"-\"}", 1.0),
-        ("apigateway_requests_total{stage=\"-\",route=\"-\"}", 1.0),
-        ("apigateway_5xx_total{stage=\"v2\",route=\"GET /c\"}", 1.0),
+        ("apigateway_requests_total{api=\"local\",stage=\"v1\",route=\"-\"}", 1.0),
+        ("apigateway_requests_total{api=\"local\",stage=\"-\",route=\"-\"}", 1.0),
+        ("apigateway_5xx_total{api=\"local\",stage=\"v2\",route=\"GET /c\"}", 1.0),
         // What fails was waited for too.
         (
-            "apigateway_integration_latency_seconds_count{stage=\"v2\",route=\"GET /c\"}",
+            "apigateway_integration_latency_seconds_count{api=\"local\",stage=\"v2\",route=\"GET /c\"}",
             1.0,
         ),
         (
-            "apigateway_latency_seconds_bucket{stage=\"v1\",route=\"POST /b\",le=\"+Inf\"}",
+            "apigateway_latency_seconds_bucket{api=\"local\",stage=\"v1\",route=\"POST /b\",le=\"+Inf\"}",
             3.0,
         ),
         ("apigateway_reloads_total{outcome=\"ok\"}", 0.0),
@@ -124,7 +124,8 @@ fn counters_go_on_over_reloads_and_the_page_is_whole_meanwhile() {
             let mut last = 0.0;
             while !done.load(Ordering::Relaxed) {
                 let samples = metrics_at(admin);
-                let count = samples.get("apigateway_requests_total{stage=\"$default\",route=\"ANY /{proxy+}\"}");
+                let count =
+                    samples.get("apigateway_requests_total{api=\"local\",stage=\"$default\",route=\"ANY /{proxy+}\"}");
                 let count = count.copied().unwrap_or_default();
                 assert!(count >= last, "{count} after {last}");
                 last = count;
@@ -146,7 +147,7 @@ fn counters_go_on_over_reloads_and_the_page_is_whole_meanwhile() {
     gateway.server.reload();
     assert_eq!(gateway.get("/x").status, 200);
     let samples = metrics(&gateway);
-    let count = samples["apigateway_requests_total{stage=\"$default\",route=\"ANY /{proxy+}\"}"];
+    let count = samples["apigateway_requests_total{api=\"local\",stage=\"$default\",route=\"ANY /{proxy+}\"}"];
     assert!((count - 61.0).abs() < 0.5, "{count}");
     assert!(samples["apigateway_reloads_total{outcome=\"ok\"}"] >= 1.0);
     assert!(samples["apigateway_reloads_total{outcome=\"failed\"}"] >= 1.0);

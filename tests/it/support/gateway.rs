@@ -8,6 +8,7 @@ use apigateway::data_plane::access_log::Destination;
 use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::front::listener_limits::Limits;
+use apigateway::identity::aws::{self, AwsAccess};
 use apigateway::outbound::upstream::DNS_TTL;
 use apigateway::platform::clock::Clock;
 use apigateway::server::{FrontKind, Options, Server};
@@ -50,8 +51,22 @@ pub fn options(directory: &Directory) -> Options {
             account_id: "123456789012".into(),
             trusted_proxies: TrustedProxies::default(),
             lambda_endpoint: None,
+            aws: aws_access(None, None, &[]),
         },
     }
+}
+
+/// The way to AWS's services with these variables and no others; no metadata service is asked.
+pub fn aws_access(endpoint_url: Option<&str>, region: Option<&str>, variables: &[(&str, &str)]) -> AwsAccess {
+    let variables = [("AWS_EC2_METADATA_DISABLED", "true")]
+        .into_iter()
+        .chain(variables.iter().copied())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    AwsAccess::new(aws::Settings {
+        endpoint_url: endpoint_url.map(|url| aws::parse_endpoint(url).unwrap()),
+        region: region.map(str::to_owned),
+        environment: aws::Environment::Given(variables.collect()),
+    })
 }
 
 impl Gateway {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apigateway::definition::resource::ROOT_NAMES;
+use apigateway::definition::unit::ROOT_NAMES;
 use apigateway::outbound::function::{Answer, Definition, FunctionError, Functions, Invocation, Settings};
 use serde_json::{Value, json};
 

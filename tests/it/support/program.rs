@@ -23,7 +23,8 @@ pub fn program() -> Command {
 /// A command with an environment that says nothing to the program, and pipes.
 pub fn prepared(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("APIGATEWAY_") {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("APIGATEWAY_") || name.starts_with("AWS_") {
             command.env_remove(name);
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::client::get;
+use crate::support::client::{exchange, get};
 use crate::support::directory::Directory;
 use crate::support::endpoint::Endpoint;
 use crate::support::program::{Served, program, serve};
@@ -92,21 +92,45 @@ fn credentials_and_functions_of_the_root_go_with_a_template_and_its_apis_do_not(
 }
 
 #[test]
-fn several_apis_and_a_broken_template_are_told_at_the_start() {
+fn several_apis_of_a_template_are_reached_by_their_ids() {
+    // Contract of templates, section 6: requests find their API by its host or its path.
+    let (one, other) = (
+        Endpoint::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none".to_vec()),
+        Endpoint::ok(),
+    );
     let directory = Directory::empty();
-    let api = |name: &str| {
+    let api = |name: &str, endpoint: &Endpoint| {
         format!(
-            "  {name}: {{Type: AWS::ApiGatewayV2::Api, Properties: {{Name: a, ProtocolType: HTTP, Target: 'http://127.0.0.1:9/'}}}}\n"
+            "  {name}: {{Type: AWS::ApiGatewayV2::Api, Properties: {{Name: n{name}, ProtocolType: HTTP, Target: 'http://{}/'}}}}\n",
+            endpoint.address
         )
     };
-    directory.write("two.yaml", &format!("Resources:\n{}{}", api("One"), api("Two")));
+    directory.write(
+        "two.yaml",
+        &format!("Resources:\n{}{}", api("One", &one), api("Two", &other)),
+    );
+    let mut served = served(&directory, "two.yaml", &[]);
+    served
+        .running
+        .complains("serving nOne (one): http://one.execute-api.localhost:");
+    let of = |host: &str, path: &str| exchange(served.address, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    assert_eq!(of("one.execute-api.localhost", "/").text(), "one");
+    assert_eq!(of("two.execute-api.localhost:8000", "/").text(), "ok");
+    assert_eq!(of("gw.test", "/_aws/execute-api/one/").text(), "one");
+    assert_eq!(of("gw.test", "/").status, 404);
+}
+
+#[test]
+fn a_broken_template_is_told_at_the_start() {
+    let directory = Directory::empty();
     directory.write("broken.yaml", "Resources: [\n");
+    directory.write("open.yaml", "openapi: 3.0.1\npaths:\n  a: {}\n");
     for (file, expected) in [
-        (
-            "two.yaml",
-            "two.yaml:2:3#/Resources/One: error: several HTTP APIs of a template are not served yet: one, two",
-        ),
         ("broken.yaml", "broken.yaml:1:12#: error: not YAML"),
+        (
+            "open.yaml",
+            "open.yaml:3:3#/paths/a: error: the path \"a\" does not begin with a /",
+        ),
         ("none.yaml", "none.yaml#: error: the file cannot be read"),
     ] {
         let output = program()

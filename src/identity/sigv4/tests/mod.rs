@@ -3,10 +3,14 @@
 
 mod attacks;
 mod limits;
+mod sign;
 mod vectors;
+
+use ring::digest;
 
 use super::*;
 use crate::http1::message::Headers;
+use crate::identity::sigv4::signing_steps::hex;
 use crate::identity::sigv4::tests::vectors::{SUITE_SECRET, SUITE_TIME, at, credential};
 
 const REGION: &str = "us-east-1";

@@ -42,8 +42,9 @@ fn a_broken_authorizer_at_a_reload_opens_nothing() {
     api.gateway.directory.write("functions/auth.json", "{");
     check("a broken function");
     let open = json!({"RouteKey": "ANY /a", "Target": "integrations/up"}).to_string();
+    api.gateway.directory.write("authorizers/one.json", "{");
     api.gateway.directory.write("routes/a.json", &open);
-    check("a route that is open, beside a broken function");
+    check("a route that is open, beside a broken authorizer");
     assert!(api.up.rest().is_empty(), "a request was passed on");
 }
 

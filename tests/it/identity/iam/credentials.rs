@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use serde_json::{Value, json};
 
 use super::{ALICE, ALICE_SECRET, Api, BOB, BOB_SECRET, BOB_TOKEN, UP, alice, bob, credentials, files};
@@ -144,7 +144,7 @@ fn credentials_that_others_can_read_are_warned_of() {
         (0o666, true),
     ] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let (deployment, problems) = Deployment::of(&Store::at(directory.path()).load());
+        let (deployment, problems) = Configuration::of(&Store::at(directory.path()).load());
         assert!(deployment.is_some(), "{mode:o}");
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let warned = lines
@@ -173,7 +173,7 @@ fn problems_do_not_tell_secrets() {
         let mut content = credentials();
         content["Credentials"][0][name] = value;
         directory.write("credentials.json", &content.to_string());
-        let (_, problems) = Deployment::of(&Store::at(directory.path()).load());
+        let (_, problems) = Configuration::of(&Store::at(directory.path()).load());
         for problem in problems.iter() {
             let text = problem.to_string();
             for secret in [ALICE_SECRET, BOB_SECRET, BOB_TOKEN] {
@@ -183,7 +183,7 @@ fn problems_do_not_tell_secrets() {
     }
     let directory = Directory::of(&files(&up));
     directory.write("credentials.json", &credentials().to_string().replace("\"UserId\"", ""));
-    let (deployment, problems) = Deployment::of(&Store::at(directory.path()).load());
+    let (deployment, problems) = Configuration::of(&Store::at(directory.path()).load());
     assert!(deployment.is_none());
     for problem in problems.iter() {
         assert!(!problem.to_string().contains(ALICE_SECRET), "{problem}");

@@ -5,7 +5,7 @@
 //! `{endpoint-port}` for its port alone, `{authorizer}` for the address of a second one. Bytes above 127 are written as the characters U+0080 to U+00FF. `{ab*3}` in any
 //! text of the file is `ababab`.
 //!
-//! * `files`: path → resource. Without a stage among them, `$default` serves all routes.
+//! * `files`: path → resource. Without a stage or an API among them, `$default` serves all routes.
 //! * `change`: path → fields that are laid over those of the file at that path, or make one.
 //! * `routes`: a list of route keys. Each goes to `http://{endpoint}/<its number>?`, and its variables are mapped to the
 //!   query, so that `expect.route` and `expect.variables` can tell which was chosen and what mappings read.
@@ -16,6 +16,7 @@
 //!   `authorizer_upstream`: as `upstream`, instead. Without any of them nobody listens there.
 //! * `not_tiny_http`: why the front on tiny_http cannot do what the case asks; it is left out there.
 //! * `options`: options of `serve` by their names without `--`.
+//! * `environment`: the variables of AWS's SDKs, and no others are there; without it there is one key, `AKIDEXAMPLE`.
 //! * `request`: the request line's method and target; `headers` and `body` with it; `raw` instead of all.
 //!   `head_length`: a field `X-Fill` makes the head that long.
 //! * `unused`: true where `problems` tell of files that nothing uses; elsewhere those lines are left out, since most
@@ -39,6 +40,7 @@ use apigateway::server::Options;
 
 use crate::support::directory::{http_proxy, route};
 use crate::support::endpoint::{Endpoint, Next};
+use crate::support::gateway::aws_access;
 
 pub const DEFAULT_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -66,13 +68,21 @@ impl Addresses {
     }
 }
 
-pub fn set_options(options: &mut Options, given: &Value) {
+pub fn set_options(options: &mut Options, given: &Value, environment: &Value) {
+    let key = json!({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI"});
+    let environment = if environment.is_null() { &key } else { environment };
+    let variables = environment.as_object().unwrap().iter();
+    let variables: Vec<(&str, &str)> = variables
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect();
+    options.settings.aws = aws_access(given["aws-endpoint-url"].as_str(), given["region"].as_str(), &variables);
     for (name, value) in given.as_object().into_iter().flatten() {
         let value = value.as_str().unwrap();
         match name.as_str() {
             "account-id" => options.settings.account_id = value.into(),
             "trusted-proxy" => options.settings.trusted_proxies = value.parse().unwrap(),
             "lambda-endpoint" => options.settings.lambda_endpoint = Some(Url::parse(value).unwrap()),
+            "aws-endpoint-url" => {}
             "region" => options.settings.region = value.into(),
             other => panic!("the runner cannot set --{other}"),
         }
@@ -125,7 +135,12 @@ pub fn files(given: Option<Value>, keys: &Value, addresses: &Addresses) -> Map<S
     let address = addresses.endpoint;
     let files = addresses.put_into(&given.unwrap_or_else(|| json!({})));
     let mut files = files.as_object().unwrap().clone();
-    if !files.keys().any(|path| path.starts_with("stages/")) {
+    let has_api = |path: &str| {
+        ["stages/", "apis/", "domains/"]
+            .iter()
+            .any(|place| path.starts_with(place))
+    };
+    if !files.keys().any(|path| has_api(path)) {
         files.insert("stages/$default.json".into(), json!({"Name": "$default"}));
     }
     for (number, key) in keys.as_array().unwrap().iter().enumerate() {

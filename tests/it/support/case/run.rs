@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::store::Store;
-use apigateway::deployment::Deployment;
+use apigateway::deployment::configuration::Configuration;
 use apigateway::server::FrontKind;
 
 use super::compare::{Differences, compare_answer, compare_event, compare_problems, compare_route, compare_upstream};
@@ -90,6 +90,7 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
         "authorizer_headers",
         "authorizer_upstream",
         "options",
+        "environment",
         "request",
         "headers",
         "body",
@@ -141,7 +142,7 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
         directory.write(path, content.as_str().unwrap_or(&content.to_string()));
     }
     if let Some(problems) = expect.get("problems") {
-        let (_, got) = Deployment::of(&Store::at(directory.path()).load());
+        let (_, got) = Configuration::of(&Store::at(directory.path()).load());
         let mut got: Vec<String> = got.iter().map(ToString::to_string).collect();
         if case["unused"] != json!(true) {
             got.retain(|line| !line.contains(": warning: not used: "));
@@ -157,7 +158,13 @@ fn run(front: FrontKind, file: &Value, case: &Value, differences: &mut Differenc
     let log = directory.path().join("access.log");
     let mut options = gateway::options(&directory);
     options.front = front;
-    set_options(&mut options, &addresses.put_into(&case["options"]));
+    let given = shared("options").unwrap_or_default();
+    let environment = shared("environment").unwrap_or_default();
+    set_options(
+        &mut options,
+        &addresses.put_into(&given),
+        &addresses.put_into(&environment),
+    );
     if expect.get("log").is_some() {
         options.access_log = Destination::File(log.clone());
     }

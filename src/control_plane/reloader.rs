@@ -1,0 +1,179 @@
+//! Reads the files again, compiles what has changed, and deploys it: one change at a time.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::control_plane::changes::Changes;
+use crate::control_plane::source::{Source, report_messages};
+use crate::data_plane::gateway::Gateway;
+use crate::definition::problem::{Problems, Severity};
+use crate::definition::store::Store;
+use crate::definition::unit::Listing;
+use crate::deployment::compiler::{Compilation, Compiler};
+use crate::deployment::configuration::Configuration;
+use crate::template::message::Message;
+use crate::template::source::TemplateSource;
+
+/// What is known of the files, and what was compiled of them.
+#[derive(Debug)]
+pub struct Files {
+    source: Source,
+    /// As they were read last.
+    listing: Listing,
+    /// Those of what is served: of each unit with errors, the last ones without.
+    served: Listing,
+    compiler: Compiler,
+}
+
+impl Files {
+    /// Reads and compiles the files for the first time.
+    ///
+    /// # Errors
+    /// What is wrong with them, warnings too.
+    pub fn first(store: Store) -> Result<(Files, Configuration, Problems), Problems> {
+        let (source, listing) = Source::of_files(store);
+        let (files, configuration, problems) = Files::compiled(source, listing);
+        match configuration {
+            Some(configuration) => Ok((files, configuration, problems)),
+            None => Err(problems),
+        }
+    }
+
+    /// Reads and compiles a template for the first time.
+    ///
+    /// # Errors
+    /// All that is to be told of it, errors among that.
+    pub fn of_template(template: TemplateSource) -> Result<(Files, Configuration, Problems), Vec<Message>> {
+        let (source, listing) = Source::of_template(template)?;
+        let (files, configuration, problems) = Files::compiled(source, listing);
+        match configuration {
+            Some(configuration) => Ok((files, configuration, problems)),
+            None => Err(files.source.messages(&problems).unwrap_or_default()),
+        }
+    }
+
+    fn compiled(source: Source, listing: Listing) -> (Files, Option<Configuration>, Problems) {
+        let mut compiler = Compiler::without_tls();
+        let (configuration, problems) = Configuration::by(&mut compiler, &listing);
+        let files = Files {
+            source,
+            served: listing.clone(),
+            listing,
+            compiler,
+        };
+        (files, configuration, problems)
+    }
+
+    /// Logs the problems of the files, each at its place in the template where one is served.
+    pub fn report(&self, problems: &Problems) {
+        match self.source.messages(problems) {
+            Some(messages) => report_messages(&messages),
+            None => report(problems),
+        }
+    }
+
+    /// Whether the files are others than before, or may be.
+    fn look(&mut self) -> bool {
+        self.source.look()
+    }
+
+    /// Reads the files again; tells whether they differ from those that were read last.
+    fn read(&mut self) -> bool {
+        let (listing, differs) = self.source.read(&self.listing);
+        let differs = differs || !Changes::between(&self.listing, &listing).is_empty();
+        self.listing = listing;
+        differs
+    }
+
+    /// Notes which files are served now.
+    fn note_served(&mut self, configuration: &Configuration) {
+        let mut served = self.listing.clone();
+        for name in configuration.stale() {
+            match self.served.units.get(name) {
+                Some(before) => drop(served.units.insert(name.clone(), Arc::clone(before))),
+                None => drop(served.units.remove(name)),
+            }
+        }
+        self.served = served;
+    }
+}
+
+/// Changes what a gateway serves. Whatever changes it takes its turn here.
+#[derive(Debug)]
+pub struct Reloader {
+    gateway: Arc<Gateway>,
+    files: Mutex<Files>,
+}
+
+impl Reloader {
+    /// For a gateway that serves those files.
+    pub fn new(files: Files, gateway: Arc<Gateway>) -> Reloader {
+        Reloader {
+            gateway,
+            files: Mutex::new(files),
+        }
+    }
+
+    /// The gateway.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Serves the files as they are now, if they have changed since the last look, or where it is asked for.
+    pub fn reload_if_changed(&self, requested: bool) {
+        let mut files = self.files();
+        let may_differ = files.look();
+        if !requested && !may_differ {
+            return;
+        }
+        let differs = files.read();
+        if requested || differs {
+            self.reload(&mut files);
+        }
+    }
+
+    fn reload(&self, files: &mut Files) {
+        // What an attempt that failed has told already takes effect with this one.
+        let changes = Changes::between(&files.served, &files.listing);
+        let Compilation {
+            configuration,
+            problems,
+            ..
+        } = files.compiler.compile(&files.listing, false);
+        files.report(&problems);
+        let (settings, metrics) = (self.gateway.settings(), self.gateway.metrics());
+        report(&configuration.review_options(&settings.region, &settings.account_id));
+        files.note_served(&configuration);
+        let stale: Vec<String> = configuration.stale().map(ToString::to_string).collect();
+        let is_broken = files.source.is_broken();
+        let is_whole = stale.is_empty() && !problems.has_errors() && !is_broken;
+        self.gateway.deploy(configuration);
+        if is_whole {
+            metrics.reloads.add_one();
+            log::info!("reloaded {}: {changes}", files.source.shown());
+        } else {
+            metrics.failed_reloads.add_one();
+            let units = if is_broken {
+                format!("{} has errors", files.source.shown())
+            } else if stale.is_empty() {
+                "all".to_owned()
+            } else {
+                stale.join(", ")
+            };
+            log::error!("not reloaded, it goes on as it was: {units}: {changes}");
+        }
+    }
+}
+
+/// Logs what is wrong with the files.
+pub fn report(problems: &Problems) {
+    for problem in problems {
+        match problem.severity {
+            Severity::Error => log::error!("{problem}"),
+            Severity::Warning => log::warn!("{problem}"),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What came of an integration that was asked: its answer, or what the client is told instead.
+
+use std::time::Duration;
+
+use crate::data_plane::error::GatewayError;
+use crate::data_plane::integration::headers;
+use crate::data_plane::request_record::IntegrationResult;
+use crate::http1::message::{Headers, Method, Response};
+use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
+
+/// What an integration answered: its fields as they came, and what is made of it.
+pub(super) struct Answer {
+    pub(super) fields: Headers,
+    /// Status and fields of what stands before a function.
+    pub(super) service: Option<(u16, Headers)>,
+    pub(super) response: Response,
+    /// How long it was waited for.
+    pub(super) latency: Duration,
+}
+
+/// An integration that gave no answer to pass on.
+pub(super) struct Unanswered {
+    pub(super) error: GatewayError,
+    /// What there is to tell of it all the same; nothing where it was not asked.
+    pub(super) arrived: Option<IntegrationResult>,
+}
+
+impl Unanswered {
+    /// It was not asked.
+    pub(super) fn before(error: GatewayError) -> Unanswered {
+        Unanswered { error, arrived: None }
+    }
+
+    pub(super) fn after(latency: Duration, service_status: Option<u16>, error: GatewayError) -> Unanswered {
+        let arrived = IntegrationResult {
+            status: None,
+            service_status,
+            latency,
+            headers: Headers::new(),
+        };
+        let was_asked = !matches!(error, GatewayError::DestinationOverloaded(_));
+        Unanswered {
+            error,
+            arrived: was_asked.then_some(arrived),
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn of_endpoint(answer: IntegrationResponse, method: Method, latency: Duration) -> Answer {
+        Answer {
+            response: Response {
+                status: answer.status,
+                headers: headers::from_integration(&answer, method),
+                body: answer.body,
+            },
+            fields: answer.headers,
+            service: None,
+            latency,
+        }
+    }
+}
+
+/// What an exchange that failed means to the client (spec §3.5); `file` is the integration's.
+pub(super) fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayError {
+    let cause = match &error {
+        UpstreamError::NotResolved { .. }
+        | UpstreamError::NotConnected { .. }
+        | UpstreamError::Tls { .. }
+        | UpstreamError::Overloaded { .. } => format!("{file}: {error}"),
+        _ => format!("{file}: {host}: {error}"),
+    };
+    match error {
+        UpstreamError::BodyTooLarge => GatewayError::PayloadTooLarge,
+        UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
+        UpstreamError::ClientGone => GatewayError::ClientGone,
+        UpstreamError::Overloaded { .. } => GatewayError::DestinationOverloaded(cause),
+        UpstreamError::TimedOut(_)
+        | UpstreamError::NotResolved { .. }
+        | UpstreamError::NotConnected { .. }
+        | UpstreamError::Broken(_) => GatewayError::ServiceUnavailable(cause),
+        UpstreamError::Tls { .. } | UpstreamError::Malformed(_) | UpstreamError::Unsendable(_) => {
+            GatewayError::InternalServerError(cause)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `domains/<domain name>.json`: a custom domain, and which of its paths belong to which API.
+//!
+//! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/domainnames-domainname.html>
+
+use crate::definition::resource::fields::Fields;
+
+/// The DomainName object, with its ApiMapping objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Domain {
+    /// Where it was read from.
+    pub file: String,
+    /// `DomainName`.
+    pub domain_name: Option<String>,
+    /// `DomainNameConfigurations`.
+    pub configurations: Vec<DomainConfiguration>,
+    /// `MutualTlsAuthentication`.
+    pub mutual_tls: Option<MutualTls>,
+    /// `ApiMappings`.
+    pub api_mappings: Vec<ApiMapping>,
+}
+
+/// The DomainNameConfiguration object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DomainConfiguration {
+    /// `CertificateFile`: PEM, relative to the root or absolute.
+    pub certificate_file: Option<String>,
+    /// `KeyFile`: PEM.
+    pub key_file: Option<String>,
+    /// `SecurityPolicy`.
+    pub security_policy: Option<String>,
+}
+
+/// The MutualTlsAuthentication object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MutualTls {
+    /// `TruststoreFile`: PEM.
+    pub truststore_file: Option<String>,
+    /// `TruststoreUri`.
+    pub truststore_uri: Option<String>,
+}
+
+/// The ApiMapping object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiMapping {
+    /// `ApiMappingId`.
+    pub api_mapping_id: Option<String>,
+    /// `ApiId`.
+    pub api_id: Option<String>,
+    /// `Stage`.
+    pub stage: Option<String>,
+    /// `ApiMappingKey`; absent for the catch-all, as the empty one is.
+    pub api_mapping_key: Option<String>,
+}
+
+impl Domain {
+    /// Reads the fields, and notes what is wrong with them.
+    pub fn read(file: String, mut fields: Fields<'_>) -> Domain {
+        let domain = Domain {
+            file,
+            domain_name: fields.string("DomainName"),
+            configurations: fields
+                .objects("DomainNameConfigurations", DomainConfiguration::read)
+                .unwrap_or_default(),
+            mutual_tls: fields.object("MutualTlsAuthentication", MutualTls::read),
+            api_mappings: fields.objects("ApiMappings", ApiMapping::read).unwrap_or_default(),
+        };
+        fields.one_of("RoutingMode", &["API_MAPPING_ONLY"]);
+        fields.string_map("Tags");
+        fields.without_effect(&["ApiMappingSelectionExpression", "DomainNameArn"]);
+        fields.finish();
+        domain
+    }
+}
+
+impl DomainConfiguration {
+    fn read(fields: &mut Fields<'_>) -> DomainConfiguration {
+        let configuration = DomainConfiguration {
+            certificate_file: fields.string("CertificateFile"),
+            key_file: fields.string("KeyFile"),
+            security_policy: fields.string("SecurityPolicy"),
+        };
+        fields.without_effect(&[
+            "ApiGatewayDomainName",
+            "CertificateArn",
+            "CertificateName",
+            "CertificateUploadDate",
+            "DomainNameStatus",
+            "DomainNameStatusMessage",
+            "EndpointType",
+            "HostedZoneId",
+            "IpAddressType",
+            "OwnershipVerificationCertificateArn",
+        ]);
+        configuration
+    }
+}
+
+impl MutualTls {
+    fn read(fields: &mut Fields<'_>) -> MutualTls {
+        let mutual_tls = MutualTls {
+            truststore_file: fields.string("TruststoreFile"),
+            truststore_uri: fields.string("TruststoreUri"),
+        };
+        fields.without_effect(&["TruststoreVersion", "TruststoreWarnings"]);
+        mutual_tls
+    }
+}
+
+impl ApiMapping {
+    fn read(fields: &mut Fields<'_>) -> ApiMapping {
+        ApiMapping {
+            api_mapping_id: fields.string("ApiMappingId"),
+            api_id: required(fields, "ApiId"),
+            stage: required(fields, "Stage"),
+            api_mapping_key: fields.string("ApiMappingKey"),
+        }
+    }
+}
+
+/// A text that must be there.
+fn required(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
+    let text = fields.string(name);
+    fields.required(name, text)
+}

@@ -1,0 +1,117 @@
+//! Everything that is served: the APIs of a root, its custom domains, and what they share.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::definition::credentials::Credentials;
+use crate::definition::problem::Problems;
+use crate::definition::unit::UnitName;
+use crate::deployment::domain::Domain;
+use crate::deployment::shared::Shared;
+use crate::deployment::{Deployment, warnings};
+use crate::outbound::function::Definition;
+
+/// What is served. It never changes.
+#[derive(Clone, Debug, Default)]
+pub struct Configuration {
+    pub(super) shared: Arc<Shared>,
+    /// Every API by its id in lower case.
+    pub(super) apis: BTreeMap<String, Arc<Deployment>>,
+    /// The one whose files stand at the root.
+    pub(super) root_api: Option<Arc<Deployment>>,
+    /// By name; none where a new domain has errors, so that its host does not fall to another address.
+    pub(super) domains: HashMap<String, Option<Arc<Domain>>>,
+    /// Those that begin with `*.`, by what follows.
+    pub(super) wildcard_domains: HashMap<String, Option<Arc<Domain>>>,
+    /// The parts of the root, and whether their files have errors now: then they are served as they were before, if at all.
+    pub(super) units: BTreeMap<UnitName, bool>,
+    /// Whether there are APIs besides the root API's files.
+    pub(super) has_apis_directory: bool,
+}
+
+impl Configuration {
+    /// Every API: the root API first, then by id.
+    pub fn apis(&self) -> impl Iterator<Item = &Arc<Deployment>> + Clone {
+        let is_root = |api: &&Arc<Deployment>| *api.unit() == UnitName::RootApi;
+        let others = self.apis.values().filter(move |api| !is_root(api));
+        self.apis.values().filter(is_root).chain(others)
+    }
+
+    /// The API with that id, to the letter.
+    pub fn api(&self, id: &str) -> Option<&Arc<Deployment>> {
+        let by_id = self.apis.get(id).or_else(|| self.apis.get(&id.to_ascii_lowercase()));
+        by_id.filter(|api| api.api_id() == id)
+    }
+
+    /// The API that answers where no host and no path names one: the root API, else the only one.
+    pub fn default_api(&self) -> Option<&Arc<Deployment>> {
+        let root = self.root_api();
+        root.or_else(|| self.apis.values().next().filter(|_| self.apis.len() == 1))
+    }
+
+    /// The API whose files stand at the root.
+    pub fn root_api(&self) -> Option<&Arc<Deployment>> {
+        self.root_api.as_ref()
+    }
+
+    /// Every custom domain that is served, by name.
+    pub fn domains(&self) -> Vec<&Arc<Domain>> {
+        let mut domains: Vec<&Arc<Domain>> = self
+            .domains
+            .values()
+            .chain(self.wildcard_domains.values())
+            .flatten()
+            .collect();
+        domains.sort_by(|one, other| one.name.cmp(&other.name));
+        domains
+    }
+
+    /// Who may sign requests.
+    pub fn credentials(&self) -> &Credentials {
+        self.shared.credentials()
+    }
+
+    /// Whose tokens any authorizer takes.
+    pub fn issuers(&self) -> Vec<&str> {
+        let issuers: BTreeSet<&str> = self.apis.values().flat_map(|api| api.issuers()).collect();
+        issuers.into_iter().collect()
+    }
+
+    /// The functions that the gateway runs.
+    pub fn local_functions(&self) -> Vec<Arc<Definition>> {
+        let mut functions = Vec::new();
+        for function in self.apis.values().flat_map(|api| api.local_functions()) {
+            if !functions.contains(function) {
+                functions.push(Arc::clone(function));
+            }
+        }
+        functions
+    }
+
+    /// The parts of the root, and whether their files have errors now.
+    pub fn units(&self) -> &BTreeMap<UnitName, bool> {
+        &self.units
+    }
+
+    /// The parts of the root whose files have errors now.
+    pub fn stale(&self) -> impl Iterator<Item = &UnitName> {
+        self.units
+            .iter()
+            .filter(|(_, is_stale)| **is_stale)
+            .map(|(name, _)| name)
+    }
+
+    /// Whether there are APIs in `apis/`.
+    pub fn has_apis_directory(&self) -> bool {
+        self.has_apis_directory
+    }
+
+    /// What the files say of region and account besides what the gateway is told: warnings where all functions' ARNs
+    /// agree on another one.
+    pub fn review_options(&self, region: &str, account_id: &str) -> Problems {
+        let mut problems = Problems::new();
+        let arns: Vec<_> = self.apis().flat_map(|api| api.arns()).cloned().collect();
+        warnings::of_options(&arns, region, account_id, &mut problems);
+        problems
+    }
+}

@@ -1,0 +1,246 @@
+//! Which API, stage and route would answer a request, and why.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::definition::notation::path::RequestPath;
+use crate::definition::notation::route_key::RouteKey;
+use crate::definition::unit::CREDENTIALS_FILE;
+use crate::deployment::Deployment;
+use crate::deployment::address::{Address, Target, Unreachable, Way};
+use crate::deployment::authorizer::Authorization;
+use crate::deployment::configuration::Configuration;
+use crate::deployment::integration::Kind;
+use crate::deployment::routes::Precedence;
+use crate::deployment::stage::Stage;
+use crate::http1::message::Method;
+use crate::http1::target::is_authority;
+use crate::management::route_table::{authorizer, function, id, integration, throttle};
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// A route or the CORS configuration answers it.
+    pub is_answered: bool,
+    /// The id of the API that it is for, if it is for one.
+    pub api_id: Option<String>,
+    /// Which, why, and with what; lines.
+    pub text: String,
+}
+
+impl Explanation {
+    /// The same for programs: `api`, `answered`, and `lines`.
+    pub fn to_json(&self) -> Value {
+        let lines: Vec<&str> = self.text.lines().collect();
+        json!({"api": self.api_id, "answered": self.is_answered, "lines": lines})
+    }
+}
+
+/// Tells which route would answer `<METHOD> <path>`, why it and no other, and with which variables. A whole URL may stand
+/// for the path, and alone for a GET; a path alone has an empty host.
+///
+/// # Errors
+/// The text is not of that form.
+pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanation, String> {
+    let form = || format!("{request:?} is not of the form \"GET /path\" or \"GET http://host/path\"");
+    let (method, target) = match request.split_once(' ') {
+        Some(parts) => parts,
+        None if split_url(request).is_some() => ("GET", request),
+        None => return Err(form()),
+    };
+    let url = split_url(target);
+    let (host, path) = url.unwrap_or(("", target));
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    // A URL need not have a path.
+    let path = if url.is_some() && path.is_empty() { "/" } else { path };
+    if !path.starts_with('/') || path.contains(' ') {
+        return Err(form());
+    }
+    let mut lines = Lines(String::new());
+    let address = configuration.address(host.as_bytes(), path);
+    if (url.is_some() || configuration.has_apis_directory())
+        && let Some(api) = address.api
+    {
+        lines.add("api", format_args!("{} ({})", api.api_id(), api.unit()));
+        lines.add("address", format_args!("{}", named(&address)));
+    }
+    let api_id = address.api.map(|api| api.api_id().to_owned());
+    let refused = |mut lines: Lines, text: String| {
+        lines.0.push_str(&text);
+        Ok(Explanation {
+            is_answered: false,
+            api_id,
+            text: lines.0,
+        })
+    };
+    if method == "CONNECT" {
+        return refused(lines, "400: CONNECT is for proxies\n".to_owned());
+    }
+    let (api, target) = match (address.api, address.target) {
+        (Some(api), Ok(target)) => (api, target),
+        (_, Err(Unreachable::Forbidden)) => {
+            return refused(lines, "403: no mapping of the domain fits the path\n".to_owned());
+        }
+        (None, _) => {
+            let text = match address.way {
+                Way::None => "404: the request names no API, and there is neither a root API nor a single one\n",
+                _ => "404: there is no such API\n",
+            };
+            return refused(lines, text.to_owned());
+        }
+        (Some(_), _) => {
+            let text = match address.way {
+                Way::Mapping(..) => "404: the mapping's stage is not there\n",
+                _ => "404: DisableExecuteApiEndpoint is set: it is reached by its custom domains only\n",
+            };
+            return refused(lines, text.to_owned());
+        }
+    };
+    let Some(method) = Method::parse(method) else {
+        return refused(lines, format!("404: no route can have the method {method}\n"));
+    };
+    let path = match RequestPath::parse(target.below(path)) {
+        Ok(path) => path,
+        Err(error) => return refused(lines, format!("400: {error}\n")),
+    };
+    let (stage, below) = match target {
+        Target::Stage(stage, _) => {
+            lines.add("stage", format_args!("{}: the mapping names it", stage.name));
+            (stage.as_ref(), Cow::Borrowed(&path))
+        }
+        Target::Path(_) => {
+            let Some((stage, below)) = api.stage(&path) else {
+                let text = "404: there is no stage of that name, and no default stage\n";
+                return refused(lines, text.to_owned());
+            };
+            let first = path.segments().next().unwrap_or_default();
+            if matches!(below, Cow::Borrowed(_)) {
+                lines.add("stage", format_args!("{}: no stage is named {first:?}", stage.name));
+            } else {
+                lines.add("stage", format_args!("{}: the first segment of the path", stage.name));
+            }
+            (stage, below)
+        }
+    };
+    Ok(explain_in(lines, api, stage, method, &below))
+}
+
+/// How a request names its API.
+fn named(address: &Address<'_>) -> String {
+    match address.way {
+        Way::Mapping(domain, mapping) => format!("mapping {:?} of {}", mapping.key, domain.name),
+        Way::Domain => "custom domain".to_owned(),
+        Way::HostName => "host name".to_owned(),
+        Way::PathPrefix => "path prefix".to_owned(),
+        Way::RootApi => "root API".to_owned(),
+        Way::OnlyApi => "the only API".to_owned(),
+        Way::None => "-".to_owned(),
+    }
+}
+
+/// The host of an `http(s)://` URL, and what follows it.
+fn split_url(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, below) = rest.split_at_checked(end)?;
+    is_authority(authority).then_some((authority, below))
+}
+
+fn explain_in(
+    mut lines: Lines,
+    deployment: &Deployment,
+    stage: &Stage,
+    method: Method,
+    below: &RequestPath,
+) -> Explanation {
+    let by_cors = method == Method::Options && deployment.cors().is_some();
+    let mut candidates = stage.routes.candidates(method, below).into_iter();
+    let Some(route) = candidates.next() else {
+        lines.add("route", format_args!("none: 404"));
+        if by_cors {
+            lines.add("answer", format_args!("204 by the CORS configuration"));
+        }
+        return Explanation {
+            is_answered: by_cors,
+            api_id: Some(deployment.api_id().to_owned()),
+            text: lines.0,
+        };
+    };
+    lines.add("route", format_args!("{} ({})", route.key_text, route.file));
+    let others: Vec<_> = candidates.collect();
+    if others.is_empty() {
+        lines.add("why", format_args!("no other route matches"));
+    }
+    for other in others {
+        let reason = Precedence::of(&route.key).reason_over(&Precedence::of(&other.key));
+        lines.add("before", format_args!("{} ({}): {reason}", other.key_text, other.file));
+    }
+    match stage.routes.select(method, below) {
+        Ok(found) => {
+            for parameter in found.iter().flat_map(|found| &found.path_parameters) {
+                lines.add("variable", format_args!("{} = {:?}", parameter.name, parameter.value()));
+            }
+        }
+        Err(error) => lines.add("answer", format_args!("400: {error}")),
+    }
+    // R7.9: a preflight that has a route is for its authorizer, too.
+    lines.add("authorizer", format_args!("{}", asked(&route.authorization)));
+    if by_cors && matches!(route.authorization, Authorization::None) {
+        lines.add("answer", format_args!("204 by the CORS configuration"));
+    } else if by_cors {
+        let text = "401 or 403 by the authorizer, for browsers send preflights without credentials; else 204 by the \
+                    CORS configuration";
+        lines.add("answer", format_args!("{text}"));
+    } else {
+        match route.integration.as_deref() {
+            None => lines.add("answer", format_args!("500: the route has no Target")),
+            Some(target) => match target.kind {
+                Kind::HttpProxy(_) => lines.add("integration", format_args!("{}", integration(target))),
+                Kind::LambdaProxy(_) | Kind::Service(_) => {
+                    let file = id(&target.file);
+                    lines.add("integration", format_args!("{} ({file})", integration(target)));
+                }
+            },
+        }
+    }
+    lines.add("throttle", format_args!("{}", throttle(route)));
+    if matches!(route.key, RouteKey::Default) {
+        lines.add("note", format_args!("$default takes what no other route takes"));
+    }
+    Explanation {
+        is_answered: true,
+        api_id: Some(deployment.api_id().to_owned()),
+        text: lines.0,
+    }
+}
+
+/// The same, with what decides.
+fn asked(authorization: &Authorization) -> String {
+    let name = authorizer(authorization);
+    match authorization {
+        Authorization::None => "-: anybody may call it".to_owned(),
+        Authorization::Jwt { authorizer, scopes } if scopes.is_empty() => {
+            format!("{name}: a token of {}", authorizer.issuer)
+        }
+        Authorization::Jwt { authorizer, scopes } => {
+            let scopes = scopes.join(" or ");
+            format!("{name}: a token of {} with the scope {scopes}", authorizer.issuer)
+        }
+        Authorization::Lambda(authorizer) => format!("{name}: function {}", function(&authorizer.arn)),
+        Authorization::Iam => format!("{name}: a signature of somebody in {CREDENTIALS_FILE}"),
+    }
+}
+
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, what: &str, text: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{what:11}  {text}");
+    }
+}
