@@ -46,12 +46,7 @@ pub fn plan(reading: &Reading, root: &Path, under: Option<&str>, replace: bool) 
             continue;
         }
         if !replace {
-            let place = root.join(prefix);
-            let shown = place.display().to_string();
-            return Err(format!(
-                "{} has an API already; --replace replaces it",
-                shown.trim_end_matches('/')
-            ));
+            return Err(format!("{} has an API already; --replace replaces it", root.display()));
         }
         plan.removes.extend(existing);
     }

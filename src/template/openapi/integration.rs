@@ -248,6 +248,8 @@ fn version(file: &mut VirtualFile, value: &Value, kind: &str, messages: &Message
     let Some(given) = value.get("payloadFormatVersion") else {
         match kind {
             "HTTP_PROXY" => file.set_text("PayloadFormatVersion", "1.0", &value.place),
+            // A call of an AWS service has one format only.
+            _ if value.get("integrationSubtype").is_some() => {}
             _ => messages.error(
                 &value.place,
                 "the integration has no payloadFormatVersion: \"1.0\" or \"2.0\"",
