@@ -19,9 +19,10 @@ use crate::front::socket::{Presence, Received, Socket, Wait};
 use crate::front::transfer_rate::TransferRate;
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
+use crate::http1::head_scanner::HeadScanner;
 use crate::http1::message::Request;
 use crate::http1::message_limits::MAX_EMPTY_LINES;
-use crate::http1::request_head::{self, Head, Scanner};
+use crate::http1::request_head::{self, Head};
 use crate::http1::response_writer::CONTINUE;
 
 /// An open connection.
@@ -54,7 +55,7 @@ pub(super) enum State {
     /// The first byte of a request.
     Idle,
     /// The rest of a head.
-    Head(Scanner),
+    Head(HeadScanner),
     /// The rest of a body.
     Body(Box<RequestReader>),
     /// That the client takes its answer.
@@ -260,9 +261,11 @@ impl Connection {
         }
         let mut scanner = match self.state {
             State::Head(scanner) => scanner,
-            _ => Scanner::default(),
+            _ => HeadScanner::default(),
         };
-        let found = scanner.find_end(&self.input).map_err(|error| self.refusal(error))?;
+        let found = scanner
+            .find_end(&self.input)
+            .map_err(|error| self.refusal(error.into()))?;
         let Some(end) = found else {
             match self.state {
                 State::Head(_) => self.state = State::Head(scanner),

@@ -1,10 +1,10 @@
-//! A request's content, freed of its framing as the bytes come (RFC 9112 §6, §7.1).
+//! The content of a message, freed of its framing as the bytes come (RFC 9112 §6, §7.1): one decoder for both roles.
 
 use crate::http1::chunk_line::{ChunkLine, Taken};
 use crate::http1::field_line;
-use crate::http1::framing::Framing;
+use crate::http1::framing::{Framing, ResponseFraming};
 use crate::http1::message::{Headers, is_token};
-use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_EXTENSIONS, MAX_TRAILERS};
+use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_EXTENSIONS, MAX_RESPONSE_TRAILERS, MAX_TRAILERS};
 
 /// Why content cannot be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +21,12 @@ const NO_FIELD: DecodeError = DecodeError::Malformed("a line of the trailer sect
 #[derive(Debug)]
 pub struct BodyDecoder {
     step: Step,
+    /// The line before a chunk, of which nothing has come.
+    chunk_line: ChunkLine,
     limits: BodyLimits,
     /// Bytes of content so far.
     length: u64,
-    /// Bytes of extensions so far.
+    /// Bytes of extensions so far. Those of a response are bounded for each chunk, by [`ChunkLine`].
     extensions: usize,
     /// The line of the trailer section that is being read.
     line: Vec<u8>,
@@ -38,6 +40,8 @@ pub struct BodyDecoder {
 pub struct BodyLimits {
     /// Most bytes of the content itself.
     pub content: u64,
+    /// Most bytes of the extensions of all chunks.
+    pub extensions: usize,
     /// Most bytes of its trailer section.
     pub trailers: usize,
     /// Whether the fields of the trailer section are kept, see [`BodyDecoder::trailers`].
@@ -49,6 +53,7 @@ impl Default for BodyLimits {
     fn default() -> BodyLimits {
         BodyLimits {
             content: MAX_BODY_LENGTH,
+            extensions: MAX_EXTENSIONS,
             trailers: MAX_TRAILERS,
             keeps_trailers: false,
         }
@@ -70,6 +75,8 @@ enum Step {
     ChunkLf,
     Trailer,
     TrailerEnd,
+    /// Content that ends with the connection.
+    UntilEnd,
     Done,
 }
 
@@ -93,15 +100,38 @@ impl BodyDecoder {
             Framing::Length(left) => Step::Sized { left },
             Framing::Chunked => Step::Line(ChunkLine::of_request()),
         };
-        Ok(BodyDecoder {
+        Ok(BodyDecoder::begin(step, ChunkLine::of_request(), limits))
+    }
+
+    /// A decoder for the content of a response. The content has no limit; the trailer section, which is dropped, has
+    /// [`MAX_RESPONSE_TRAILERS`], and the line of each chunk has that of [`ChunkLine::of_response`].
+    pub fn of_response(framing: ResponseFraming) -> BodyDecoder {
+        let step = match framing {
+            ResponseFraming::Length(0) => Step::Done,
+            ResponseFraming::Length(left) => Step::Sized { left },
+            ResponseFraming::Chunked => Step::Line(ChunkLine::of_response()),
+            ResponseFraming::UntilEnd => Step::UntilEnd,
+        };
+        let limits = BodyLimits {
+            content: u64::MAX,
+            extensions: usize::MAX,
+            trailers: MAX_RESPONSE_TRAILERS,
+            keeps_trailers: false,
+        };
+        BodyDecoder::begin(step, ChunkLine::of_response(), limits)
+    }
+
+    fn begin(step: Step, chunk_line: ChunkLine, limits: BodyLimits) -> BodyDecoder {
+        BodyDecoder {
             step,
+            chunk_line,
             limits,
             length: 0,
             extensions: 0,
             line: Vec::new(),
             trailers: 0,
             fields: Headers::new(),
-        })
+        }
     }
 
     /// The fields of the trailer section that have come, if they are kept.
@@ -120,30 +150,83 @@ impl BodyDecoder {
     /// See [`DecodeError`]; nothing can be read from the connection then.
     pub fn decode(&mut self, bytes: &[u8], content: &mut Vec<u8>) -> Result<usize, DecodeError> {
         let mut rest = bytes;
-        while let Some((first, behind)) = rest.split_first() {
-            rest = match self.step {
-                Step::Done => break,
-                Step::Sized { left } => {
-                    let (part, behind) = split(rest, left);
-                    content.extend_from_slice(part);
-                    let left = left - part.len() as u64;
-                    self.step = if left == 0 { Step::Done } else { Step::Sized { left } };
-                    behind
-                }
-                Step::Chunk { left } => {
-                    let (part, behind) = split(rest, left);
-                    content.extend_from_slice(part);
-                    let left = left - part.len() as u64;
-                    self.step = if left == 0 { Step::ChunkCr } else { Step::Chunk { left } };
-                    behind
-                }
-                _ => {
-                    self.step = self.after(*first)?;
-                    behind
-                }
-            };
+        while !rest.is_empty() && !self.is_done() {
+            rest = self.take_framing(rest)?;
+            let (part, behind) = split(rest, self.content_ahead());
+            content.extend_from_slice(part);
+            self.pass(part.len());
+            rest = behind;
         }
         Ok(bytes.len() - rest.len())
+    }
+
+    /// As [`BodyDecoder::decode`], into a buffer: tells how many bytes it took, and how many of them are content. It stops
+    /// where the buffer is full, but takes the framing behind that content.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn decode_to(&mut self, bytes: &[u8], buffer: &mut [u8]) -> Result<(usize, usize), DecodeError> {
+        let (mut rest, mut filled) = (bytes, 0);
+        while !rest.is_empty() && !self.is_done() {
+            rest = self.take_framing(rest)?;
+            let (part, _) = split(rest, self.content_ahead());
+            let room = buffer.get_mut(filled..).unwrap_or_default();
+            let count = part.len().min(room.len());
+            if let (Some(to), Some(from)) = (room.get_mut(..count), part.get(..count)) {
+                to.copy_from_slice(from);
+            }
+            self.pass(count);
+            filled += count;
+            rest = rest.get(count..).unwrap_or_default();
+            if count < part.len() {
+                break;
+            }
+        }
+        Ok((bytes.len() - rest.len(), filled))
+    }
+
+    /// Bytes of content that come next with nothing between them. They may be read elsewhere, see [`BodyDecoder::pass`].
+    pub fn content_ahead(&self) -> u64 {
+        match self.step {
+            Step::Sized { left } | Step::Chunk { left } => left,
+            Step::UntilEnd => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// So many bytes of the content ahead were taken.
+    pub fn pass(&mut self, count: usize) {
+        let count = count as u64;
+        match &mut self.step {
+            Step::Sized { left } if *left <= count => self.step = Step::Done,
+            Step::Chunk { left } if *left <= count => self.step = Step::ChunkCr,
+            Step::Sized { left } | Step::Chunk { left } => *left -= count,
+            _ => {}
+        }
+    }
+
+    /// The connection has ended in order: whether that is the end of the content.
+    pub fn end(&mut self) -> bool {
+        if self.step == Step::UntilEnd {
+            self.step = Step::Done;
+        }
+        self.is_done()
+    }
+
+    /// Takes what stands before the next content; the rest begins with content, or with what is none of it.
+    fn take_framing<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+        let mut rest = bytes;
+        while let Some((first, behind)) = rest.split_first() {
+            if matches!(
+                self.step,
+                Step::Sized { .. } | Step::Chunk { .. } | Step::UntilEnd | Step::Done
+            ) {
+                break;
+            }
+            self.step = self.after(*first)?;
+            rest = behind;
+        }
+        Ok(rest)
     }
 
     /// The step after a byte that is no content.
@@ -151,7 +234,7 @@ impl BodyDecoder {
         match (self.step, byte) {
             (Step::Line(line), _) => self.after_line(line, byte),
             (Step::ChunkCr, b'\r') => Ok(Step::ChunkLf),
-            (Step::ChunkLf, b'\n') => Ok(Step::Line(ChunkLine::of_request())),
+            (Step::ChunkLf, b'\n') => Ok(Step::Line(self.chunk_line)),
             (Step::Trailer, _) => self.after_trailer(byte),
             (Step::TrailerEnd, b'\n') => self.end_trailer(),
             _ => Err(DecodeError::Malformed("a chunk is not framed by CR LF")),
@@ -163,7 +246,7 @@ impl BodyDecoder {
             Taken::Needed => {}
             Taken::Dropped => {
                 self.extensions += 1;
-                if self.extensions > MAX_EXTENSIONS {
+                if self.extensions > self.limits.extensions {
                     return Err(DecodeError::Malformed("the chunks' extensions are too long"));
                 }
             }

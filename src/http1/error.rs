@@ -1,4 +1,9 @@
-//! Why a request gets no further than the server: each cause, without a word of what the client is told.
+//! Why a message cannot be read: each cause, without a word of what the client is told.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::http1::message_limits::{MAX_RESPONSE_FIELDS, MAX_RESPONSE_HEAD_LENGTH};
 
 /// What is wrong with a request, or with the server, before a handler has it. The handler makes the response of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,3 +23,54 @@ pub enum RequestError {
     /// The handler panicked.
     Panicked,
 }
+
+/// Why bytes are no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// They could be read in two ways, or in none.
+    Malformed(&'static str),
+    /// They are more than the limit, and the head has not ended.
+    TooLarge,
+    /// There are more fields than the limit.
+    TooManyFields,
+}
+
+impl From<HeadError> for RequestError {
+    fn from(error: HeadError) -> RequestError {
+        match error {
+            HeadError::Malformed(reason) => RequestError::Malformed(reason.to_owned()),
+            HeadError::TooLarge | HeadError::TooManyFields => RequestError::HeadTooLarge,
+        }
+    }
+}
+
+/// Why bytes are no response that HTTP/1.1 allows: a sentence for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseError(Cow<'static, str>);
+
+impl ResponseError {
+    /// The response is malformed for that reason.
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> ResponseError {
+        ResponseError(reason.into())
+    }
+}
+
+impl From<HeadError> for ResponseError {
+    fn from(error: HeadError) -> ResponseError {
+        match error {
+            HeadError::Malformed(reason) => ResponseError::new(reason),
+            HeadError::TooLarge => {
+                ResponseError::new(format!("its head has more than {MAX_RESPONSE_HEAD_LENGTH} bytes"))
+            }
+            HeadError::TooManyFields => ResponseError::new(format!("it has more than {MAX_RESPONSE_FIELDS} fields")),
+        }
+    }
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ResponseError {}

@@ -1,4 +1,4 @@
-//! Where a request's content ends, read as strictly as RFC 9112 asks: what two readers could understand in two ways is
+//! Where the content of a message ends, read as strictly as RFC 9112 asks: what two readers could understand in two ways is
 //! refused, since one of them may be the integration.
 
 use crate::http1::message::{Headers, Version};
@@ -30,6 +30,60 @@ pub fn framing(headers: &Headers, version: Version) -> Result<Framing, &'static 
         _ => Err("there are both Content-Length and Transfer-Encoding"),
     }
 }
+
+/// How the end of a response's content is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseFraming {
+    /// By `Content-Length`, or by what the request and the status are: 0 where there is no content by definition.
+    Length(u64),
+    /// By chunks.
+    Chunked,
+    /// By the end of the connection.
+    UntilEnd,
+}
+
+/// The framing of a response with that status, to HEAD or not (RFC 9112 §6.3). What frames it is checked also where
+/// there is no content by definition.
+///
+/// # Errors
+/// A sentence for the log; two readers could end the response at two places.
+pub fn response_framing(
+    headers: &Headers,
+    version: Version,
+    status: u16,
+    is_to_head: bool,
+) -> Result<ResponseFraming, &'static str> {
+    let (mut length, mut coding) = (None, None);
+    for (name, value) in headers.iter() {
+        let (seen, objection) = match name {
+            "content-length" => (&mut length, "it has more than one Content-Length"),
+            "transfer-encoding" => (&mut coding, NOT_CHUNKED),
+            _ => continue,
+        };
+        if seen.replace(value).is_some() {
+            return Err(objection);
+        }
+    }
+    let told = match (coding, length) {
+        (Some(coding), _) if !coding.eq_ignore_ascii_case(b"chunked") => return Err(NOT_CHUNKED),
+        (Some(_), _) if version == Version::Http10 => return Err("it is chunked, but not HTTP/1.1"),
+        (Some(_), Some(_)) => return Err("it has both Content-Length and Transfer-Encoding"),
+        (Some(_), None) => ResponseFraming::Chunked,
+        (None, Some(length)) => {
+            // A number that does not fit is none that a response could have.
+            let length = length_of(length).filter(|length| *length < u64::MAX);
+            ResponseFraming::Length(length.ok_or("its Content-Length is not a number")?)
+        }
+        (None, None) => ResponseFraming::UntilEnd,
+    };
+    Ok(match status {
+        _ if is_to_head => ResponseFraming::Length(0),
+        100..=199 | 204 | 304 => ResponseFraming::Length(0),
+        _ => told,
+    })
+}
+
+const NOT_CHUNKED: &str = "its transfer coding is not exactly chunked";
 
 /// Digits and nothing else: `str::parse` alone would take a sign. What no number holds is surely too large.
 fn length_of(text: &[u8]) -> Option<u64> {
@@ -73,5 +127,37 @@ mod tests {
             );
         }
         assert!(framing(&Headers::of(&[(coding, "chunked")]), Version::Http10).is_err());
+    }
+
+    #[test]
+    fn a_response_ends_in_one_place_or_is_refused() {
+        use ResponseFraming::{Chunked, Length, UntilEnd};
+        let length = "content-length";
+        let coding = "transfer-encoding";
+        for (fields, of_get, of_head) in [
+            (&[][..], Some(UntilEnd), Some(Length(0))),
+            (&[(length, "5")], Some(Length(5)), Some(Length(0))),
+            (&[(coding, "Chunked")], Some(Chunked), Some(Length(0))),
+            (&[(length, "5"), (length, "5")], None, None),
+            (&[(length, "5, 5")], None, None),
+            (&[(length, "18446744073709551616")], None, None),
+            (&[(length, "")], None, None),
+            (&[(length, "+5")], None, None),
+            (&[(length, "-5")], None, None),
+            (&[(coding, "gzip, chunked")], None, None),
+            (&[(coding, "identity")], None, None),
+            (&[(coding, "chunked"), (coding, "chunked")], None, None),
+            (&[(coding, "chunked"), (length, "5")], None, None),
+            (&[(length, "5"), (coding, "chunked")], None, None),
+        ] {
+            let headers = Headers::of(fields);
+            let framing = |status, is_to_head| response_framing(&headers, Version::Http11, status, is_to_head).ok();
+            assert_eq!(framing(200, false), of_get, "{fields:?}");
+            for (status, is_to_head) in [(200, true), (204, false), (304, false), (404, true)] {
+                assert_eq!(framing(status, is_to_head), of_head, "{fields:?} of {status}");
+            }
+        }
+        let chunked = Headers::of(&[(coding, "chunked")]);
+        assert!(response_framing(&chunked, Version::Http10, 200, false).is_err());
     }
 }

@@ -16,8 +16,18 @@ pub const MAX_EXTENSIONS: usize = 4 * 1024;
 /// Bytes of a chunked body's trailer section, which is read and dropped.
 pub const MAX_TRAILERS: usize = 4 * 1024;
 
-/// Most bytes of a response's status line and header fields. A larger head is malformed.
+/// Most bytes of a response's status line and header fields, and of its interim responses together. A larger head is
+/// malformed.
 pub const MAX_RESPONSE_HEAD_LENGTH: usize = 64 * 1024;
+
+/// Most fields of a response, as many as a request may have.
+pub const MAX_RESPONSE_FIELDS: usize = 256;
+
+/// Most interim responses (1xx) before a response. Servers send one or two; each costs work without content.
+pub const MAX_INTERIM_RESPONSES: usize = 64;
+
+/// Bytes of the trailer section of a response, which is read and dropped.
+pub const MAX_RESPONSE_TRAILERS: usize = 64 * 1024;
 
 /// Most bytes of a request's content: AWS's 10 MB (`R13.1`).
 pub const MAX_BODY_LENGTH: u64 = 10 * 1024 * 1024;

@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 
 use crate::http1::error::RequestError;
-use crate::http1::field_line;
 use crate::http1::framing::{Framing, framing};
+use crate::http1::head_scanner;
 use crate::http1::message::{Body, Headers, Request, Version, is_token};
-use crate::http1::message_limits::{MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
+use crate::http1::message_limits::MAX_FIELDS;
 use crate::http1::target::{authority, check_host, is_without_path, split_target};
 
 /// A request's head, understood.
@@ -41,75 +41,6 @@ impl Head {
     }
 }
 
-/// Looks for the end of a head in bytes that come bit by bit.
-#[derive(Clone, Copy, Debug)]
-pub struct Scanner {
-    /// Most bytes that the head may have.
-    most: usize,
-    /// Where to go on.
-    at: usize,
-    /// Where the line begins that is being looked at.
-    line: usize,
-}
-
-impl Default for Scanner {
-    /// For the head of a client's request, see [`MAX_REQUEST_HEAD_LENGTH`].
-    fn default() -> Scanner {
-        Scanner::with_limit(MAX_REQUEST_HEAD_LENGTH)
-    }
-}
-
-impl Scanner {
-    /// For a head of at most so many bytes.
-    pub fn with_limit(most: usize) -> Scanner {
-        Scanner { most, at: 0, line: 0 }
-    }
-
-    /// The length of the head, with its empty line, once it is whole. The bytes are those of before, and more.
-    ///
-    /// # Errors
-    /// It cannot become a head any more, however it goes on.
-    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, RequestError> {
-        let end = self.find_empty_line(bytes)?;
-        let length = end.unwrap_or(bytes.len());
-        if length > self.most {
-            return Err(RequestError::HeadTooLarge);
-        }
-        Ok(end)
-    }
-
-    fn find_empty_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, RequestError> {
-        loop {
-            let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some(offset) = rest.iter().position(|byte| is_control(*byte)) else {
-                self.at = bytes.len();
-                return Ok(None);
-            };
-            let at = self.at + offset;
-            match (bytes.get(at), bytes.get(at + 1)) {
-                (Some(b'\r'), None) => {
-                    self.at = at;
-                    return Ok(None);
-                }
-                (Some(b'\r'), Some(b'\n')) => {
-                    let is_empty = at == self.line;
-                    self.at = at + 2;
-                    self.line = self.at;
-                    if is_empty {
-                        return Ok(Some(self.at));
-                    }
-                }
-                _ => return Err(bad("the head has a control byte, or a line end that is not CR LF")),
-            }
-        }
-    }
-}
-
-/// Whether a byte can stand nowhere in a head but in a line end.
-fn is_control(byte: u8) -> bool {
-    (byte < b' ' && byte != b'\t') || byte == 0x7f
-}
-
 fn bad(reason: &str) -> RequestError {
     RequestError::Malformed(reason.to_owned())
 }
@@ -119,21 +50,10 @@ fn bad(reason: &str) -> RequestError {
 /// # Errors
 /// The answer; the connection must be closed with it.
 pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, RequestError> {
-    let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
-    let mut lines = text
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines = head_scanner::lines(head);
     let (method, target, version) = parse_request_line(lines.next().unwrap_or_default()).map_err(bad)?;
     let mut headers = Headers::with_capacity(head.len());
-    for (number, line) in lines.enumerate() {
-        if number == MAX_FIELDS {
-            return Err(RequestError::HeadTooLarge);
-        }
-        let (name, value) = field_line::parse(line).map_err(bad)?;
-        headers
-            .append(name, value)
-            .map_err(|_| bad("a line of the head is no field"))?;
-    }
+    head_scanner::read_fields(lines, &mut headers, MAX_FIELDS)?;
     check_host(&headers, version).map_err(bad)?;
     let framing = framing(&headers, version).map_err(bad)?;
     let (path, query) = match (method, target) {
@@ -190,6 +110,8 @@ fn take_host(headers: &mut Headers, authority: &str) -> Result<(), &'static str>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http1::head_scanner::HeadScanner;
+    use crate::http1::message_limits::MAX_REQUEST_HEAD_LENGTH;
 
     fn status(error: &RequestError) -> u16 {
         match error {
@@ -202,13 +124,13 @@ mod tests {
     fn read(text: &str) -> Result<Option<Head>, u16> {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
-        let mut scanner = Scanner::default();
+        let mut scanner = HeadScanner::default();
         // The end is found wherever the bytes are cut.
         for end in 0..bytes.len() {
-            let found = scanner.find_end(&bytes[..end]).map_err(|error| status(&error))?;
+            let found = scanner.find_end(&bytes[..end]).map_err(|error| status(&error.into()))?;
             assert_eq!(found, None, "{text:?} at {end}");
         }
-        let end = scanner.find_end(&bytes).map_err(|error| status(&error))?;
+        let end = scanner.find_end(&bytes).map_err(|error| status(&error.into()))?;
         let head = end.map(|end| parse(&bytes[..end], address, address)).transpose();
         head.map_err(|error| status(&error))
     }

@@ -1,254 +1,368 @@
-//! The head of an answer, read where it comes in.
-//!
-//! ureq would make a map of the fields, of which a second list is then made for the client, and it takes 100 of them. So
-//! the transport reads the fields, and leaves to ureq a head with nothing but what frames the content.
+//! The head of a response, read as strictly as that of a request: what two readers could understand in two ways is
+//! refused. Interim responses before it are read and dropped (RFC 9110 §15.2).
 
-use std::mem::MaybeUninit;
+use crate::http1::error::ResponseError;
+use crate::http1::framing::{ResponseFraming, response_framing};
+use crate::http1::head_scanner::{self, HeadScanner};
+use crate::http1::message::{Headers, Version};
+use crate::http1::message_limits::{MAX_INTERIM_RESPONSES, MAX_RESPONSE_FIELDS, MAX_RESPONSE_HEAD_LENGTH};
 
-use httparse::{Header, ParserConfig, Response, Status};
+/// What a response begins with: a version, and the blank behind it.
+const BEGINNINGS: [&[u8]; 2] = [b"HTTP/1.1 ", b"HTTP/1.0 "];
 
-use crate::http1::message::Headers;
-use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
-
-/// Most fields of an answer, as many as a request may have.
-const MAX_FIELDS: usize = 256;
-
-/// What the bytes of an answer begin with.
+/// The head of a response, understood.
 #[derive(Debug)]
-pub enum Found {
-    /// A part of a head.
-    Part,
-    /// An interim answer of so many bytes, which is not passed on (RFC 9110 §15.2).
-    Interim(usize),
-    /// The head of the answer itself.
-    Final(Head),
+pub struct ResponseHead {
+    /// The status, 200–999.
+    pub status: u16,
+    /// The version of the server.
+    pub version: Version,
+    /// All fields, hop-by-hop ones too.
+    pub headers: Headers,
+    /// How the content is framed; it has no bytes where there is none by definition.
+    pub framing: ResponseFraming,
 }
 
-/// The head of an answer.
-#[derive(Debug)]
-pub struct Head {
-    /// All fields.
-    pub fields: Headers,
-    /// Bytes that are left of it.
-    pub length: usize,
-    /// Bytes behind it.
-    pub content: usize,
-    /// There is content, and it is in chunks.
-    pub is_chunked: bool,
-}
-
-/// Looks at the first bytes of an answer, to HEAD or not. Of its head, what frames the content is left, and the content
-/// behind it.
-///
-/// # Errors
-/// It is no head, or one that two readers could read in two ways.
-pub fn take(input: &mut [u8], is_to_head: bool) -> Result<Found, String> {
-    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut response = Response::new(&mut []);
-    let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut response, input, &mut fields);
-    let length = match parsed {
-        Ok(Status::Complete(length)) if length <= MAX_RESPONSE_HEAD_LENGTH => length,
-        Ok(Status::Partial) if input.len() <= MAX_RESPONSE_HEAD_LENGTH => return Ok(Found::Part),
-        Ok(_) => return Err(format!("its head has more than {MAX_RESPONSE_HEAD_LENGTH} bytes")),
-        Err(httparse::Error::TooManyHeaders) => return Err(format!("it has more than {MAX_FIELDS} fields")),
-        Err(error) => return Err(error.to_string()),
-    };
-    let status = response.code.unwrap_or_default();
-    match status {
-        0..=99 => return Err(format!("it has the status {status}")),
-        101 => return Err("it switches to a protocol that nobody asked for".to_owned()),
-        100..=199 => {
-            check_interim(response.headers)?;
-            return Ok(Found::Interim(length));
+impl ResponseHead {
+    /// Whether the connection can take another request after this response (RFC 9112 §9.3).
+    pub fn keeps_connection(&self) -> bool {
+        match (self.framing, self.version) {
+            (ResponseFraming::UntilEnd, _) => false,
+            _ if self.headers.has_token("connection", "close") => false,
+            (_, Version::Http11) => true,
+            (_, Version::Http10) => self.headers.has_token("connection", "keep-alive"),
         }
-        _ => {}
-    }
-    let is_http_1_1 = response.version == Some(1);
-    let mut headers = Headers::with_capacity(length);
-    for field in response.headers.iter() {
-        headers
-            .append(field.name, field.value)
-            .map_err(|_| format!("the field {} has a byte that it cannot have", field.name))?;
-    }
-    let has_chunks = is_chunked(&headers, is_http_1_1)?;
-    let rest = what_frames(status, is_http_1_1, response.headers, &headers);
-    // What is left says less than there was, in the shortest lines, so it fits.
-    let content = input.len() - length;
-    let (Some(to), true) = (input.get_mut(..rest.len()), rest.len() <= length) else {
-        return Err("its head is too short".to_owned());
-    };
-    to.copy_from_slice(&rest);
-    if rest.len() < length {
-        input.copy_within(length.., rest.len());
-    }
-    Ok(Found::Final(Head {
-        fields: headers,
-        length: rest.len(),
-        content,
-        is_chunked: has_chunks && !is_to_head && !matches!(status, 204 | 304),
-    }))
-}
-
-/// An interim answer ends with its fields, whatever they are. One that says otherwise could be read in two ways.
-fn check_interim(fields: &[Header<'_>]) -> Result<(), String> {
-    let has_content = fields.iter().any(|field| {
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-        is("transfer-encoding") || (is("content-length") && field.value != b"0")
-    });
-    match has_content {
-        true => Err("it has an interim answer with content".to_owned()),
-        false => Ok(()),
     }
 }
 
-/// Whether the content is in chunks, if there is any; refuses an answer that two readers could end at two places
-/// (RFC 9112 §6.3).
-fn is_chunked(headers: &Headers, is_http_1_1: bool) -> Result<bool, String> {
-    let mut codings = headers.get_all("transfer-encoding");
-    let Some(coding) = codings.next() else {
-        return Ok(false);
-    };
-    let objection = if codings.next().is_some() || !coding.eq_ignore_ascii_case(b"chunked") {
-        "its transfer coding is not exactly chunked"
-    } else if !is_http_1_1 {
-        "it is chunked, but not HTTP/1.1"
-    } else if headers.get("content-length").is_some() {
-        "it has both Content-Length and Transfer-Encoding"
-    } else {
-        return Ok(true);
-    };
-    Err(objection.to_owned())
+/// Reads the head of one response from bytes that come bit by bit.
+///
+/// # Example
+/// ```
+/// use apigateway::http1::response_head::ResponseReader;
+/// let mut reader = ResponseReader::new(false);
+/// let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+/// assert!(matches!(reader.read(&bytes[..30]), Ok((25, None))));
+/// let (taken, head) = reader.read(&bytes[25..]).unwrap();
+/// assert_eq!((25 + taken, head.unwrap().status), (bytes.len(), 204));
+/// ```
+#[derive(Debug)]
+pub struct ResponseReader {
+    scanner: HeadScanner,
+    /// The request was HEAD.
+    is_to_head: bool,
+    /// Interim responses so far, and their bytes.
+    interim: usize,
+    interim_length: usize,
 }
 
-/// The head that ureq is left: what frames the content, and whether the connection can be kept.
-fn what_frames(status: u16, is_http_1_1: bool, fields: &[Header<'_>], headers: &Headers) -> Vec<u8> {
-    let mut rest = Vec::with_capacity(128);
-    rest.extend_from_slice(if is_http_1_1 { b"HTTP/1.1 " } else { b"HTTP/1.0 " });
-    rest.extend_from_slice(status.to_string().as_bytes());
-    rest.extend_from_slice(b"\n");
-    for field in fields {
-        let is_framing = ["content-length", "transfer-encoding"]
-            .iter()
-            .any(|name| field.name.eq_ignore_ascii_case(name));
-        if is_framing {
-            for part in [field.name.as_bytes(), b":", field.value, b"\n"] {
-                rest.extend_from_slice(part);
+impl ResponseReader {
+    /// For the response to a request, which was HEAD or not.
+    pub fn new(is_to_head: bool) -> ResponseReader {
+        ResponseReader {
+            scanner: HeadScanner::with_limit(MAX_RESPONSE_HEAD_LENGTH),
+            is_to_head,
+            interim: 0,
+            interim_length: 0,
+        }
+    }
+
+    /// Reads the bytes that have come and were not taken before; tells how many are taken now, and the head once it is
+    /// whole. What follows the head is content.
+    ///
+    /// # Errors
+    /// It is no response, or one that two readers could read in two ways.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(usize, Option<ResponseHead>), ResponseError> {
+        let mut taken = 0;
+        loop {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            // Another protocol may have no line end to wait for.
+            if !BEGINNINGS
+                .iter()
+                .any(|beginning| rest.iter().zip(*beginning).all(|(one, other)| one == other))
+            {
+                return Err(ResponseError::new("it does not begin with HTTP/1.1 or HTTP/1.0"));
+            }
+            let Some(length) = self.scanner.find_end(rest)? else {
+                return Ok((taken, None));
+            };
+            let head = parse(rest.get(..length).unwrap_or_default(), self.is_to_head)?;
+            taken += length;
+            match head.status {
+                100 | 102..=199 => {
+                    self.interim += 1;
+                    self.interim_length += length;
+                    self.check_interim(&head)?;
+                    self.scanner = HeadScanner::with_limit(MAX_RESPONSE_HEAD_LENGTH);
+                }
+                101 => return Err(ResponseError::new("it switches to a protocol that was not asked for")),
+                0..=99 => return Err(ResponseError::new(format!("it has the status {}", head.status))),
+                _ => return Ok((taken, Some(head))),
             }
         }
     }
-    if headers.has_token("connection", "close") {
-        rest.extend_from_slice(b"connection:close\n");
-    } else if headers.has_token("connection", "keep-alive") {
-        rest.extend_from_slice(b"connection:keep-alive\n");
+
+    /// An interim response ends with its fields, whatever they are. One that says otherwise could be read in two ways.
+    fn check_interim(&self, head: &ResponseHead) -> Result<(), ResponseError> {
+        let has_content = head.headers.get("transfer-encoding").is_some()
+            || head.headers.get_all("content-length").any(|length| length != b"0");
+        if has_content {
+            return Err(ResponseError::new("it has an interim answer with content"));
+        }
+        if self.interim > MAX_INTERIM_RESPONSES || self.interim_length > MAX_RESPONSE_HEAD_LENGTH {
+            return Err(ResponseError::new("its interim answers do not end"));
+        }
+        Ok(())
     }
-    rest.extend_from_slice(b"\n");
-    rest
+}
+
+/// Reads a whole head, from the status line to the empty line.
+fn parse(head: &[u8], is_to_head: bool) -> Result<ResponseHead, ResponseError> {
+    let mut lines = head_scanner::lines(head);
+    let (version, status) = parse_status_line(lines.next().unwrap_or_default()).map_err(ResponseError::new)?;
+    let mut headers = Headers::with_capacity(head.len());
+    head_scanner::read_fields(lines, &mut headers, MAX_RESPONSE_FIELDS)?;
+    let framing = response_framing(&headers, version, status, is_to_head).map_err(ResponseError::new)?;
+    Ok(ResponseHead {
+        status,
+        version,
+        headers,
+        framing,
+    })
+}
+
+/// The version, and the status: three digits, behind which a reason may stand (RFC 9112 §4). A server that has no reason
+/// may leave out the blank before it.
+fn parse_status_line(line: &[u8]) -> Result<(Version, u16), &'static str> {
+    let (version, rest) = match BEGINNINGS.map(|beginning| line.strip_prefix(beginning)) {
+        [Some(rest), _] => (Version::Http11, rest),
+        [_, Some(rest)] => (Version::Http10, rest),
+        _ => return Err("the version is neither HTTP/1.1 nor HTTP/1.0"),
+    };
+    let (digits, [] | [b' ', ..]) = rest.split_at_checked(3).unwrap_or((rest, &[])) else {
+        return Err("the status does not have three digits");
+    };
+    if digits.len() != 3 || !digits.iter().all(u8::is_ascii_digit) {
+        return Err("the status does not have three digits");
+    }
+    let status = digits
+        .iter()
+        .fold(0, |status, digit| 10 * status + u16::from(digit - b'0'));
+    Ok((version, status))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    type Fields = Vec<(String, String)>;
+    /// The status, the fields, the framing, whether the connection is kept, and what is left, however the bytes are cut.
+    type Read = (u16, Vec<(String, String)>, ResponseFraming, bool, String);
 
-    fn taken(text: &str) -> Option<(Fields, String)> {
-        let mut input = text.as_bytes().to_vec();
-        let Ok(Found::Final(head)) = take(&mut input, false) else {
-            return None;
-        };
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let fields = head.fields.iter().map(|(name, value)| (name.to_owned(), text(value)));
-        Some((fields.collect(), text(&input[..head.length + head.content])))
+    fn read_in_parts(bytes: &[u8], cuts: &[usize], is_to_head: bool) -> Result<Option<Read>, ResponseError> {
+        let mut reader = ResponseReader::new(is_to_head);
+        let mut start = 0;
+        for end in cuts.iter().copied().chain([bytes.len()]) {
+            let (taken, head) = reader.read(&bytes[start..end])?;
+            start += taken;
+            if let Some(head) = head {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let fields = head.headers.iter().map(|(name, value)| (name.to_owned(), text(value)));
+                let keeps = head.keeps_connection();
+                return Ok(Some((
+                    head.status,
+                    fields.collect(),
+                    head.framing,
+                    keeps,
+                    text(&bytes[start..]),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same at every split of the bytes in two, and byte by byte.
+    fn read(text: &str, is_to_head: bool) -> Result<Option<Read>, ResponseError> {
+        let bytes = text.as_bytes();
+        let whole = read_in_parts(bytes, &[], is_to_head);
+        let each: Vec<usize> = (0..bytes.len()).collect();
+        let splits = each.chunks(1).chain([&each[..]]).take(2_000);
+        for cuts in splits {
+            let got = read_in_parts(bytes, cuts, is_to_head);
+            match (&whole, &got) {
+                // What is wrong may be found out before something else that is wrong is there.
+                (Err(_), Err(_)) => {}
+                _ => assert_eq!(got, whole, "{text:?} cut at {cuts:?}"),
+            }
+        }
+        whole
     }
 
     #[test]
-    fn what_frames_the_content_is_left() {
-        for (input, fields, left) in [
+    fn a_head_is_read_to_the_letter() {
+        use ResponseFraming::{Chunked, Length, UntilEnd};
+        for (text, status, fields, framing, keeps, left) in [
             (
-                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A: 1\r\nx-a: 2\r\n\r\nabc",
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A: 1\r\nx-a:\t2 \r\n\r\nabc",
+                200,
                 &[("content-length", "3"), ("x-a", "1"), ("x-a", "2")][..],
-                "HTTP/1.1 200\nContent-Length:3\n\nabc",
+                Length(3),
+                true,
+                "abc",
             ),
             (
-                "HTTP/1.0 404 Not Found\r\nConnection:  x, keep-alive \r\nConnection: y\r\n\r\n",
-                &[("connection", "x, keep-alive"), ("connection", "y")],
-                "HTTP/1.0 404\nconnection:keep-alive\n\n",
-            ),
-            (
-                "HTTP/1.1 302 Found\r\nTransfer-Encoding: chunked\r\nLocation: /\r\nConnection:keep-alive,Close\r\n\r\n0\r\n\r\n",
+                "HTTP/1.0 404 Not Found\r\nConnection:  x, keep-alive \r\nConnection: y\r\nContent-Length: 0\r\n\r\n",
+                404,
                 &[
-                    ("transfer-encoding", "chunked"),
-                    ("location", "/"),
-                    ("connection", "keep-alive,Close"),
+                    ("connection", "x, keep-alive"),
+                    ("connection", "y"),
+                    ("content-length", "0"),
                 ],
-                "HTTP/1.1 302\nTransfer-Encoding:chunked\nconnection:close\n\n0\r\n\r\n",
+                Length(0),
+                true,
+                "",
             ),
-            ("HTTP/1.1 999 \r\n\r\n", &[], "HTTP/1.1 999\n\n"),
-            // The shortest that there are.
-            ("HTTP/1.1 200\r\n\r\n", &[], "HTTP/1.1 200\n\n"),
-            ("HTTP/1.1 200\n\nab", &[], "HTTP/1.1 200\n\nab"),
             (
-                "HTTP/1.0 200\nConnection:close\nContent-Length:1\n\na",
-                &[("connection", "close"), ("content-length", "1")],
-                "HTTP/1.0 200\nContent-Length:1\nconnection:close\n\na",
+                "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+                200,
+                &[("content-length", "0")],
+                Length(0),
+                false,
+                "",
+            ),
+            ("HTTP/1.1 200 OK\r\n\r\nrest", 200, &[], UntilEnd, false, "rest"),
+            ("HTTP/1.1 299\r\n\r\n", 299, &[], UntilEnd, false, ""),
+            ("HTTP/1.1 299 \r\n\r\n", 299, &[], UntilEnd, false, ""),
+            ("HTTP/1.1 999  odd\treason\r\n\r\n", 999, &[], UntilEnd, false, ""),
+            (
+                "HTTP/1.1 302 Found\r\nTransfer-Encoding: Chunked\r\nConnection:keep-alive,Close\r\n\r\n0\r\n\r\n",
+                302,
+                &[("transfer-encoding", "Chunked"), ("connection", "keep-alive,Close")],
+                Chunked,
+                false,
+                "0\r\n\r\n",
+            ),
+            (
+                "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+                204,
+                &[("transfer-encoding", "chunked")],
+                Length(0),
+                true,
+                "",
+            ),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 0\r\n\r\n\
+                 HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n",
+                304,
+                &[("content-length", "7")],
+                Length(0),
+                true,
+                "",
             ),
         ] {
-            let (got, rest) = taken(input).unwrap();
-            let got: Vec<(&str, &str)> = got.iter().map(|(name, value)| (&name[..], &value[..])).collect();
-            assert_eq!((&got[..], &rest[..]), (fields, left), "{input:?}");
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            let expected = Ok(Some((status, fields, framing, keeps, left.to_owned())));
+            assert_eq!(read(text, false), expected, "{text:?}");
+        }
+        let head = read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true)
+            .unwrap()
+            .unwrap();
+        assert_eq!((head.2, head.3, head.4.as_str()), (Length(0), true, "hello"));
+    }
+
+    #[test]
+    fn what_two_readers_could_read_in_two_ways_is_refused() {
+        for text in [
+            "HTTP/2.0 200 OK\r\n\r\n",
+            "HTTP/1.2 200 OK\r\n\r\n",
+            "http/1.1 200 OK\r\n\r\n",
+            "\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "ICY 200 OK\r\n\r\n",
+            "HTTP/1.1  200 OK\r\n\r\n",
+            "HTTP/1.1\t200 OK\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 2000 OK\r\n\r\n",
+            "HTTP/1.1 20x OK\r\n\r\n",
+            "HTTP/1.1 200OK\r\n\r\n",
+            "HTTP/1.1 200\tOK\r\n\r\n",
+            "HTTP/1.1 +20 OK\r\n\r\n",
+            "HTTP/1.1 \r\n\r\n",
+            "HTTP/1.1 099 OK\r\n\r\n",
+            "HTTP/1.1 000 OK\r\n\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            "HTTP/1.1 200 OK\n\n",
+            "HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: \0\r\n\r\n",
+            "HTTP/1.1 200 O\x07K\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA : c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n: b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\nContent-Length: 1\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ] {
+            for is_to_head in [false, true] {
+                assert!(read(text, is_to_head).is_err(), "{text:?}");
+            }
+        }
+        // Before there is a line end.
+        for text in ["x", "HTTP/1.1x", "SSH-2.0", "\u{16}"] {
+            assert!(ResponseReader::new(false).read(text.as_bytes()).is_err(), "{text:?}");
+        }
+        for text in [
+            "",
+            "H",
+            "HTTP/1.",
+            "HTTP/1.1 2",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n",
+        ] {
+            assert_eq!(read(text, false), Ok(None), "{text:?}");
         }
     }
 
     #[test]
-    fn content_in_chunks_is_told_where_there_is_content() {
-        for (status, is_to_head, expected) in [(200, false, true), (200, true, false), (204, false, false)] {
-            let text = format!("HTTP/1.1 {status} x\r\nTransfer-Encoding: Chunked\r\n\r\n");
-            let found = take(&mut text.into_bytes(), is_to_head);
-            assert!(
-                matches!(&found, Ok(Found::Final(head)) if head.is_chunked == expected),
-                "{status}, {is_to_head}: {found:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn parts_interim_answers_and_what_is_malformed_are_told_apart() {
+    fn a_head_and_what_comes_before_it_have_bounds() {
+        let read = |text: &str| {
+            let read = read_in_parts(text.as_bytes(), &[], false);
+            read.map(|read| read.is_some()).map_err(|error| error.to_string())
+        };
         let fields = |count: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(count));
-        let long = |length: usize| format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(length));
-        for (input, expected) in [
-            ("", "part"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n", "part"),
-            ("HTTP/1.1 100 Continue\r\n\r\nHTTP", "interim"),
+        let long = |length: usize| format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "b".repeat(length - 24));
+        let interim = |count: usize| "HTTP/1.1 100 Continue\r\n\r\n".repeat(count) + "HTTP/1.1 200 OK\r\n\r\n";
+        let hints = |count: usize| {
+            let hint = format!("HTTP/1.1 103 Early Hints\r\nLink: </{}>\r\n\r\n", "a".repeat(2_000));
+            hint.repeat(count) + "HTTP/1.1 200 OK\r\n\r\n"
+        };
+        let endless = Err("its interim answers do not end".to_owned());
+        let large = Err("its head has more than 65536 bytes".to_owned());
+        for (what, text, expected) in [
+            ("fields", fields(MAX_RESPONSE_FIELDS), Ok(true)),
             (
-                "HTTP/1.1 100 Continue\r\nDate: x\r\nContent-Length: 0\r\n\r\n",
-                "interim",
+                "more fields",
+                fields(MAX_RESPONSE_FIELDS + 1),
+                Err("it has more than 256 fields".to_owned()),
             ),
-            ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "interim"),
-            ("HTTP/1.1 103 Early Hints\r\nContent-Length: 1\r\n\r\n", "malformed"),
+            ("length", long(MAX_RESPONSE_HEAD_LENGTH), Ok(true)),
+            ("more length", long(MAX_RESPONSE_HEAD_LENGTH + 1), large.clone()),
             (
-                "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n",
-                "malformed",
+                "no end",
+                format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MAX_RESPONSE_HEAD_LENGTH)),
+                large,
             ),
-            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "malformed"),
-            ("HTTP/2.0 200 OK\r\n\r\n", "malformed"),
-            ("HTTP/1.1 099 OK\r\n\r\n", "malformed"),
-            ("HTTP/1.1 200 OK\r\na b: c\r\n\r\n", "malformed"),
-            ("HTTP/1.1 200 OK\r\na: \u{1}\r\n\r\n", "malformed"),
-            ("HTTP/1.1 200 OK\r\n folded\r\n\r\n", "malformed"),
-            ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "malformed"),
-            (&fields(MAX_FIELDS), "final"),
-            (&fields(MAX_FIELDS + 1), "malformed"),
-            (&long(MAX_RESPONSE_HEAD_LENGTH - 20), "part"),
-            (&long(MAX_RESPONSE_HEAD_LENGTH), "malformed"),
-            (&format!("{}\r\n\r\n", long(MAX_RESPONSE_HEAD_LENGTH)), "malformed"),
+            ("interim", interim(MAX_INTERIM_RESPONSES), Ok(true)),
+            ("more interim", interim(MAX_INTERIM_RESPONSES + 1), endless.clone()),
+            ("hints", hints(32), Ok(true)),
+            ("more hints", hints(33), endless),
         ] {
-            let found = match take(&mut input.as_bytes().to_vec(), false) {
-                Ok(Found::Part) => "part",
-                Ok(Found::Interim(_)) => "interim",
-                Ok(Found::Final(_)) => "final",
-                Err(_) => "malformed",
-            };
-            assert_eq!(found, expected, "{:?}", input.get(..60).unwrap_or(input));
+            assert_eq!(read(&text), expected, "{what}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::http1::message::{Body, Response, Version};
+use crate::http1::message::{Body, Headers, Response, Version};
 use crate::http1::message_limits::PIECE_LENGTH;
 use crate::http1::remaining_body::{Framing, RemainingBody};
 
@@ -71,7 +71,8 @@ impl ResponseWriter {
     pub fn answer(mut self, response: Response) -> Answer {
         let framing = self.framing(&response);
         self.close |= framing == Framing::Close;
-        let mut bytes = self.head(&response, framing);
+        let content = response.body.whole_length().unwrap_or_default();
+        let mut bytes = self.head(response.status, &response.headers, framing, content);
         let has_content = !self.head_only && framing != Framing::None && !matches!(response.status, 205 | 304);
         let mut rest = None;
         match response.body {
@@ -137,15 +138,13 @@ impl ResponseWriter {
         }
     }
 
-    fn head(&self, response: &Response, framing: Framing) -> Vec<u8> {
-        let content = match &response.body {
-            Body::Bytes(bytes) => bytes.len(),
-            Body::Empty | Body::Stream(_) => 0,
-        };
-        let mut head = Vec::with_capacity(response.headers.length() + OWN_LENGTH + content);
-        write_status_line(&mut head, response.status);
-        response.headers.write_to(&mut head, |name| name == b"content-length");
-        if response.headers.get("date").is_none() {
+    /// The head, with room for so many bytes of content behind it.
+    fn head(&self, status: u16, headers: &Headers, framing: Framing, content: u64) -> Vec<u8> {
+        let content = usize::try_from(content).unwrap_or_default();
+        let mut head = Vec::with_capacity(headers.length() + OWN_LENGTH + content);
+        write_status_line(&mut head, status);
+        headers.write_to(&mut head, |name| name == b"content-length");
+        if headers.get("date").is_none() {
             append_date(&mut head, self.date);
         }
         let connection = if self.close { "close" } else { "keep-alive" };
@@ -161,13 +160,37 @@ impl ResponseWriter {
 }
 
 /// Writes the line with that status, and the reason that goes with it.
-pub fn write_status_line(head: &mut Vec<u8>, status: u16) {
+fn write_status_line(head: &mut Vec<u8>, status: u16) {
     let reason = http::StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())
         .unwrap_or_default();
     // Writing to a Vec cannot fail.
     let _ = write!(head, "HTTP/1.1 {status} {reason}\r\n");
+}
+
+/// A whole response to a client of the gateway's own, whose connection goes on: the fields as they are written, and the
+/// length of the content. A value with a byte that could end its line is left out with its field.
+///
+/// # Example
+/// ```
+/// use apigateway::http1::response_writer::message;
+/// let bytes = message(202, &[("X-Id", "1"), ("X-Text", "a\r\nb: c")], b"ok");
+/// assert_eq!(bytes, b"HTTP/1.1 202 Accepted\r\nX-Id: 1\r\nContent-Length: 2\r\n\r\nok");
+/// ```
+pub fn message(status: u16, fields: &[(&str, &str)], content: &[u8]) -> Vec<u8> {
+    let length: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let mut message = Vec::with_capacity(length + OWN_LENGTH + content.len());
+    write_status_line(&mut message, status);
+    for (name, value) in fields {
+        if value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            field(&mut message, name, value.as_bytes());
+        }
+    }
+    // Writing to a Vec cannot fail.
+    let _ = write!(message, "Content-Length: {}\r\n\r\n", content.len());
+    message.extend_from_slice(content);
+    message
 }
 
 fn field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
@@ -196,7 +219,7 @@ fn append_date(head: &mut Vec<u8>, now: SystemTime) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http1::message::{Headers, Stream};
+    use crate::http1::message::Stream;
     use std::time::UNIX_EPOCH;
 
     /// A client that takes everything at once.

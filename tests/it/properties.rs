@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::support::properties::{self as of, Chance};
+use crate::support::response_properties as of_responses;
 
 type Property = (
     &'static str,
@@ -63,6 +64,57 @@ const PROPERTIES: &[Property] = &[
             " ",
             ":",
             "0",
+        ],
+    ),
+    (
+        "response",
+        of_responses::response,
+        &[
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: \t v \r\n\r\nabc",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.0 404 x\r\n\r\n",
+            "HTTP/1.1 302\r\nTransfer-Encoding: chunked\r\nConnection: close, x\r\n\r\n0\r\n\r\n",
+        ],
+        &[
+            "\r\n",
+            "\r",
+            "\n",
+            "\r\n\r\n",
+            ":",
+            " ",
+            "\t",
+            "HTTP/1.1 ",
+            "HTTP/1.0",
+            "204",
+            "304",
+            "101",
+            "Content-Length: 0\r\n",
+            "Transfer-Encoding: ",
+            "chunked",
+            "\0",
+            "5",
+        ],
+    ),
+    (
+        "response_body",
+        of_responses::response_body,
+        &[
+            "3\r\nabc\r\n0\r\n\r\nHTTP",
+            " 00A\t;a=\"b\\\"\";c\r\n0123456789\r\n1 ;x\r\ny\r\n000\r\nX: a\r\nY:b\r\n\r\n",
+        ],
+        &[
+            "\r\n",
+            "0\r\n\r\n",
+            "\r",
+            "\n",
+            ";",
+            "\"",
+            "\\",
+            "ffffffff",
+            "1\r\nx\r\n",
+            " ",
+            ":",
+            "0",
+            "+",
         ],
     ),
     (

@@ -117,6 +117,11 @@ impl Gateway {
     /// Routes that were there before keep their counters and their buckets. What is remembered of authorizers is
     /// forgotten last, so that no answer that was asked for under an older deployment stays.
     pub fn deploy(&self, configuration: Configuration) {
+        if configuration.apis().any(|api| api.calls_services())
+            && let Err(error) = self.settings.aws.check()
+        {
+            log::error!("calls of AWS's services fail until the gateway is started anew: {error}");
+        }
         let before = self.configuration_now();
         for api in configuration.apis() {
             let known = before.apis().find(|known| known.unit() == api.unit());

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http1::message::{Body, BodyError, Headers, Method};
+use crate::http1::message::BodyError;
 use crate::http1::target::Scheme;
 use crate::identity::jwt::json_object::Object;
 use crate::identity::jwt::key::KeySet;
 use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::outbound::upstream::url::Url;
-use crate::outbound::upstream::{IntegrationRequest, Upstream, UpstreamError};
+use crate::outbound::upstream::{Upstream, UpstreamError};
 use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 
 /// How long each of the two answers may take (`R8.9`).
@@ -112,7 +112,7 @@ fn jwks_uri(issuer: &str, scheme: Scheme, document: &[u8]) -> Result<Url, String
 /// The document at an address.
 fn get(uri: &Url, upstream: &Upstream, slot: &ConcurrencyPermit) -> Result<Vec<u8>, String> {
     let failed = |cause: String| format!("{}: {cause}", place(uri));
-    let answer = upstream.send_within(slot, request(uri));
+    let answer = upstream.get_document(slot, uri, &[("accept", "application/json")], TIMEOUT);
     let answer = answer.map_err(|error| failed(error.to_string()))?;
     if answer.status != 200 {
         return Err(failed(format!("its status is {}", answer.status)));
@@ -131,12 +131,6 @@ fn get(uri: &Url, upstream: &Upstream, slot: &ConcurrencyPermit) -> Result<Vec<u
                 Err(error) => error.to_string(),
             }),
         })
-}
-
-fn request(uri: &Url) -> IntegrationRequest {
-    let mut headers = Headers::new();
-    headers.put("accept", "application/json");
-    uri.request(Method::Get, headers, Body::Empty, TIMEOUT)
 }
 
 /// An address for a log: without its query, in which some put keys.

@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use crate::http1::body_decoder::{BodyDecoder, BodyLimits, DecodeError};
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
+use crate::http1::head_scanner::HeadScanner;
 use crate::http1::message::Headers;
-use crate::http1::message_limits::MAX_EMPTY_LINES;
-use crate::http1::request_head::{self, Head, Scanner};
+use crate::http1::message_limits::{MAX_EMPTY_LINES, MAX_EXTENSIONS};
+use crate::http1::request_head::{self, Head};
 use crate::http1::response_writer::CONTINUE;
 
 /// Most bytes of a request line and its fields, and of the trailer fields.
@@ -125,15 +126,15 @@ impl<'a> Reader<'a> {
     }
 
     fn head(&mut self) -> Result<Option<Head>, HttpError> {
-        let mut scanner = Scanner::with_limit(MAX_HEAD_LENGTH);
+        let mut scanner = HeadScanner::with_limit(MAX_HEAD_LENGTH);
         let mut empty_lines = 0;
         loop {
             let found = scanner.find_end(self.buffered());
-            match found.map_err(|error| HttpError::of_head(error, "its head is too large"))? {
+            match found.map_err(|error| HttpError::of_head(error.into(), "its head is too large"))? {
                 Some(length) if length == 2 && empty_lines < MAX_EMPTY_LINES => {
                     empty_lines += 1;
                     self.consume(length);
-                    scanner = Scanner::with_limit(MAX_HEAD_LENGTH);
+                    scanner = HeadScanner::with_limit(MAX_HEAD_LENGTH);
                 }
                 Some(length) => {
                     let bytes = self.buffered().get(..length).unwrap_or_default();
@@ -153,6 +154,7 @@ impl<'a> Reader<'a> {
     fn body(&mut self, head: &Head, limit: usize) -> Result<Body, HttpError> {
         let limits = BodyLimits {
             content: MAX_SWALLOWED,
+            extensions: MAX_EXTENSIONS,
             trailers: MAX_HEAD_LENGTH,
             keeps_trailers: true,
         };

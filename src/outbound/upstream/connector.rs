@@ -1,147 +1,137 @@
-//! Makes the connections below ureq, plain or over TLS, each attempt within the exchange's deadline.
+//! Makes connections, plain or over TLS: each address of a host in its turn, all within the exchange's deadline.
 
-use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, LazyBuffers};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::sockopt;
+use rustix::net::{AddressFamily, SocketType};
+use rustls::{ClientConfig, ClientConnection};
 
-use crate::outbound::upstream::destinations::Destination;
+use crate::http1::target::Scheme;
+use crate::outbound::upstream::connection::Connection;
 use crate::outbound::upstream::error::UpstreamError;
-use crate::outbound::upstream::exchange::Exchange;
-use crate::outbound::upstream::resolver::HostResolver;
-use crate::outbound::upstream::socket::{self, Socket};
-use crate::outbound::upstream::transport::{Connection, Stream};
+use crate::outbound::upstream::readiness::wait_for;
+use crate::outbound::upstream::server::Server;
+use crate::outbound::upstream::waits::Waits;
 
-/// Makes connections for one agent.
-pub(super) struct GatewayConnector {
-    exchange: Arc<Exchange>,
-    resolver: HostResolver,
-    destination: Arc<Destination>,
-    tls: Arc<ClientConfig>,
-    server_name: Option<ServerName<'static>>,
+/// Why there is no connection to one address.
+enum Failure {
+    /// The address did not answer in its part of the time.
+    Silent,
+    /// What the system says.
+    Refused(io::Error),
+    /// The exchange is over.
+    Over(UpstreamError),
 }
 
-impl GatewayConnector {
-    /// Where there is a `server_name`, certificates must be for it instead of the URI's host.
-    pub(super) fn new(
-        exchange: Arc<Exchange>,
-        resolver: HostResolver,
-        destination: Arc<Destination>,
-        tls: Arc<ClientConfig>,
-        server_name: Option<ServerName<'static>>,
-    ) -> GatewayConnector {
-        GatewayConnector {
-            exchange,
-            resolver,
-            destination,
-            tls,
-            server_name,
+/// Connects to the first of the addresses that takes a connection.
+///
+/// # Errors
+/// None does so in time: why the last one did not. No addresses is an error, too.
+pub(super) fn connect(server: &Server, addresses: &[SocketAddr], waits: &Waits) -> Result<Connection, UpstreamError> {
+    let not_connected = |reason: String| UpstreamError::NotConnected {
+        host: server.authority.clone(),
+        reason,
+    };
+    let mut failure = not_connected("it has no address".to_owned());
+    for (tried, address) in addresses.iter().enumerate() {
+        // An address that is silent must leave time for those after it.
+        let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
+        match connect_to(*address, waits.next_wait()? / left, waits) {
+            Ok(socket) => return Ok(Connection::plain(socket, *address)),
+            Err(Failure::Over(UpstreamError::ClientGone)) => return Err(UpstreamError::ClientGone),
+            Err(Failure::Over(error)) => failure = error,
+            Err(Failure::Silent) if left == 1 => failure = waits.timed_out(),
+            Err(Failure::Silent) => failure = not_connected(format!("{address}: timed out")),
+            Err(Failure::Refused(error)) => failure = not_connected(format!("{address}: {error}")),
         }
     }
-
-    /// Notes what failed where ureq's error types cannot say it.
-    fn fail(&self, failure: UpstreamError) -> ureq::Error {
-        self.exchange.note_failure(failure);
-        ureq::Error::ConnectionFailed
-    }
-
-    fn connect_tcp(&self, host: &str, addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), ureq::Error> {
-        let not_connected = |reason: String| UpstreamError::NotConnected {
-            host: host.to_owned(),
-            reason,
-        };
-        let mut failure = not_connected("it has no address".to_owned());
-        for (tried, address) in addresses.iter().enumerate() {
-            let wait = self.exchange.next_wait().map_err(|failure| self.fail(failure))?;
-            // An address that is silent must leave time for those after it.
-            let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
-            match socket::connect(*address, wait / left, &self.exchange) {
-                Ok(stream) => {
-                    // Requests are written whole; waiting for more would only delay them.
-                    stream.set_nodelay(true)?;
-                    return Ok((stream, *address));
-                }
-                Err(error) => match error.downcast::<UpstreamError>() {
-                    // The exchange is over.
-                    Ok(UpstreamError::ClientGone) => return Err(self.fail(UpstreamError::ClientGone)),
-                    Ok(over) => failure = over,
-                    Err(error) if error.kind() == io::ErrorKind::TimedOut && left == 1 => {
-                        failure = self.exchange.timed_out();
-                    }
-                    Err(error) => failure = not_connected(format!("{address}: {error}")),
-                },
-            }
-        }
-        // It may have moved.
-        self.resolver.forget();
-        Err(self.fail(failure))
-    }
-
-    fn start_tls(&self, details: &ConnectionDetails<'_>, socket: Socket) -> Result<Stream, ureq::Error> {
-        let failed = |reason: String| {
-            let host = details.uri.authority().map(ToString::to_string).unwrap_or_default();
-            self.fail(UpstreamError::Tls { host, reason })
-        };
-        let name = match &self.server_name {
-            Some(name) => name.clone(),
-            None => {
-                let host = details.uri.host().unwrap_or_default();
-                let host = host.trim_start_matches('[').trim_end_matches(']');
-                ServerName::try_from(host.to_owned()).map_err(|error| failed(error.to_string()))?
-            }
-        };
-        let connection =
-            ClientConnection::new(Arc::clone(&self.tls), name).map_err(|error| failed(error.to_string()))?;
-        let mut stream = StreamOwned::new(connection, socket);
-        while stream.conn.is_handshaking() {
-            if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
-                return Err(match error.downcast::<UpstreamError>() {
-                    Ok(failure) => self.fail(failure),
-                    // What rustls objects to is TLS; a connection that ends is what it is without TLS.
-                    Err(error) if error.kind() == io::ErrorKind::InvalidData => failed(error.to_string()),
-                    Err(error) => self.fail(UpstreamError::Broken(format!("in the TLS handshake: {error}"))),
-                });
-            }
-        }
-        Ok(Stream::Tls(Box::new(stream)))
-    }
+    Err(failure)
 }
 
-impl Connector<()> for GatewayConnector {
-    type Out = Connection;
-
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Connection>, ureq::Error> {
-        self.exchange.note_connected();
-        let host = details
-            .uri
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .unwrap_or_default();
-        let (stream, peer) = self.connect_tcp(host, &details.addrs)?;
-        let socket = Socket::new(stream, Arc::clone(&self.exchange));
-        let stream = if details.needs_tls() {
-            self.start_tls(details, socket)?
-        } else {
-            Stream::Plain(socket)
-        };
-        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        let connection = Connection::new(
-            stream,
-            self.resolver.clone(),
-            Arc::clone(&self.destination),
-            peer,
-            buffers,
-        );
-        Ok(Some(connection))
+fn connect_to(address: SocketAddr, at_most: Duration, waits: &Waits) -> Result<OwnedFd, Failure> {
+    let refused = |error: Errno| Failure::Refused(error.into());
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = new_socket(family).map_err(refused)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS | Errno::INTR) => {
+            let ready = wait_for(&socket, PollFlags::OUT, waits, Some(at_most)).map_err(Failure::Over)?;
+            if ready.is_empty() {
+                return Err(Failure::Silent);
+            }
+            sockopt::socket_error(&socket)
+                .and_then(|error| error)
+                .map_err(refused)?;
+        }
+        Err(error) => return Err(refused(error)),
     }
+    // Requests are written whole; waiting for more would only delay them.
+    sockopt::set_tcp_nodelay(&socket, true).map_err(refused)?;
+    // Each call says for itself whether it waits.
+    rustix::io::ioctl_fionbio(&socket, false).map_err(refused)?;
+    Ok(socket)
 }
 
-impl fmt::Debug for GatewayConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GatewayConnector")
+/// A socket that does not wait, and that no function inherits: one may be started at this moment.
+#[cfg(target_os = "linux")]
+fn new_socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+    use rustix::net::SocketFlags;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    rustix::net::socket_with(family, SocketType::STREAM, flags, None)
+}
+
+/// A socket that does not wait. Other systems cannot make one that no function inherits in one step.
+#[cfg(not(target_os = "linux"))]
+fn new_socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    Ok(socket)
+}
+
+/// Takes a connection to TLS, where the server is reached so.
+///
+/// # Errors
+/// The server cannot be trusted, or speaks no TLS, or not in time.
+pub(super) fn secure(
+    connection: Connection,
+    server: &Server,
+    config: &Arc<ClientConfig>,
+    waits: &Waits,
+) -> Result<Connection, UpstreamError> {
+    if server.scheme == Scheme::Http {
+        return Ok(connection);
+    }
+    let failed = |reason: String| UpstreamError::Tls {
+        host: server.authority.clone(),
+        reason,
+    };
+    let name = server.name().map_err(failed)?;
+    let tls = ClientConnection::new(Arc::clone(config), name).map_err(|error| failed(error.to_string()))?;
+    let mut connection = connection.with_tls(tls);
+    loop {
+        match connection.shake_hands() {
+            Ok(true) => return Ok(connection),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let wanted = match connection.wants_write() {
+                    true => PollFlags::OUT,
+                    false => PollFlags::IN,
+                };
+                wait_for(&connection, wanted, waits, None)?;
+            }
+            // What rustls objects to is TLS; a connection that ends is what it is without TLS.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(failed(error.to_string())),
+            Err(error) => return Err(UpstreamError::Broken(format!("in the TLS handshake: {error}"))),
+        }
     }
 }

@@ -108,6 +108,16 @@ impl Destination {
         &self.slots
     }
 
+    /// The host, as it stands in a URL.
+    pub(super) fn host(&self) -> &str {
+        &self.key.host
+    }
+
+    /// The port.
+    pub(super) fn port(&self) -> u16 {
+        self.key.port
+    }
+
     fn name(&self) -> String {
         let Key { scheme, host, port } = &self.key;
         format!("{}://{host}:{port}", scheme.as_str())

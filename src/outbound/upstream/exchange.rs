@@ -1,255 +1,325 @@
-//! What one request and its answer share with the transport below ureq: the deadline, and what happened.
+//! One exchange with an integration without sockets and without a clock: bytes of the request out, bytes of the answer in.
+//!
+//! It says what it [wants](Exchange::wants); a driver moves the bytes, and waits. An answer may come while the request
+//! is still sent (RFC 9112 §9.3).
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use crate::http1::message::{Client, Deadline, Headers};
-use crate::outbound::upstream::addresses::Addresses;
+use crate::http1::body_decoder::{BodyDecoder, DecodeError};
+use crate::http1::error::ResponseError;
+use crate::http1::framing::ResponseFraming;
+use crate::http1::message::Headers;
+use crate::http1::message_limits::MAX_RESPONSE_HEAD_LENGTH;
+use crate::http1::response_head::ResponseReader;
 use crate::outbound::upstream::error::UpstreamError;
+use crate::outbound::upstream::request_side::RequestSide;
 
-/// The exchange that is going on; one at a time for each client.
+/// Bytes of an answer that are held while the request is still sent. An upstream that sends back what it gets has as
+/// much to send as a request may have.
+const MAX_BACKLOG: usize = 10 * 1024 * 1024 + MAX_RESPONSE_HEAD_LENGTH;
+
+/// An exchange.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    state: Mutex<State>,
-    /// The connection was closed with bytes of the upstream's that were not read.
-    left_over: AtomicBool,
+    request: RequestSide,
+    is_to_head: bool,
+    answer: AnswerSide,
+}
+
+/// What has come.
+#[derive(Debug)]
+struct AnswerSide {
+    reader: ResponseReader,
+    input: Vec<u8>,
+    /// Bytes of the input that were taken.
+    taken: usize,
+    /// What is read behind the head.
+    content: Option<Content>,
+    end: End,
 }
 
 #[derive(Debug)]
-struct State {
-    timeout: Duration,
-    limit: Limit,
-    connected: bool,
-    answered: bool,
-    failure: Option<UpstreamError>,
-    head: Head,
-    /// Who waits for the answer, and whether that counts once the request is sent.
-    client: Option<Client>,
-    runs_on: bool,
-    /// The fields of the answer, where the transport has read them.
-    fields: Option<Headers>,
-    /// The addresses that the host's name has, where it is one.
-    addresses: Option<Addresses>,
+struct Content {
+    status: u16,
+    /// Until they are taken.
+    headers: Headers,
+    framing: ResponseFraming,
+    keeps_connection: bool,
+    decoder: BodyDecoder,
 }
 
-/// The head of the request, on its way through the transport.
-#[derive(Debug, Default)]
-struct Head {
-    bytes: Vec<u8>,
-    is_sent: bool,
-    has_content: bool,
+/// How the connection stands, as far as bytes of the answer are concerned.
+#[derive(Debug)]
+enum End {
+    None,
+    InOrder,
+    /// The connection broke, for that reason.
+    Broken(String),
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Limit {
-    /// The exchange ends at a moment.
-    Until(Instant),
-    /// Each wait may take the timeout: the exchange is an event stream, which has no end.
-    EachWait,
+/// What an exchange wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// More of the request's content, from its sender.
+    Content,
+    /// To [send](Exchange::output), and to receive what comes meanwhile.
+    Send,
+    /// To receive.
+    Receive,
+    /// Nothing: the head of the answer is here, and the request needs no more.
+    Nothing,
+}
+
+/// What there is of the answer's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing before more is received.
+    Wait,
+    /// Nothing any more.
+    End,
 }
 
 impl Exchange {
-    pub(super) fn new() -> Exchange {
+    /// An exchange for that request, which is HEAD or not.
+    pub(super) fn new(request: RequestSide, is_to_head: bool) -> Exchange {
         Exchange {
-            state: Mutex::new(State {
-                timeout: Duration::ZERO,
-                limit: Limit::EachWait,
-                connected: false,
-                answered: false,
-                failure: None,
-                head: Head::default(),
-                client: None,
-                runs_on: false,
-                fields: None,
-                addresses: None,
-            }),
-            left_over: AtomicBool::new(false),
+            request,
+            is_to_head,
+            answer: AnswerSide::new(is_to_head),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets what was sent, for another connection. The content must be here whole.
+    pub(super) fn begin_again(&mut self) {
+        self.request.begin_again();
+        self.answer = AnswerSide::new(self.is_to_head);
     }
 
-    /// Starts the clock of a new exchange, for a client or for the gateway itself.
-    pub(super) fn begin(&self, timeout: Duration, client: Option<Client>, runs_on: bool) {
-        self.left_over.store(false, Ordering::Relaxed);
-        *self.state() = State {
-            timeout,
-            limit: Limit::Until(Instant::now() + timeout),
-            connected: false,
-            answered: false,
-            failure: None,
-            head: Head::default(),
-            client,
-            runs_on,
-            fields: None,
-            addresses: None,
-        };
+    /// Gives back the memory of the request, of which nothing is sent any more.
+    pub(super) fn release_request(&mut self) {
+        self.request.release();
     }
 
-    /// The exchange is over.
-    pub(super) fn end(&self) {
-        self.state().client = None;
-    }
-
-    /// Gives the transport the head of the request, and tells it whether content follows.
-    pub(super) fn set_head(&self, bytes: Vec<u8>, has_content: bool) {
-        self.state().head = Head {
-            bytes,
-            is_sent: false,
-            has_content,
-        };
-    }
-
-    /// The head, unless it has been sent, and whether content follows. It is to be given back.
-    pub(super) fn take_head(&self) -> Option<(Vec<u8>, bool)> {
-        let mut state = self.state();
-        let head = &mut state.head;
-        (!head.is_sent).then(|| {
-            head.is_sent = true;
-            (std::mem::take(&mut head.bytes), head.has_content)
-        })
-    }
-
-    /// Takes the head back, for a second attempt.
-    pub(super) fn return_head(&self, bytes: Vec<u8>) {
-        self.state().head.bytes = bytes;
-    }
-
-    /// Forgets a first attempt, but not its deadline.
-    pub(super) fn begin_again(&self) {
-        let mut state = self.state();
-        state.connected = false;
-        state.failure = None;
-        state.head.is_sent = false;
-    }
-
-    /// From now on the timeout bounds each wait instead of the whole.
-    pub(super) fn bound_each_wait(&self) {
-        self.state().limit = Limit::EachWait;
-    }
-
-    /// How long the next wait may take.
-    ///
-    /// # Errors
-    /// No time is left.
-    pub(super) fn next_wait(&self) -> Result<Duration, UpstreamError> {
-        let state = self.state();
-        let wait = match state.limit {
-            Limit::Until(end) => end.saturating_duration_since(Instant::now()),
-            Limit::EachWait => state.timeout,
-        };
-        if wait.is_zero() {
-            return Err(UpstreamError::TimedOut(state.timeout));
+    /// What is next, until the head of the answer is here and the request is sent.
+    pub(super) fn wants(&self) -> Wants {
+        if !self.request.output().is_empty() {
+            Wants::Send
+        } else if self.request.awaits_content() {
+            Wants::Content
+        } else if self.answer.content.is_none() {
+            Wants::Receive
+        } else {
+            Wants::Nothing
         }
-        Ok(wait)
     }
 
-    /// What is left of a wait of which so much has passed in vain.
+    /// What is to be sent now.
+    pub(super) fn output(&self) -> &[u8] {
+        self.request.output()
+    }
+
+    /// So many bytes of the output were sent.
+    pub(super) fn note_sent(&mut self, count: usize) {
+        self.request.note_sent(count);
+    }
+
+    /// Adds a part of the content when all before it is sent; an empty one ends the content.
+    pub(super) fn add_content(&mut self, part: &[u8]) {
+        self.request.add_content(part);
+    }
+
+    /// Whether the request has content. An upstream that takes no more of it may have said why before.
+    pub(super) fn has_content(&self) -> bool {
+        self.request.has_content()
+    }
+
+    /// The rest of the request is not sent, and the connection is of no use afterwards.
+    pub(super) fn stop_sending(&mut self) {
+        self.request.stop();
+    }
+
+    /// Whether the upstream has answered, before it has the whole request, that it does not want it. An answer that is
+    /// no refusal says nothing against the rest.
+    pub(super) fn is_refused(&self) -> bool {
+        let content = self.answer.content.as_ref();
+        content.is_some_and(|content| !(200..=299).contains(&content.status))
+    }
+
+    /// Whether more of the answer is taken in while the request is sent.
+    pub(super) fn has_room(&self) -> bool {
+        self.answer.rest().len() < MAX_BACKLOG
+    }
+
+    /// Whether nothing of the answer has come, so that the request may not have arrived.
+    pub(super) fn is_unanswered(&self) -> bool {
+        let answer = &self.answer;
+        answer.content.is_none() && answer.taken == 0 && answer.input.is_empty()
+    }
+
+    /// Where bytes that are received are appended, before [`Exchange::take_in`].
+    pub(super) fn input(&mut self) -> &mut Vec<u8> {
+        let answer = &mut self.answer;
+        if answer.taken == answer.input.len() && answer.content.is_some() {
+            answer.input.clear();
+            answer.taken = 0;
+        }
+        &mut answer.input
+    }
+
+    /// Takes in what was received.
     ///
     /// # Errors
-    /// Nothing is left, or no client waits for the answer any more.
-    pub(super) fn wait_on(&self, wait: Duration, passed: Duration) -> Result<Duration, UpstreamError> {
-        let (left, client) = {
-            let state = self.state();
-            let left = match state.limit {
-                Limit::Until(end) => end.saturating_duration_since(Instant::now()),
-                Limit::EachWait => wait.saturating_sub(passed),
-            };
-            if left.is_zero() {
-                return Err(UpstreamError::TimedOut(state.timeout));
+    /// It is no answer that HTTP/1.1 allows.
+    pub(super) fn take_in(&mut self) -> Result<(), UpstreamError> {
+        let answer = &mut self.answer;
+        if answer.content.is_some() {
+            return Ok(());
+        }
+        let input = answer.input.get(answer.taken..).unwrap_or_default();
+        let (taken, head) = answer.reader.read(input).map_err(malformed)?;
+        answer.taken += taken;
+        if let Some(head) = head {
+            answer.content = Some(Content {
+                keeps_connection: head.keeps_connection(),
+                decoder: BodyDecoder::of_response(head.framing),
+                status: head.status,
+                framing: head.framing,
+                headers: head.headers,
+            });
+        }
+        Ok(())
+    }
+
+    /// The upstream has ended its side in order. It takes no more of the request either.
+    ///
+    /// # Errors
+    /// There is no answer, or a part of its head.
+    pub(super) fn note_end(&mut self) -> Result<(), UpstreamError> {
+        self.end(End::InOrder, "it ended before the answer")
+    }
+
+    /// The connection broke. What has come of the answer before counts.
+    ///
+    /// # Errors
+    /// There is no answer, or a part of its head.
+    pub(super) fn note_break(&mut self, reason: String) -> Result<(), UpstreamError> {
+        let text = reason.clone();
+        self.end(End::Broken(reason), &text)
+    }
+
+    fn end(&mut self, end: End, why: &str) -> Result<(), UpstreamError> {
+        self.answer.end = end;
+        self.stop_sending();
+        match &self.answer.content {
+            Some(_) => Ok(()),
+            None => Err(UpstreamError::Broken(why.to_owned())),
+        }
+    }
+
+    /// Status and fields of the answer, once.
+    pub(super) fn take_head(&mut self) -> Option<(u16, Headers)> {
+        let content = self.answer.content.as_mut()?;
+        Some((content.status, std::mem::take(&mut content.headers)))
+    }
+
+    /// Bytes of the answer's content, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self.answer.content.as_ref()?.framing {
+            ResponseFraming::Length(length) => Some(length),
+            ResponseFraming::Chunked | ResponseFraming::UntilEnd => None,
+        }
+    }
+
+    /// Moves content that was received to a buffer, which is not empty.
+    ///
+    /// # Errors
+    /// The answer is malformed, or the connection ended inside it.
+    pub(super) fn read_content(&mut self, buffer: &mut [u8]) -> Result<Progress, UpstreamError> {
+        let answer = &mut self.answer;
+        let Some(content) = &mut answer.content else {
+            return Ok(Progress::Wait);
+        };
+        let input = answer.input.get(answer.taken..).unwrap_or_default();
+        let (taken, filled) = content.decoder.decode_to(input, buffer).map_err(of_decoder)?;
+        answer.taken += taken;
+        if filled > 0 {
+            return Ok(Progress::Bytes(filled));
+        }
+        match &answer.end {
+            _ if content.decoder.is_done() => Ok(Progress::End),
+            End::None => Ok(Progress::Wait),
+            End::InOrder if content.decoder.end() => Ok(Progress::End),
+            End::InOrder => Err(UpstreamError::Broken("it ended inside the answer".to_owned())),
+            End::Broken(reason) => Err(UpstreamError::Broken(reason.clone())),
+        }
+    }
+
+    /// How many bytes that are received next are content, with nothing before them that was received already.
+    pub(super) fn content_ahead(&self) -> usize {
+        let answer = &self.answer;
+        match &answer.content {
+            Some(content) if answer.rest().is_empty() => {
+                usize::try_from(content.decoder.content_ahead()).unwrap_or(usize::MAX)
             }
-            let counts = !(state.runs_on && state.head.is_sent);
-            (left, state.client.clone().filter(|_| counts))
-        };
-        match client {
-            Some(client) if client.is_gone() => Err(UpstreamError::ClientGone),
-            _ => Ok(left),
+            _ => 0,
         }
     }
 
-    /// The error of a wait that took as long as it might.
-    pub(super) fn timed_out(&self) -> UpstreamError {
-        UpstreamError::TimedOut(self.state().timeout)
-    }
-
-    /// A connection was made for this exchange, so none was reused.
-    pub(super) fn note_connected(&self) {
-        self.state().connected = true;
-    }
-
-    /// Whether a connection was made for this exchange.
-    pub(super) fn has_connected(&self) -> bool {
-        self.state().connected
-    }
-
-    /// The upstream has sent something.
-    pub(super) fn note_answered(&self) {
-        self.state().answered = true;
-    }
-
-    /// Keeps the fields of the answer.
-    pub(super) fn set_fields(&self, fields: Headers) {
-        self.state().fields = Some(fields);
-    }
-
-    /// The fields of the answer, if they have been read.
-    pub(super) fn take_fields(&self) -> Option<Headers> {
-        self.state().fields.take()
-    }
-
-    /// The connection is closed with bytes that were not read. Where the answer was complete, they are none of it.
-    pub(super) fn note_left_over(&self) {
-        self.left_over.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the connection was closed with bytes that were not read; tells it once.
-    pub(super) fn take_left_over(&self) -> bool {
-        self.left_over.load(Ordering::Relaxed) && self.left_over.swap(false, Ordering::Relaxed)
-    }
-
-    /// Keeps the addresses that the host's name has.
-    pub(super) fn note_addresses(&self, addresses: Addresses) {
-        self.state().addresses = Some(addresses);
-    }
-
-    /// The addresses that the host's name has, if it was looked up.
-    pub(super) fn addresses(&self) -> Option<Addresses> {
-        self.state().addresses.clone()
-    }
-
-    /// Whether that is one of them.
-    pub(super) fn has_address(&self, address: &SocketAddr) -> bool {
-        let state = self.state();
-        state
-            .addresses
-            .as_ref()
-            .is_some_and(|addresses| addresses.contains(address))
-    }
-
-    /// Keeps what failed, since ureq's own errors say less. The first failure is the cause of all others.
-    pub(super) fn note_failure(&self, failure: UpstreamError) {
-        self.state().failure.get_or_insert(failure);
-    }
-
-    pub(super) fn take_failure(&self) -> Option<UpstreamError> {
-        self.state().failure.take()
-    }
-
-    /// Whether the request went out on a kept connection that never answered.
-    pub(super) fn reused_connection_in_vain(&self) -> bool {
-        let state = self.state();
-        !state.connected && !state.answered
-    }
-}
-
-impl Deadline for Exchange {
-    fn put_off(&self, time: Duration) {
-        if let Limit::Until(end) = &mut self.state().limit {
-            *end += time;
+    /// So many bytes of the content ahead were received elsewhere.
+    pub(super) fn pass(&mut self, count: usize) {
+        if let Some(content) = &mut self.answer.content {
+            content.decoder.pass(count);
         }
     }
+
+    /// Whether the answer has been read to its end.
+    pub(super) fn is_over(&self) -> bool {
+        let content = self.answer.content.as_ref();
+        content.is_some_and(|content| content.decoder.is_done())
+    }
+
+    /// Whether bytes came behind the answer, which is over: they are none of it.
+    pub(super) fn has_surplus(&self) -> bool {
+        !self.answer.rest().is_empty()
+    }
+
+    /// Whether the connection can take another request, after an answer that is over.
+    pub(super) fn keeps_connection(&self) -> bool {
+        let content = self.answer.content.as_ref();
+        self.request.is_sent()
+            && matches!(self.answer.end, End::None)
+            && !self.has_surplus()
+            && content.is_some_and(|content| content.keeps_connection && content.decoder.is_done())
+    }
 }
+
+impl AnswerSide {
+    fn new(is_to_head: bool) -> AnswerSide {
+        AnswerSide {
+            reader: ResponseReader::new(is_to_head),
+            input: Vec::new(),
+            taken: 0,
+            content: None,
+            end: End::None,
+        }
+    }
+
+    /// What was received and not taken.
+    fn rest(&self) -> &[u8] {
+        self.input.get(self.taken..).unwrap_or_default()
+    }
+}
+
+fn malformed(error: ResponseError) -> UpstreamError {
+    UpstreamError::Malformed(error.to_string())
+}
+
+fn of_decoder(error: DecodeError) -> UpstreamError {
+    UpstreamError::Malformed(match error {
+        DecodeError::Malformed(reason) => reason.to_owned(),
+        DecodeError::TooLarge => "it has no end".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

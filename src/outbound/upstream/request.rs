@@ -11,7 +11,7 @@ use crate::http1::target::Scheme;
 /// percent-encoding makes three bytes of one; only what files add gets there.
 pub const MAX_REQUEST_PART_LENGTH: usize = 32 * 1024;
 
-/// A request to an integration. Its fields are end-to-end ones; ureq's transport adds the framing.
+/// A request to an integration. Its fields are end-to-end ones; the exchange adds the framing.
 #[derive(Debug)]
 pub struct IntegrationRequest {
     /// Over TLS or not.

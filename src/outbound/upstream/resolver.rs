@@ -1,7 +1,5 @@
-//! Host names to addresses, with a cache: ureq asks before each request, also for a connection that it keeps.
-//!
-//! What it is told is noted in the exchange, so that a kept connection to an address that the name no longer has is not
-//! used.
+//! Host names to addresses, with a cache: it is asked before each request, also for one on a kept connection, so that a
+//! connection to an address that the name no longer has is not used.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,13 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::NextTimeout;
-
 use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::outbound::upstream::addresses::Addresses;
 use crate::outbound::upstream::error::UpstreamError;
-use crate::outbound::upstream::exchange::Exchange;
+use crate::outbound::upstream::waits::Waits;
 
 /// How long a failure is remembered, so that a dead name server is not asked by every request.
 const FAILURE_TIME_TO_LIVE: Duration = Duration::from_secs(1);
@@ -28,13 +23,13 @@ const MAX_NAMES: usize = 1024;
 /// Most addresses of one name that are known: a kept connection to any of them is good.
 const MAX_ADDRESSES: usize = 1024;
 
-/// Most of them that are tried, which is as many as ureq takes.
+/// Most of them that are tried for one connection.
 const MAX_TRIED: usize = 16;
 
 /// What finds the addresses of `host:port`; it may take as long as it likes.
 pub(super) type LookUp = Box<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
 
-/// The cache that all agents share.
+/// The cache that all exchanges share.
 pub(super) struct CachingResolver {
     /// How long addresses are used. The system's resolver does not tell a record's own time to live.
     time_to_live: Duration,
@@ -66,19 +61,21 @@ impl CachingResolver {
         })
     }
 
-    /// The resolver of one agent, which has one host for good: look-ups end with its exchange.
-    pub(super) fn for_exchange(self: &Arc<CachingResolver>, exchange: Arc<Exchange>, uri: &http::Uri) -> HostResolver {
-        let host = uri.host().unwrap_or_default();
-        let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(default_port);
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        HostResolver {
-            cache: Arc::clone(self),
-            exchange,
-            host: match bare.parse::<IpAddr>() {
-                Ok(address) => Host::Address(SocketAddr::new(address, port)),
-                Err(_) => Host::Name(format!("{host}:{port}").into()),
-            },
+    /// The addresses of a host now.
+    ///
+    /// # Errors
+    /// It has none, or they are not there in time.
+    pub(super) fn resolve(self: &Arc<CachingResolver>, host: &Host, waits: &Waits) -> Result<Resolved, UpstreamError> {
+        Ok(match host {
+            Host::Address(address) => Resolved::Itself(*address),
+            Host::Name(name) => Resolved::Of(self.look_up(name, waits)?),
+        })
+    }
+
+    /// Forgets addresses of a host, since there was no connection to any of them: the next exchange asks anew.
+    pub(super) fn forget(&self, host: &Host, of_no_use: &Resolved) {
+        if let (Host::Name(name), Resolved::Of(addresses)) = (host, of_no_use) {
+            self.forget_addresses(name, addresses);
         }
     }
 
@@ -87,7 +84,7 @@ impl CachingResolver {
     }
 
     /// The addresses of `host:port`, from the cache or after one look-up, however many ask for it at once.
-    fn look_up(self: &Arc<CachingResolver>, name: &str, exchange: &Exchange) -> Result<Addresses, UpstreamError> {
+    fn look_up(self: &Arc<CachingResolver>, name: &str, waits: &Waits) -> Result<Addresses, UpstreamError> {
         let mut names = self.names();
         loop {
             match names.get(name) {
@@ -105,14 +102,14 @@ impl CachingResolver {
                     continue;
                 }
             }
-            let part = exchange.next_wait()?.min(CLIENT_CHECK_INTERVAL);
+            let part = waits.next_wait()?.min(CLIENT_CHECK_INTERVAL);
             let (woken, timeout) = self
                 .changed
                 .wait_timeout(names, part)
                 .unwrap_or_else(PoisonError::into_inner);
             names = woken;
             if timeout.timed_out() {
-                exchange.wait_on(part, Duration::ZERO)?;
+                waits.wait_on(part, Duration::ZERO)?;
             }
         }
     }
@@ -145,7 +142,7 @@ impl CachingResolver {
     }
 
     /// Forgets these addresses of a name. Those of a later look-up stay.
-    fn forget(&self, name: &str, of_no_use: &Addresses) {
+    fn forget_addresses(&self, name: &str, of_no_use: &Addresses) {
         let mut names = self.names();
         if let Some(Entry::Known(Ok(known), _)) = names.get(name)
             && Arc::ptr_eq(known, of_no_use)
@@ -168,70 +165,48 @@ fn make_room(names: &mut HashMap<String, Entry>) {
     }
 }
 
-/// What an agent asks for its host, and its connections ask of it.
-#[derive(Clone)]
-pub(super) struct HostResolver {
-    cache: Arc<CachingResolver>,
-    exchange: Arc<Exchange>,
-    host: Host,
-}
-
-#[derive(Clone)]
-enum Host {
+/// What a connection is made to.
+#[derive(Clone, Debug)]
+pub(super) enum Host {
     /// It is an address itself.
     Address(SocketAddr),
     /// A name and a port.
-    Name(Arc<str>),
+    Name(Box<str>),
 }
 
-impl HostResolver {
-    /// Whether the host still has that address, by what the exchange that goes on was told.
+impl Host {
+    /// A name, an IPv4 address, or an IPv6 address in brackets, with a port.
+    pub(super) fn of(host: &str, port: u16) -> Host {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        match bare.parse::<IpAddr>() {
+            Ok(address) => Host::Address(SocketAddr::new(address, port)),
+            Err(_) => Host::Name(format!("{host}:{port}").into()),
+        }
+    }
+}
+
+/// The addresses of a host, for one exchange.
+#[derive(Debug)]
+pub(super) enum Resolved {
+    Itself(SocketAddr),
+    Of(Addresses),
+}
+
+impl Resolved {
+    /// Those that are tried for a connection, in this order.
+    pub(super) fn tried(&self) -> &[SocketAddr] {
+        match self {
+            Resolved::Itself(address) => std::slice::from_ref(address),
+            Resolved::Of(addresses) => addresses.get(..MAX_TRIED).unwrap_or(addresses),
+        }
+    }
+
+    /// Whether that is one of them.
     pub(super) fn has(&self, address: &SocketAddr) -> bool {
-        match &self.host {
-            Host::Address(_) => true,
-            Host::Name(_) => self.exchange.has_address(address),
+        match self {
+            Resolved::Itself(own) => own == address,
+            Resolved::Of(addresses) => addresses.contains(address),
         }
-    }
-
-    /// Forgets the addresses that the exchange was told, since there was no connection to any of them: the next one asks
-    /// anew.
-    pub(super) fn forget(&self) {
-        if let Host::Name(name) = &self.host
-            && let Some(addresses) = self.exchange.addresses()
-        {
-            self.cache.forget(name, &addresses);
-        }
-    }
-}
-
-impl Resolver for HostResolver {
-    fn resolve(
-        &self,
-        _: &http::Uri,
-        _: &ureq::config::Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let mut resolved = self.empty();
-        match &self.host {
-            Host::Address(address) => resolved.push(*address),
-            Host::Name(name) => {
-                let addresses = self.cache.look_up(name, &self.exchange).map_err(|failure| {
-                    self.exchange.note_failure(failure);
-                    ureq::Error::HostNotFound
-                })?;
-                for address in addresses.iter().take(MAX_TRIED) {
-                    resolved.push(*address);
-                }
-                self.exchange.note_addresses(addresses);
-            }
-        }
-        Ok(resolved)
-    }
-}
-
-impl fmt::Debug for HostResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HostResolver")
     }
 }
 
@@ -239,10 +214,8 @@ impl fmt::Debug for HostResolver {
 mod tests {
     use super::*;
 
-    fn exchange(timeout: Duration) -> Exchange {
-        let exchange = Exchange::new();
-        exchange.begin(timeout, None, false);
-        exchange
+    fn waits(timeout: Duration) -> Waits {
+        Waits::begin(timeout, None, false)
     }
 
     fn cache() -> Arc<CachingResolver> {
@@ -252,7 +225,7 @@ mod tests {
     #[test]
     fn answers_are_remembered() {
         let cache = cache();
-        let patient = exchange(Duration::from_secs(20));
+        let patient = waits(Duration::from_secs(20));
         let addresses = cache.look_up("localhost:80", &patient).unwrap();
         assert!(
             addresses
@@ -260,7 +233,7 @@ mod tests {
                 .all(|address| address.ip().is_loopback() && address.port() == 80)
         );
         // No time is left, so only what is known already can answer.
-        let hurried = exchange(Duration::ZERO);
+        let hurried = waits(Duration::ZERO);
         assert_eq!(cache.look_up("localhost:80", &hurried), Ok(addresses));
         assert_eq!(
             cache.look_up("other.invalid:80", &hurried),
@@ -275,7 +248,7 @@ mod tests {
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let cache = Arc::clone(&cache);
-                thread::spawn(move || cache.look_up("h:80", &exchange(Duration::from_secs(20))))
+                thread::spawn(move || cache.look_up("h:80", &waits(Duration::from_secs(20))))
             })
             .collect();
         let address = SocketAddr::from(([192, 0, 2, 1], 80));
@@ -293,18 +266,15 @@ mod tests {
         let known = |port| {
             let known = cache.known(Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
             cache.names().insert("h:80".to_owned(), known);
-            let addresses = cache.look_up("h:80", &exchange(Duration::ZERO));
+            let addresses = cache.look_up("h:80", &waits(Duration::ZERO));
             addresses.unwrap()
         };
         let (first, second) = (known(1), known(1));
-        cache.forget("h:80", &first);
-        assert_eq!(
-            cache.look_up("h:80", &exchange(Duration::ZERO)),
-            Ok(Arc::clone(&second))
-        );
-        cache.forget("h:80", &second);
+        cache.forget_addresses("h:80", &first);
+        assert_eq!(cache.look_up("h:80", &waits(Duration::ZERO)), Ok(Arc::clone(&second)));
+        cache.forget_addresses("h:80", &second);
         assert!(cache.names().is_empty());
-        cache.forget("h:80", &second);
+        cache.forget_addresses("h:80", &second);
     }
 
     #[test]

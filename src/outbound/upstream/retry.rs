@@ -1,8 +1,7 @@
 //! The one case in which a request is sent again: its kept connection was stale.
 
-use crate::outbound::upstream::clients::Lease;
+use crate::outbound::upstream::blocking::Call;
 use crate::outbound::upstream::error::UpstreamError;
-use crate::outbound::upstream::outgoing::Outgoing;
 
 /// Sends a request, and once more where a kept connection was closed before a single byte of the answer came (`R3.19`).
 ///
@@ -11,18 +10,12 @@ use crate::outbound::upstream::outgoing::Outgoing;
 ///
 /// # Errors
 /// Those of the last attempt.
-pub(super) fn run(
-    client: &Lease,
-    outgoing: &mut Outgoing,
-    may_repeat: bool,
-) -> Result<http::Response<ureq::Body>, UpstreamError> {
-    let answer = client.run(outgoing);
-    let was_stale = matches!(answer, Err(UpstreamError::Broken(_)))
-        && outgoing.is_whole()
-        && client.exchange.reused_connection_in_vain();
-    if !may_repeat || !was_stale {
-        return answer;
+pub(super) fn run(call: &mut Call, may_repeat: bool) -> Result<(), UpstreamError> {
+    match call.run(true) {
+        Err(UpstreamError::Broken(_)) if may_repeat && call.was_stale() => {
+            call.exchange().begin_again();
+            call.run(false)
+        }
+        outcome => outcome,
     }
-    client.exchange.begin_again();
-    client.run(outgoing)
 }

@@ -1,8 +1,9 @@
 //! How integrations are reached.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
+
+use crate::outbound::upstream::tls::Trust;
 
 /// How long the addresses of a name are used unless an option says otherwise: container platforms move a name about as
 /// fast.
@@ -12,7 +13,7 @@ pub const DNS_TTL: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What TLS is spoken with, see [`client_config`](crate::outbound::upstream::tls::client_config).
-    pub tls: Arc<rustls::ClientConfig>,
+    pub tls: Trust,
     /// Most connections, in use or not: where there are so many, none is kept.
     pub most_connections: usize,
     /// Most workers that wait for one destination, see [`share`](crate::platform::concurrency::share); one more is refused.

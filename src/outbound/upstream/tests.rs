@@ -314,14 +314,14 @@ fn content_that_rustls_holds_is_seen() {
         .unwrap();
     let mut server = rustls::Connection::from(rustls::ServerConnection::new(Arc::new(server)).unwrap());
     let config = tls::client_config(Some(certificate.pem().as_bytes())).unwrap();
-    let client = rustls::ClientConnection::new(config, ServerName::try_from("h").unwrap()).unwrap();
+    let client = rustls::ClientConnection::new(config.config, ServerName::try_from("h").unwrap()).unwrap();
     let mut client = rustls::Connection::from(client);
     while client.is_handshaking() || server.is_handshaking() || server.wants_write() {
         pass(&mut client, &mut server);
         pass(&mut server, &mut client);
     }
     let has_content = |client: &mut rustls::Connection| match client {
-        rustls::Connection::Client(client) => transport::has_content(client),
+        rustls::Connection::Client(client) => connection::has_content(client),
         rustls::Connection::Server(_) => panic!("it is a client"),
     };
     assert!(!has_content(&mut client), "session tickets are none");

@@ -42,7 +42,7 @@ impl std::error::Error for InvalidRoots {}
 ///
 /// # Errors
 /// The PEM text holds no certificate, or one that cannot be used.
-pub fn client_config(trusted: Option<&[u8]>) -> Result<Arc<ClientConfig>, InvalidRoots> {
+pub fn client_config(trusted: Option<&[u8]>) -> Result<Trust, InvalidRoots> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -75,7 +75,18 @@ pub fn client_config(trusted: Option<&[u8]>) -> Result<Arc<ClientConfig>, Invali
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Verifier { authorities, pinned })),
     };
-    Ok(Arc::new(config.with_no_client_auth()))
+    Ok(Trust {
+        config: Arc::new(config.with_no_client_auth()),
+        is_built_in: trusted.is_none(),
+    })
+}
+
+/// What TLS is spoken with.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    pub(super) config: Arc<ClientConfig>,
+    /// Nothing but the built-in authorities is trusted.
+    pub(super) is_built_in: bool,
 }
 
 /// A certificate of the file.

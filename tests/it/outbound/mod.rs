@@ -2,7 +2,9 @@
 
 mod broken_responses;
 mod response_framing;
+mod strict_responses;
 mod stale_connections;
+mod errands;
 mod deadlines;
 mod early_responses;
 mod tls;

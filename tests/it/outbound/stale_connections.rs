@@ -150,3 +150,40 @@ fn a_request_that_fails_is_not_sent_twice() {
         }
     }
 }
+
+/// R3.19: a server may close a kept connection while the next request is on its way. Such a request is sent once more, on a
+/// new connection, where it is safe and has no body.
+#[test]
+fn a_request_that_meets_the_end_of_its_connection_is_sent_once_more() {
+    for is_reset in [false, true] {
+        for (method, target, expect, count) in [
+            ("GET", "/fault?race", whole(200, "ok"), 2),
+            ("HEAD", "/fault?race", whole(200, ""), 2),
+            ("OPTIONS", "/fault?race", whole(200, "ok"), 2),
+            ("POST", "/fault?race", Refused(&[503]), 1),
+            ("DELETE", "/fault?race", Refused(&[503]), 1),
+            // The second time is the last.
+            ("GET", "/fault", Refused(&[503]), 2),
+        ] {
+            let endpoint = Endpoint::start(move |stream, recorded| {
+                let line = recorded.line();
+                if line.contains("/ok") || (recorded.connection > 0 && line.contains("race")) {
+                    let is_head = line.starts_with("HEAD");
+                    let end = if is_head { OK.len() - 2 } else { OK.len() };
+                    let _ = stream.write_all(&OK.as_bytes()[..end]);
+                    return Next::KeepAlive;
+                }
+                if is_reset { Next::Reset } else { Next::Close }
+            });
+            let gateway = serve(&endpoint, 15_000);
+            assert_eq!(gateway.get("/ok").text(), "ok");
+            let _ = endpoint.rest();
+            let answer = Client::connect(gateway.address)
+                .send(request(method, target))
+                .answer_to(method);
+            let what = format!("{method} {target}, reset: {is_reset}");
+            check(&expect, &answer).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(endpoint.rest().len(), count, "{what}");
+        }
+    }
+}

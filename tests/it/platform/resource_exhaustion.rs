@@ -75,6 +75,7 @@ fn a_stop_and_a_failed_start_do_not_wait_for_a_reader_of_stderr() {
     assert_eq!(served.running.end().code(), 0);
 
     let directory = Directory::empty();
+    directory.write("api.json", "{");
     let mut command = program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--root"]);
     command.arg(directory.path()).stderr(writer);

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
@@ -58,6 +58,16 @@ pub struct Endpoint {
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
     recorded: Mutex<Receiver<Recorded>>,
+    is_over: Arc<AtomicBool>,
+}
+
+/// Thousands of cases have an endpoint each, in one process: its descriptor is given back.
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // The thread that accepts sees it then.
+        let _ = TcpStream::connect(self.address);
+    }
 }
 
 impl Endpoint {
@@ -69,8 +79,13 @@ impl Endpoint {
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
         let script: Arc<Script> = Arc::new(script);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
         thread::spawn(move || {
             for stream in listener.incoming() {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
                 let (script, sender) = (Arc::clone(&script), sender.clone());
                 let connection = counted.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || serve(stream.unwrap(), connection, &*script, &sender));
@@ -80,6 +95,7 @@ impl Endpoint {
             address,
             connections,
             recorded: Mutex::new(recorded),
+            is_over,
         }
     }
 

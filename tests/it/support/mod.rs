@@ -14,6 +14,7 @@ pub mod program;
 pub mod metrics;
 pub mod log;
 pub mod properties;
+pub mod response_properties;
 pub mod rust_function;
 pub mod runtime;
 pub mod local_function;

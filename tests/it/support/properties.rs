@@ -15,9 +15,10 @@ use apigateway::definition::notation::route_key::{MAX_SEGMENTS, RouteKey, RouteM
 use apigateway::definition::notation::uri::{IntegrationUri, Part};
 use apigateway::http1::body_decoder::{BodyDecoder, DecodeError};
 use apigateway::http1::framing::{Framing, framing};
+use apigateway::http1::head_scanner::HeadScanner;
 use apigateway::http1::message::{Headers, Version};
 use apigateway::http1::message_limits::{MAX_BODY_LENGTH, MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
-use apigateway::http1::request_head::{self, Head, Scanner};
+use apigateway::http1::request_head::{self, Head};
 use apigateway::identity::policy::Policy;
 
 /// A small generator of numbers (SplitMix64).
@@ -39,7 +40,7 @@ impl Chance {
 }
 
 /// The bytes, cut at places that depend on them alone: single bytes, halves, and all else.
-fn cuts(bytes: &[u8]) -> Vec<Vec<usize>> {
+pub fn cuts(bytes: &[u8]) -> Vec<Vec<usize>> {
     let mut chance = Chance(bytes.iter().fold(7, |sum, byte| {
         sum.wrapping_mul(1_000_003).wrapping_add(u64::from(*byte))
     }));
@@ -59,9 +60,9 @@ fn peer() -> SocketAddr {
 
 /// The end of a head is the same however the bytes are cut, what is read is bounded, and reads as itself again.
 pub fn head(bytes: &[u8]) {
-    let whole = Scanner::default().find_end(bytes);
+    let whole = HeadScanner::default().find_end(bytes);
     for cut in cuts(bytes) {
-        let mut scanner = Scanner::default();
+        let mut scanner = HeadScanner::default();
         let found = cut
             .into_iter()
             .chain([bytes.len()])

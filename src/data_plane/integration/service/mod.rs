@@ -15,6 +15,9 @@ mod request;
 mod sqs;
 mod step_functions;
 
+#[cfg(test)]
+mod tests;
+
 use crate::data_plane::integration::service::parameters::Parameters;
 use crate::definition::notation::integration_subtype::{IntegrationSubtype, Service};
 
