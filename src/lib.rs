@@ -13,6 +13,7 @@ pub mod outbound;
 pub mod front;
 // What an API is: values, compiled and checked. No sockets but for keys and credentials.
 pub mod definition;
+pub mod template;
 pub mod identity;
 pub mod deployment;
 // The gateway at work.

@@ -4,6 +4,10 @@
 mod arguments;
 #[path = "main/control_plane.rs"]
 mod control_plane;
+#[path = "main/commands.rs"]
+mod commands;
+#[path = "main/template_commands.rs"]
+mod template_commands;
 #[path = "main/allocator.rs"]
 mod allocator;
 
@@ -30,10 +34,12 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Match, Region,
-    RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
+    AccountId, Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, Region, ServeArguments, access_log,
+    front, limits, option, parse, root, seconds,
 };
+use crate::commands::{CheckArguments, RoutesArguments};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
+use crate::template_commands::{Template, given};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -67,6 +73,14 @@ fn run() -> Result<ExitCode, String> {
             ..
         }) => routes(arguments),
         Ok(Arguments {
+            command: Some(Command::Import(arguments)),
+            ..
+        }) => template_commands::import(arguments),
+        Ok(Arguments {
+            command: Some(Command::Export(arguments)),
+            ..
+        }) => template_commands::export(arguments),
+        Ok(Arguments {
             command: Some(Command::Serve(arguments)),
             ..
         }) => serve(arguments),
@@ -88,16 +102,20 @@ fn install_log(level: Option<String>, format: Option<String>) -> Result<(), Stri
     Ok(())
 }
 
-fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
+fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
     let LogFormat(format) = option(
         "--format",
         arguments.format,
         LogFormat(logging::Format::Text),
         "text or json",
     )?;
+    let given = given!(arguments);
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
+    if let Some(template) = Template::given(given, false)? {
+        return template_commands::check(template, store, format, &region, &account_id);
+    }
     let compilation = Compiler::default().compile(&store.load(), true);
     let (configuration, mut problems) = (compilation.configuration, compilation.problems);
     if !problems.has_errors() {
@@ -125,17 +143,21 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     })
 }
 
-fn routes(arguments: RoutesArguments) -> Result<ExitCode, String> {
+fn routes(mut arguments: RoutesArguments) -> Result<ExitCode, String> {
     let LogFormat(format) = option(
         "--format",
         arguments.format,
         LogFormat(logging::Format::Text),
         "text or json",
     )?;
+    let template = Template::given(given!(arguments), false)?;
     let store = Store::at(root(arguments.root)?);
-    let (configuration, problems) = Configuration::of(&store.load());
-    let Some(configuration) = configuration else {
-        return Err(StartError::Problems(problems).to_string());
+    let configuration = match template {
+        Some(template) => template_commands::compiled(template, store)?,
+        None => match Configuration::of(&store.load()) {
+            (Some(configuration), _) => configuration,
+            (None, problems) => return Err(StartError::Problems(problems).to_string()),
+        },
     };
     let request = option(
         "--match",
@@ -208,6 +230,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
     let grace = Duration::from_secs(option("--grace", arguments.grace, 25_u32, "a whole number of seconds")?.into());
+    let given = given!(arguments);
     let account_id = account_id(arguments.account_id)?;
     // Each flag is one block; the environment has them in one variable, with commas between them.
     let proxies = (!arguments.trusted_proxy.is_empty()).then(|| arguments.trusted_proxy.join(","));
@@ -218,6 +241,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         Endpoint(None),
         "an http:// or https:// URL",
     )?;
+    let template = Template::given(given, endpoint.0.is_some())?;
     let aws_endpoint = option(
         "--aws-endpoint-url",
         arguments.aws_endpoint_url,
@@ -250,6 +274,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     logging::begin().map_err(refused)?;
     let options = Options {
         root: root(arguments.root)?.into(),
+        template: template.map(Template::into_option),
         listen: address("--listen", arguments.listen, "127.0.0.1:8000")?,
         admin: (admin != "off").then_some(admin),
         control_plane,
@@ -326,13 +351,16 @@ fn refused(error: std::io::Error) -> String {
 }
 
 /// Writes to stdout; a closed pipe there is no reason to stop.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes lines to stderr, and waits for its reader.
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
+    if text.is_empty() {
+        return;
+    }
     let _ = std::io::stderr().lock().write_all(printable(text).as_bytes());
 }
 

@@ -11,6 +11,7 @@
 //! `ReloadGate` until the watcher has reloaded.
 
 mod changes;
+pub mod source;
 pub mod reloader;
 pub mod watcher;
 pub mod api;

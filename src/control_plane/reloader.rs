@@ -3,18 +3,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::control_plane::changes::Changes;
+use crate::control_plane::source::{Source, report_messages};
 use crate::data_plane::gateway::Gateway;
 use crate::definition::problem::{Problems, Severity};
-use crate::definition::store::{Fingerprint, Store};
+use crate::definition::store::Store;
 use crate::definition::unit::Listing;
 use crate::deployment::compiler::{Compilation, Compiler};
 use crate::deployment::configuration::Configuration;
+use crate::template::message::Message;
+use crate::template::source::TemplateSource;
 
 /// What is known of the files, and what was compiled of them.
 #[derive(Debug)]
 pub struct Files {
-    store: Store,
-    fingerprint: Fingerprint,
+    source: Source,
     /// As they were read last.
     listing: Listing,
     /// Those of what is served: of each unit with errors, the last ones without.
@@ -28,27 +30,50 @@ impl Files {
     /// # Errors
     /// What is wrong with them, warnings too.
     pub fn first(store: Store) -> Result<(Files, Configuration, Problems), Problems> {
-        // Looked at before they are read, so that a write in between is seen the next time.
-        let fingerprint = store.fingerprint();
-        let listing = store.load();
+        let (source, listing) = Source::of_files(store);
+        let (files, configuration, problems) = Files::compiled(source, listing);
+        match configuration {
+            Some(configuration) => Ok((files, configuration, problems)),
+            None => Err(problems),
+        }
+    }
+
+    /// Reads and compiles a template for the first time.
+    ///
+    /// # Errors
+    /// All that is to be told of it, errors among that.
+    pub fn of_template(template: TemplateSource) -> Result<(Files, Configuration, Problems), Vec<Message>> {
+        let (source, listing) = Source::of_template(template)?;
+        let (files, configuration, problems) = Files::compiled(source, listing);
+        match configuration {
+            Some(configuration) => Ok((files, configuration, problems)),
+            None => Err(files.source.messages(&problems).unwrap_or_default()),
+        }
+    }
+
+    fn compiled(source: Source, listing: Listing) -> (Files, Option<Configuration>, Problems) {
         let mut compiler = Compiler::without_tls();
-        let (configuration, problems) = match Configuration::by(&mut compiler, &listing) {
-            (Some(configuration), problems) => (configuration, problems),
-            (None, problems) => return Err(problems),
-        };
+        let (configuration, problems) = Configuration::by(&mut compiler, &listing);
         let files = Files {
-            store,
-            fingerprint,
+            source,
             served: listing.clone(),
             listing,
             compiler,
         };
-        Ok((files, configuration, problems))
+        (files, configuration, problems)
     }
 
-    /// Where the files are.
-    pub fn store(&self) -> &Store {
-        &self.store
+    /// Logs the problems of the files, each at its place in the template where one is served.
+    pub fn report(&self, problems: &Problems) {
+        match self.source.messages(problems) {
+            Some(messages) => report_messages(&messages),
+            None => report(problems),
+        }
+    }
+
+    /// Where the files are; none where a template is served.
+    pub fn store(&self) -> Option<&Store> {
+        self.source.store()
     }
 
     /// The files as they were read last.
@@ -65,16 +90,13 @@ impl Files {
 
     /// Whether the files are others than before, or may be.
     fn look(&mut self) -> bool {
-        let fingerprint = self.store.fingerprint();
-        let may_differ = self.fingerprint.may_differ(&fingerprint);
-        self.fingerprint = fingerprint;
-        may_differ
+        self.source.look()
     }
 
     /// Reads the files again; tells whether they differ from those that were read last.
     fn read(&mut self) -> bool {
-        let listing = self.store.load_again(&self.listing);
-        let differs = !Changes::between(&self.listing, &listing).is_empty();
+        let (listing, differs) = self.source.read(&self.listing);
+        let differs = differs || !Changes::between(&self.listing, &listing).is_empty();
         self.listing = listing;
         differs
     }
@@ -151,19 +173,22 @@ impl Reloader {
             problems,
             ..
         } = files.compiler.compile(&files.listing, false);
-        report(&problems);
+        files.report(&problems);
         let (settings, metrics) = (self.gateway.settings(), self.gateway.metrics());
         report(&configuration.review_options(&settings.region, &settings.account_id));
         files.note_served(&configuration);
         let stale: Vec<String> = configuration.stale().map(ToString::to_string).collect();
-        let is_whole = stale.is_empty() && !problems.has_errors();
+        let is_broken = files.source.is_broken();
+        let is_whole = stale.is_empty() && !problems.has_errors() && !is_broken;
         self.gateway.deploy(configuration);
         if is_whole {
             metrics.reloads.add_one();
-            log::info!("reloaded {}: {changes}", files.store.root().display());
+            log::info!("reloaded {}: {changes}", files.source.shown());
         } else {
             metrics.failed_reloads.add_one();
-            let units = if stale.is_empty() {
+            let units = if is_broken {
+                format!("{} has errors", files.source.shown())
+            } else if stale.is_empty() {
                 "all".to_owned()
             } else {
                 stale.join(", ")

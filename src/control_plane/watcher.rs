@@ -49,6 +49,8 @@ impl Watcher {
                     watched_gate.finish_reload();
                 }
             }
+            // Before the end is told, since a template's private directory goes with it.
+            drop(reloader);
         };
         thread::Builder::new().name("watcher".to_owned()).spawn(run)?;
         Ok(Watcher { gate, stopping, ended })

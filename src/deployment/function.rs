@@ -15,7 +15,9 @@ use crate::definition::resource::SharedResources;
 use crate::definition::resource::function::Function as Resource;
 use crate::definition::suggestion::did_you_mean;
 use crate::definition::unit::ROOT_NAMES;
+use crate::deployment::reserved_variables::RESERVED_VARIABLES;
 use crate::outbound::function::Definition;
+use crate::outbound::function::managed::ManagedRuntime;
 use crate::outbound::function::start_check::Obstacle;
 use crate::outbound::upstream::url::Url;
 
@@ -34,26 +36,6 @@ const EMULATOR: &str = "/functions/function/invocations";
 /// What `MemorySize` may be, in MB, and what it is for Lambda where it is not given.
 const MEMORY_SIZE: RangeInclusive<u32> = 128..=10_240;
 const DEFAULT_MEMORY_SIZE: u32 = 128;
-
-/// The variables that Lambda reserves, but for credentials and `AWS_DEFAULT_REGION`, which a function that runs here
-/// may need to be told.
-///
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-const RESERVED_VARIABLES: [&str; 13] = [
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-];
 
 /// Where events for a function go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,8 +205,18 @@ impl Checker<'_> {
 
     fn function(mut self) -> Option<Function> {
         let resource = self.resource;
-        match (&resource.invoke_uri, &resource.command) {
-            (Some(uri), None) => {
+        if resource.runtime.is_none() {
+            for (pointer, is_there) in [
+                ("/Handler", resource.handler.is_some()),
+                ("/Layers", resource.layers.is_some()),
+            ] {
+                if is_there {
+                    self.error(pointer, "it is for a function with a Runtime");
+                }
+            }
+        }
+        match (&resource.invoke_uri, &resource.command, &resource.runtime) {
+            (Some(uri), None, None) => {
                 self.refuse_what_is_for_commands();
                 let concurrency = resource.concurrency.map(|_| self.concurrency());
                 let uri = Url::parse(uri).map_err(|text| self.error("/InvokeUri", text));
@@ -233,20 +225,48 @@ impl Checker<'_> {
                     Function::At(Endpoint { uri, concurrency })
                 })
             }
-            (None, Some(command)) => self.local(command),
-            (Some(_), Some(_)) => {
-                self.error("/Command", "a function has either InvokeUri or Command, not both");
-                None
-            }
-            (None, None) => {
-                let text = "the function needs an InvokeUri or a Command";
+            (None, Some(command), None) => self.local(command, None),
+            (None, None, Some(runtime)) => self.managed(runtime),
+            (None, None, None) => {
+                let text = "the function needs an InvokeUri, a Command or a Runtime";
                 let file = &resource.file;
-                if !self.problems.has_error(file, "/InvokeUri") && !self.problems.has_error(file, "/Command") {
+                let is_known = |pointer| self.problems.has_error(file, pointer);
+                if !["/InvokeUri", "/Command", "/Runtime"].into_iter().any(is_known) {
                     self.error("", text);
                 }
                 None
             }
+            (_, command, _) => {
+                let pointer = if command.is_some() { "/Command" } else { "/Runtime" };
+                self.error(
+                    pointer,
+                    "a function has either InvokeUri or Command or Runtime, not several of them",
+                );
+                None
+            }
         }
+    }
+
+    /// A function with a runtime of AWS's, which the gateway runs.
+    fn managed(&mut self, runtime: &str) -> Option<Function> {
+        let handler = self.resource.handler.clone().unwrap_or_default();
+        let managed = ManagedRuntime {
+            runtime: runtime.to_owned(),
+            handler,
+        };
+        if let Some(why) = managed.refusal() {
+            self.error("/Runtime", format!("it cannot be run here: {why}"));
+            return None;
+        }
+        if managed.handler.is_empty() && !runtime.starts_with("provided") {
+            let text = format!("a function of {runtime} needs a Handler, such as app.handler");
+            self.problems.error_unless_known(&self.resource.file, "/Handler", text);
+            return None;
+        }
+        self.refuse_nul("/Handler", [&managed.handler]);
+        self.refuse_nul("/Layers", self.resource.layers.as_deref().unwrap_or_default());
+        let command = managed.command();
+        self.local(&command, Some(managed))
     }
 
     fn refuse_what_is_for_commands(&mut self) {
@@ -259,13 +279,16 @@ impl Checker<'_> {
             ("/Watch", resource.watch.is_some()),
         ] {
             if is_there {
-                self.error(pointer, "it is for a function with a Command; this one runs elsewhere");
+                self.error(
+                    pointer,
+                    "it is for a function with a Command or a Runtime; this one runs elsewhere",
+                );
             }
         }
     }
 
     /// A function that the gateway runs.
-    fn local(&mut self, command: &[String]) -> Option<Function> {
+    fn local(&mut self, command: &[String], managed: Option<ManagedRuntime>) -> Option<Function> {
         let resource = self.resource;
         let is_known = ["/Command", "/Command/0"]
             .iter()
@@ -304,6 +327,13 @@ impl Checker<'_> {
             name: self.name.to_owned(),
             region: String::new(),
             command: command.to_vec(),
+            managed,
+            layers: resource
+                .layers
+                .iter()
+                .flatten()
+                .map(|path| self.root.join(path))
+                .collect(),
             environment: environment.variables,
             working_directory: self.root.join(directory),
             root: self.root.to_owned(),
@@ -318,8 +348,12 @@ impl Checker<'_> {
             let pointer = match obstacle {
                 Obstacle::WorkingDirectory(_) => "/WorkingDirectory",
                 Obstacle::Program(_) => "/Command/0",
+                Obstacle::Runtime(_) => "/Runtime",
             };
-            let text = format!("the function cannot start: {obstacle}");
+            let text = match obstacle {
+                Obstacle::Runtime(_) => format!("{}: {obstacle}", self.name),
+                _ => format!("the function cannot start: {obstacle}"),
+            };
             self.problems.warning(&resource.file, pointer, text);
         }
         Some(Function::Local(Arc::new(definition)))

@@ -6,6 +6,7 @@
 
 pub mod cors;
 pub mod parameter_mapping;
+mod reserved_variables;
 pub mod function;
 pub mod http_proxy;
 pub mod lambda_proxy;

@@ -13,6 +13,8 @@ use apigateway::platform::logging;
 use apigateway::server::FrontKind;
 use argh::FromArgs;
 
+use crate::commands::{CheckArguments, ExportArguments, ImportArguments, RoutesArguments};
+
 /// What the names of environment variables begin with.
 const ENVIRONMENT_PREFIX: &str = "APIGATEWAY_";
 
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     Check(CheckArguments),
     Routes(RoutesArguments),
+    Import(ImportArguments),
+    Export(ExportArguments),
 }
 
 /// Serve the API found under the root.
@@ -46,6 +50,34 @@ pub(crate) struct ServeArguments {
     /// directory that holds stages/, routes/ and integrations/; default: .
     #[argh(option, arg_name = "dir")]
     pub(crate) root: Option<String>,
+
+    /// SAM or CloudFormation template, cdk.out, OpenAPI document, or folder with one, that is served instead of the files
+    #[argh(option, arg_name = "file")]
+    pub(crate) template: Option<String>,
+
+    /// value of a parameter of the template, as NAME=VALUE; may be repeated
+    #[argh(option, arg_name = "name=value")]
+    pub(crate) parameter: Vec<String>,
+
+    /// what Ref NAME, GetAtt NAME.Attribute or ImportValue:NAME of the template give, as NAME=VALUE; may be repeated
+    #[argh(option, arg_name = "name=value")]
+    pub(crate) resolve: Vec<String>,
+
+    /// AWS::StackName of the template; default: the CDK stack's, else local
+    #[argh(option, arg_name = "name")]
+    pub(crate) stack_name: Option<String>,
+
+    /// stack of a cdk.out, where several have an HTTP API
+    #[argh(option, arg_name = "name")]
+    pub(crate) stack: Option<String>,
+
+    /// base path of an OpenAPI document: ignore, prepend or split; default: ignore
+    #[argh(option, arg_name = "mode")]
+    pub(crate) basepath: Option<String>,
+
+    /// take warnings of an OpenAPI document for errors
+    #[argh(switch)]
+    pub(crate) fail_on_warnings: bool,
 
     /// HOST:PORT of the API, or PORT on loopback, 0 picks a free one; default: 127.0.0.1:8000
     #[argh(option, arg_name = "address")]
@@ -138,44 +170,6 @@ pub(crate) struct ServeArguments {
     /// seconds that a stop waits for requests in flight; default: 25
     #[argh(option, arg_name = "seconds")]
     pub(crate) grace: Option<String>,
-}
-
-/// Read and compile the same files, print every problem, serve nothing.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "check")]
-pub(crate) struct CheckArguments {
-    /// directory that holds stages/, routes/ and integrations/; default: .
-    #[argh(option, arg_name = "dir")]
-    pub(crate) root: Option<String>,
-
-    /// how problems are printed: text or json; default: text
-    #[argh(option, arg_name = "format")]
-    pub(crate) format: Option<String>,
-
-    /// AWS region of serve, with which those of the files are compared; default: us-east-1
-    #[argh(option, arg_name = "name")]
-    pub(crate) region: Option<String>,
-
-    /// AWS account of serve, with which those of the files are compared; default: 123456789012
-    #[argh(option, arg_name = "id")]
-    pub(crate) account_id: Option<String>,
-}
-
-/// Show what is served, or which route would answer a request.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "routes")]
-pub(crate) struct RoutesArguments {
-    /// directory that holds stages/, routes/ and integrations/; default: .
-    #[argh(option, arg_name = "dir")]
-    pub(crate) root: Option<String>,
-
-    /// tell which route would answer this, why, and with which variables: "GET /v0/pets/7", or with a whole URL
-    #[argh(option, long = "match", arg_name = "request")]
-    pub(crate) request: Option<String>,
-
-    /// how it is printed: text or json; default: text
-    #[argh(option, arg_name = "format")]
-    pub(crate) format: Option<String>,
 }
 
 /// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.

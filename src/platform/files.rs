@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -166,6 +166,23 @@ pub fn append_to(path: &Path) -> io::Result<(Box<dyn Write + Send>, FileId)> {
     Ok((Box::new(file), (metadata.dev(), metadata.ino())))
 }
 
+/// Writes a whole file, so that no reader sees a part of it: a file beside it takes its place. Directories are made.
+///
+/// # Errors
+/// What the operating system says; the file is as it was.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or_else(|| Path::new(""));
+    fs::create_dir_all(directory)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Hidden, so that nothing takes it for a resource.
+    let beside = directory.join(format!(".{name}.{}", std::process::id()));
+    let written = fs::write(&beside, content).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
 /// Makes a file that is not there yet, with its content and permissions, and waits until the disk has both.
 ///
 /// # Errors
@@ -219,6 +236,34 @@ pub fn remove_directory(path: &Path) -> io::Result<()> {
 /// What the operating system says.
 pub fn synchronise_directory(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
+}
+
+/// A directory that no other user can look into, and that goes when this is dropped.
+#[derive(Debug)]
+pub struct PrivateDirectory(PathBuf);
+
+impl PrivateDirectory {
+    /// Makes one where the system keeps temporary files.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn new(unique: &str) -> io::Result<PrivateDirectory> {
+        let path = std::env::temp_dir().join(format!("apigateway-{}-{unique}", std::process::id()));
+        // It must not be there: a link of another user could lead elsewhere.
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(PrivateDirectory(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for PrivateDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Puts the rooms together and runs them; the fixture for users' own tests.
 
+mod access_to_calls;
+mod announcement;
 pub mod testing;
 
 use std::fmt;
@@ -12,9 +14,10 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control_plane::api::settings::{Mode, PublicUrl, host_of};
+use crate::control_plane::api::settings::{Mode, PublicUrl};
 use crate::control_plane::api::{ControlPlane, recovery, settings};
 use crate::control_plane::reloader::{self, Files, Reloader};
+use crate::control_plane::source::TemplateOption;
 use crate::control_plane::watcher::Watcher;
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
@@ -31,6 +34,8 @@ use crate::platform::concurrency;
 use crate::platform::metrics::FrontMetrics;
 use crate::platform::reload_gate::ReloadGate;
 use crate::platform::signals::HangUp;
+use crate::template::message::Message;
+use crate::template::source::TemplateSource;
 
 /// Most requests to the management listener that are answered at once.
 const ADMIN_WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
@@ -41,8 +46,10 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 /// What a server is started with.
 #[derive(Debug)]
 pub struct Options {
-    /// The directory that holds the API.
+    /// The directory that holds the API; of a template, what goes with it.
     pub root: PathBuf,
+    /// The template that is served instead of the API below the root.
+    pub template: Option<TemplateOption>,
     /// Where the API is served, `HOST:PORT`.
     pub listen: String,
     /// Where the management pages are served, if at all.
@@ -146,6 +153,8 @@ impl Front {
 pub enum StartError {
     /// The files cannot be served; all that is wrong, warnings too.
     Problems(Problems),
+    /// The template cannot be served; all that is to be told of it.
+    Template(Vec<Message>),
     /// Something that an option names cannot be had.
     Option(String),
 }
@@ -155,6 +164,10 @@ impl fmt::Display for StartError {
         match self {
             StartError::Problems(problems) => {
                 let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            StartError::Template(messages) => {
+                let lines: Vec<String> = messages.iter().map(Message::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
             StartError::Option(text) => f.write_str(&text.replace('\n', " ")),
@@ -183,7 +196,14 @@ impl Server {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
         recovery::recover(&options.root);
-        let (files, configuration, problems) = Files::first(Store::at(&options.root)).map_err(StartError::Problems)?;
+        let store = Store::at(&options.root);
+        let (files, configuration, problems) = match &options.template {
+            None => Files::first(store).map_err(StartError::Problems)?,
+            Some(template) => {
+                let source = TemplateSource::new(template.path.clone(), template.options.clone(), store);
+                Files::of_template(source.map_err(StartError::Option)?).map_err(StartError::Template)?
+            }
+        };
         Server::launch(configuration, &problems, Some(files), options)
     }
 
@@ -205,7 +225,10 @@ impl Server {
         watched: Option<Files>,
         options: Options,
     ) -> Result<Server, StartError> {
-        reloader::report(problems);
+        match &watched {
+            Some(files) => files.report(problems),
+            None => reloader::report(problems),
+        }
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
         reloader::report(&configuration.review_options(region, account_id));
         if configuration.apis().any(|api| api.calls_services()) {
@@ -222,11 +245,11 @@ impl Server {
             .map(|address| bind("--admin", address))
             .transpose()?;
 
-        let name = served(&configuration);
+        let name = announcement::served(&configuration);
         let has_administrator = configuration.credentials().has_administrator();
         let control_plane = settings::Settings {
-            mode: mode(options.control_plane, admin_listener.as_ref(), has_administrator),
-            hosts: hosts(options.admin_hosts, options.admin.as_deref()),
+            mode: access_to_calls::mode(options.control_plane, admin_listener.as_ref(), has_administrator),
+            hosts: access_to_calls::hosts(options.admin_hosts, options.admin.as_deref()),
             public_url: match options.public_url {
                 Some(url) => url,
                 None => PublicUrl::local(data_listener.local_addr().map_or(0, |address| address.port())),
@@ -264,7 +287,10 @@ impl Server {
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
-        log::info!("serving {name} from {}", options.root.display());
+        match options.template {
+            None => log::info!("serving {name} from {}", options.root.display()),
+            Some(_) => announcement::log_addresses(&gateway.configuration_now(), data.local_addr()),
+        }
         Ok(Server {
             data,
             admin,
@@ -321,39 +347,6 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.local_addr())
     }
-}
-
-/// What is served, for the log.
-fn served(configuration: &Configuration) -> String {
-    let mut apis = configuration.apis();
-    match (apis.next(), apis.count()) {
-        (None, _) => "no API".to_owned(),
-        (Some(api), 0) => api.api_name().unwrap_or("an API without a name").to_owned(),
-        (Some(_), others) => format!("{} APIs", others + 1),
-    }
-}
-
-/// To whom AWS's own API is open.
-fn mode(asked: Option<Mode>, admin: Option<&TcpListener>, has_administrator: bool) -> Mode {
-    let Some(admin) = admin else { return Mode::Off };
-    let is_loopback = admin.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    let default = if is_loopback { Mode::Open } else { Mode::Signed };
-    let mode = asked.unwrap_or(default);
-    if mode == Mode::Signed && !has_administrator {
-        log::warn!(
-            "no call to the control plane will be let in: credentials.json has no credential with \"Administrator\": true"
-        );
-    }
-    mode
-}
-
-/// The names under which AWS's own API may be called: those that are said, and the one of the listener.
-fn hosts(mut hosts: Vec<String>, admin: Option<&str>) -> Vec<String> {
-    hosts.extend(admin.map(|address| host_of(address).to_owned()));
-    hosts
-        .iter()
-        .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
-        .collect()
 }
 
 fn bind(option: &str, address: &str) -> Result<TcpListener, StartError> {

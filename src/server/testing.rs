@@ -203,6 +203,7 @@ impl Builder {
             endpoint_url.map_err(|error| StartError::Option(format!("the endpoint of AWS's services: {error}")))?;
         let options = Options {
             root: self.directory.unwrap_or_default(),
+            template: None,
             listen: "127.0.0.1:0".to_owned(),
             admin: None,
             control_plane: None,

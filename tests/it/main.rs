@@ -26,4 +26,5 @@ mod deployment;
 mod data_plane;
 mod control_plane;
 mod management;
+mod template;
 mod cli;

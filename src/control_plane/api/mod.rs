@@ -169,8 +169,8 @@ impl ControlPlane {
     fn read(&self, read: impl FnOnce(&Root<'_>) -> Answered) -> Answered {
         let (store, listing) = self
             .reloader
-            .with_files(|files| (files.store().clone(), files.listing().clone()));
-        read(&Root::new(&store, &listing))
+            .with_files(|files| (files.store().cloned(), files.listing().clone()));
+        read(&Root::new(store.as_ref(), &listing))
     }
 
     fn write(&self, change: impl Fn(&Root<'_>, &mut Edits) -> Answered) -> Answered {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::control_plane::api::answer::Answer;
@@ -16,15 +17,16 @@ use crate::platform::files;
 /// The root as a call finds it.
 #[derive(Debug)]
 pub struct Root<'a> {
-    store: &'a Store,
+    /// None where a template is served: then the listing is all that there is.
+    store: Option<&'a Store>,
     /// What was read before: files that have not changed are not read again.
     known: &'a Listing,
     read: RefCell<BTreeMap<UnitName, Arc<Unit>>>,
 }
 
 impl<'a> Root<'a> {
-    /// The files of a store, of which some are known.
-    pub fn new(store: &'a Store, known: &'a Listing) -> Root<'a> {
+    /// The files of a store, of which some are known, or those of a listing alone.
+    pub fn new(store: Option<&'a Store>, known: &'a Listing) -> Root<'a> {
         Root {
             store,
             known,
@@ -38,7 +40,10 @@ impl<'a> Root<'a> {
             return Arc::clone(unit);
         }
         let known = self.known.units.get(name);
-        let unit = self.store.load_unit(name, known.map(Arc::as_ref));
+        let unit = match self.store {
+            Some(store) => store.load_unit(name, known.map(Arc::as_ref)),
+            None => known.map_or_else(|| Unit::empty(name.clone()), |unit| (**unit).clone()),
+        };
         // Files that are the same stay the same value, so that a comparison takes no time.
         let unit = known
             .filter(|known| ***known == unit)
@@ -54,13 +59,20 @@ impl<'a> Root<'a> {
     }
 
     /// The directory that the files are below.
-    pub fn store(&self) -> &Store {
-        self.store
+    pub fn directory(&self) -> &Path {
+        &self.known.root
     }
 
     /// The ids of the APIs in `apis/`, sorted.
     pub fn ids_in_directory(&self) -> Vec<String> {
-        self.store.names_in(APIS_DIRECTORY)
+        let Some(store) = self.store else {
+            let id = |name: &UnitName| match name {
+                UnitName::Api(id) => Some(id.clone()),
+                _ => None,
+            };
+            return self.known.units.keys().filter_map(id).collect();
+        };
+        store.names_in(APIS_DIRECTORY)
     }
 
     /// The API with that id.
@@ -103,7 +115,14 @@ impl<'a> Root<'a> {
 
     /// The names of the custom domains, sorted.
     pub fn domain_names(&self) -> Vec<String> {
-        let names = self.store.names_in(DOMAINS_DIRECTORY);
+        let Some(store) = self.store else {
+            let name = |name: &UnitName| match name {
+                UnitName::Domain(name) => Some(name.clone()),
+                _ => None,
+            };
+            return self.known.units.keys().filter_map(name).collect();
+        };
+        let names = store.names_in(DOMAINS_DIRECTORY);
         let domain = |name: String| name.strip_suffix(".json").map(str::to_owned);
         names.into_iter().filter_map(domain).collect()
     }
@@ -112,7 +131,7 @@ impl<'a> Root<'a> {
     pub fn put_date(&self, answer: &mut Answer, name: &str, members: &[(String, Json)], path: &str) {
         let written = api_files::text(members, name).filter(|text| is_date(text));
         let modified = || {
-            let info = files::info(&self.store.root().join(path)).ok()?;
+            let info = files::info(&self.store?.root().join(path)).ok()?;
             files::time_of(info.modified).map(iso_8601)
         };
         answer.remove(name);

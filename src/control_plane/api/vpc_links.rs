@@ -37,7 +37,7 @@ impl VpcLinks {
     pub fn of(root: &Root<'_>) -> VpcLinks {
         let unit = root.unit(&UnitName::Shared);
         VpcLinks {
-            resources: SharedResources::read(root.store().root(), &unit),
+            resources: SharedResources::read(root.directory(), &unit),
             unit,
         }
     }

@@ -13,7 +13,7 @@ use crate::control_plane::api::root::Root;
 use crate::control_plane::api::turn::Turns;
 use crate::control_plane::reloader::{Files, Reloader};
 use crate::definition::problem::{Problem, Severity};
-use crate::definition::store::MAX_FILE_LENGTH;
+use crate::definition::store::{MAX_FILE_LENGTH, Store};
 use crate::definition::unit::{File, Listing, Unit, UnitName};
 use crate::deployment::compiler::Compiler;
 
@@ -41,8 +41,11 @@ pub fn carry_out(reloader: &Reloader, turns: &Turns, change: impl Fn(&Root<'_>, 
         return Err(ApiError::concurrent_modification());
     };
     reloader.with_files(|files| {
+        let Some(store) = files.store().cloned() else {
+            return Err(ApiError::conflict("served from a template"));
+        };
         for _ in 0..ATTEMPTS {
-            match attempt(reloader, files, &change) {
+            match attempt(reloader, &store, files, &change) {
                 Attempt::Done(answered) => return answered,
                 Attempt::Overtaken => {}
             }
@@ -51,9 +54,14 @@ pub fn carry_out(reloader: &Reloader, turns: &Turns, change: impl Fn(&Root<'_>, 
     })
 }
 
-fn attempt(reloader: &Reloader, files: &mut Files, change: impl Fn(&Root<'_>, &mut Edits) -> Answered) -> Attempt {
+fn attempt(
+    reloader: &Reloader,
+    store: &Store,
+    files: &mut Files,
+    change: impl Fn(&Root<'_>, &mut Edits) -> Answered,
+) -> Attempt {
     let mut edits = Edits::default();
-    let root = Root::new(files.store(), files.listing());
+    let root = Root::new(Some(store), files.listing());
     let answered = match change(&root, &mut edits) {
         Ok(answer) if edits.is_empty() => return Attempt::Done(Ok(answer)),
         Ok(answer) => answer,
@@ -77,14 +85,14 @@ fn attempt(reloader: &Reloader, files: &mut Files, change: impl Fn(&Root<'_>, &m
     }
     if read
         .iter()
-        .any(|(name, unit)| files.store().load_unit(name, Some(unit)) != **unit)
+        .any(|(name, unit)| store.load_unit(name, Some(unit)) != **unit)
     {
         return Attempt::Overtaken;
     }
-    if let Err(error) = write(&FileWriter::at(files.store().root()), &edits) {
+    if let Err(error) = write(&FileWriter::at(store.root()), &edits) {
         return Attempt::Done(Err(error));
     }
-    let after = reread(files, after, &edits);
+    let after = reread(store, after, &edits);
     reloader.serve(files, after, compiler, compilation.configuration);
     Attempt::Done(Ok(answered))
 }
@@ -158,10 +166,10 @@ fn write(writer: &FileWriter, edits: &Edits) -> Result<(), ApiError> {
 
 /// The files with what is told of them now, so that they need not be read again. What was edited in this moment is left
 /// for the next look.
-fn reread(files: &Files, mut after: Listing, edits: &Edits) -> Listing {
+fn reread(store: &Store, mut after: Listing, edits: &Edits) -> Listing {
     for name in edits.units() {
         let Some(unit) = after.units.get(&name) else { continue };
-        let fresh = files.store().load_unit(&name, Some(unit));
+        let fresh = store.load_unit(&name, Some(unit));
         if by_path(&fresh) == by_path(unit) {
             after.units.insert(name, Arc::new(fresh));
         }

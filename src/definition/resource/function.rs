@@ -13,9 +13,15 @@ pub struct Function {
     pub invoke_uri: Option<String>,
     /// `Command`: the program that asks for events, and its arguments.
     pub command: Option<Vec<String>>,
+    /// `Runtime`: AWS's name of what runs it, `python3.12`.
+    pub runtime: Option<String>,
+    /// `Handler`: what the runtime calls.
+    pub handler: Option<String>,
+    /// `Layers`: directories relative to the root.
+    pub layers: Option<Vec<String>>,
     /// `Environment`.
     pub environment: Option<Environment>,
-    /// `WorkingDirectory`: relative to the root.
+    /// `WorkingDirectory`: relative to the root. `CodeUri` is another name for it, with `Runtime`.
     pub working_directory: Option<String>,
     /// `Timeout`, in seconds.
     pub timeout: Option<i64>,
@@ -60,12 +66,23 @@ impl Environment {
 impl Function {
     /// Reads the fields, and notes what is wrong with them.
     pub fn read(file: String, mut fields: Fields<'_>) -> Function {
+        let code_uri = fields.string("CodeUri");
+        let working_directory = fields.string("WorkingDirectory");
+        if code_uri.is_some() && working_directory.is_some() {
+            fields.error(
+                "CodeUri",
+                "it is another name for WorkingDirectory: one of them is enough",
+            );
+        }
         let function = Function {
             file,
             invoke_uri: fields.string("InvokeUri"),
             command: fields.strings("Command"),
+            runtime: fields.string("Runtime"),
+            handler: fields.string("Handler"),
+            layers: fields.strings("Layers"),
             environment: Environment::read(&mut fields),
-            working_directory: fields.string("WorkingDirectory"),
+            working_directory: working_directory.or(code_uri),
             timeout: fields.integer("Timeout"),
             concurrency: fields.integer("Concurrency"),
             memory_size: fields.integer("MemorySize"),

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::outbound::function::managed::ManagedRuntime;
+
 /// What `functions/<name>.json` says of a function that runs on this machine. Equal definitions are the same function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -14,6 +16,10 @@ pub struct Definition {
     pub region: String,
     /// Program and arguments; not empty. A program with a `/` is a path below the working directory.
     pub command: Vec<String>,
+    /// The runtime that the command stands for, where the file names one.
+    pub managed: Option<ManagedRuntime>,
+    /// Directories of layers, in the order of the file; absolute, or relative to where the gateway runs.
+    pub layers: Vec<PathBuf>,
     /// Variables over those that Lambda sets, except `AWS_LAMBDA_RUNTIME_API`.
     pub environment: BTreeMap<String, String>,
     /// Where it runs; absolute, or relative to where the gateway does.

@@ -47,6 +47,8 @@
 //! far more than they use, and the limit that Lambda sets, a control group, is not ours to set.
 
 mod limits;
+mod programs;
+pub mod managed;
 mod definition;
 mod error;
 mod timer;

@@ -75,6 +75,14 @@ impl Start<'_> {
         if !root.is_dir() {
             return Err(format!("its working directory {} is not there", root.display()));
         }
+        if let Some(obstacle) = self
+            .definition
+            .managed
+            .as_ref()
+            .and_then(|managed| managed.obstacle(root))
+        {
+            return Err(obstacle);
+        }
         // A path is one below the working directory; a name is looked up in PATH.
         let program: PathBuf = if program.contains('/') {
             root.join(program)

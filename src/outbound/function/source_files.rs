@@ -90,7 +90,7 @@ impl Sources {
     /// `Watch`, or else the working directory, which is absolute; always the files that the command names.
     pub(super) fn of(definition: &Definition, working_directory: &Path) -> Sources {
         let are_named = !definition.watch.is_empty();
-        let paths = match are_named {
+        let mut paths = match are_named {
             true => definition
                 .watch
                 .iter()
@@ -98,6 +98,7 @@ impl Sources {
                 .collect(),
             false => vec![working_directory.to_owned()],
         };
+        paths.extend(definition.layers.iter().cloned());
         let words = definition.command.iter().enumerate();
         // The program is looked up unless it is a path; an argument may name what the program writes.
         let is_file = |(number, word): &(usize, &String)| match number {

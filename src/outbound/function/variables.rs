@@ -5,9 +5,9 @@
 //! [1]: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::outbound::function::definition::Definition;
@@ -48,22 +48,71 @@ pub(super) fn of(
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream(unique)),
         ("AWS_REGION", definition.region.clone()),
         ("AWS_DEFAULT_REGION", definition.region.clone()),
-        ("_HANDLER", handler(&definition.command)),
+        ("_HANDLER", handler(definition)),
         ("TZ", ":UTC".to_owned()),
     ] {
         variables.insert(variable.into(), value.into());
     }
     variables.insert("LAMBDA_TASK_ROOT".into(), task_root.into());
+    if let Some(managed) = &definition.managed {
+        let environment = format!("AWS_Lambda_{}", managed.runtime);
+        variables.insert("AWS_EXECUTION_ENV".into(), environment.into());
+    }
     for (variable, value) in &definition.environment {
         variables.insert(variable.into(), value.into());
     }
+    add_layers(definition, &mut variables);
     variables.insert("AWS_LAMBDA_RUNTIME_API".into(), runtime_api.to_string().into());
     variables
 }
 
-/// What the last argument names, as `app.handler` in `python3 -m awslambdaric app.handler`.
-fn handler(command: &[String]) -> String {
-    command.last().map(String::as_str).unwrap_or_default().to_owned()
+/// The function's `Handler`; without one, what the last argument names, as `app.handler` in
+/// `python3 -m awslambdaric app.handler`.
+fn handler(definition: &Definition) -> String {
+    match &definition.managed {
+        Some(managed) => managed.handler.clone(),
+        None => definition.command.last().cloned().unwrap_or_default(),
+    }
+}
+
+/// Puts the directories of layers to the variables that name where programs look.
+fn add_layers(definition: &Definition, variables: &mut BTreeMap<OsString, OsString>) {
+    let python = definition
+        .managed
+        .as_ref()
+        .map(|managed| managed.runtime.as_str())
+        .unwrap_or_default();
+    for (variable, below) in [
+        (
+            "PYTHONPATH",
+            vec!["python".to_owned(), format!("python/lib/{python}/site-packages")],
+        ),
+        ("NODE_PATH", vec!["nodejs/node_modules".to_owned()]),
+        ("PATH", vec!["bin".to_owned()]),
+        ("LD_LIBRARY_PATH", vec!["lib".to_owned()]),
+    ] {
+        let found = definition
+            .layers
+            .iter()
+            .flat_map(|layer| below.iter().map(|name| process_path(layer).join(name)));
+        let found: Vec<PathBuf> = found.filter(|path| path.is_dir()).collect();
+        if found.is_empty() {
+            continue;
+        }
+        let known = variables.get(OsStr::new(variable)).cloned().unwrap_or_default();
+        let known = std::env::split_paths(&known)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect::<Vec<_>>();
+        // A directory whose name holds a colon cannot stand in such a list.
+        if let Ok(joined) = std::env::join_paths(known.into_iter().chain(found)) {
+            variables.insert(variable.into(), joined);
+        }
+    }
+}
+
+/// A path that holds in any working directory.
+fn process_path(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// A name of CloudWatch's shape: `2026/07/10/[$LATEST]<32 hex digits>`.

@@ -1,6 +1,6 @@
 //! `--version` and `--help` tell the commands, and every option with its default.
 
-use super::OPTIONS;
+use super::{OPTIONS, TEMPLATE_OPTIONS};
 use crate::support::program::run;
 
 #[test]
@@ -17,7 +17,16 @@ fn help_tells_the_commands() {
     assert_eq!(ended.code(), 0);
     assert!(ended.stdout[0].starts_with("Usage: apigateway "), "{ended:?}");
     let text = ended.stdout.join("\n");
-    for word in ["serve", "check", "routes", "--version", "--help", "APIGATEWAY_"] {
+    for word in [
+        "serve",
+        "check",
+        "routes",
+        "import",
+        "export",
+        "--version",
+        "--help",
+        "APIGATEWAY_",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(ended.stderr, [""; 0]);
@@ -36,7 +45,9 @@ fn help_of_serve_lists_every_option_with_its_default() {
     if cfg!(feature = "tiny_http") {
         listed.retain(|name| *name != "front");
     }
-    let mut options: Vec<&str> = OPTIONS.iter().map(|(name, _)| &name[2..]).chain(["help"]).collect();
+    let of_templates = TEMPLATE_OPTIONS.iter().map(|name| &name[2..]);
+    let of_files = OPTIONS.iter().map(|(name, _)| &name[2..]);
+    let mut options: Vec<&str> = of_files.chain(of_templates).chain(["help"]).collect();
     options.sort_unstable();
     assert_eq!(listed, options);
     let text = ended.stdout.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");

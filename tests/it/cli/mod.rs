@@ -40,5 +40,16 @@ const OPTIONS: [(&str, &str); 23] = [
     ("--grace", "1"),
 ];
 
+/// The options of `serve` that are of a template, and wrong without one.
+const TEMPLATE_OPTIONS: [&str; 7] = [
+    "--template",
+    "--parameter",
+    "--resolve",
+    "--stack-name",
+    "--stack",
+    "--basepath",
+    "--fail-on-warnings",
+];
+
 /// Much less than the grace that is given beside it.
 const AT_ONCE: Duration = Duration::from_secs(8);

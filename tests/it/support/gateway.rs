@@ -30,6 +30,7 @@ pub struct Gateway {
 pub fn options(directory: &Directory) -> Options {
     Options {
         root: directory.path().to_owned(),
+        template: None,
         listen: "127.0.0.1:0".to_owned(),
         admin: None,
         control_plane: None,

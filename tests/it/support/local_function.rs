@@ -29,6 +29,8 @@ pub fn definition(directory: &Directory) -> Definition {
         name: format!("f{}x", COUNT.fetch_add(1, Ordering::Relaxed)),
         region: "eu-north-1".to_owned(),
         command: runtime::command(),
+        managed: None,
+        layers: Vec::new(),
         environment: BTreeMap::new(),
         working_directory: directory.path().to_owned(),
         root: directory.path().to_owned(),

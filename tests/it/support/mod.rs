@@ -20,6 +20,7 @@ pub mod runtime;
 pub mod local_function;
 pub mod lambda_authorizer;
 pub mod tokens;
+pub mod json_schema;
 pub mod jwt;
 pub mod jwt_api;
 pub mod sigv4;
