@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html>
 //!
-//! `definition/notation` knows the calls and what the values of their parameters are; [`draft`] checks a file;
+//! `definition/notation` knows the calls and what the values of their parameters are; `draft` checks a file;
 //! [`json_template`] takes JSON with sources in it apart, so that a request's value stays in the string that the file
 //! gives it. What a request makes of it all is `data_plane/integration/service`.
 
