@@ -1,8 +1,8 @@
 //! The same definitions from and to SAM, CloudFormation and OpenAPI documents.
 //!
-//! [`read`] turns a document into virtual files: the JSON that a person would write under the root, each value with its
-//! place in the document. `serve`, `check` and `routes` compile those files as they compile any others, and `import`
-//! writes them, so there is no second validator. [`openapi::write`] goes the other way.
+//! [`reading::read`] turns a document into virtual files: the JSON that a person would write under the root, each value
+//! with its place in the document. `serve`, `check` and `routes` compile those files as they compile any others, and
+//! `import` writes them, so there is no second validator. [`openapi::write`] goes the other way.
 //!
 //! A template is read in three steps. `yaml` and `document` give its nodes as they are written. `evaluator` gives the
 //! values of its expressions, each where it is read: what an API does not read cannot stop the template. `sam` and
