@@ -1,7 +1,6 @@
-//! Edits keep the rest of a text to the letter.
+//! Edits of single members, and rows of edits by chance.
 
-use crate::definition::document::*;
-use crate::definition::json::Json;
+use super::*;
 
 fn json(text: &str) -> Json {
     Json::parse(text).unwrap()

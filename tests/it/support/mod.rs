@@ -25,3 +25,4 @@ pub mod jwt;
 pub mod jwt_api;
 pub mod sigv4;
 pub mod calls;
+pub mod model;

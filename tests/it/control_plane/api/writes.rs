@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use apigateway::definition::store::Store;
@@ -29,7 +29,8 @@ fn no_write_and_no_edit_is_lost() {
     const EACH: usize = 25;
     let plane = ControlPlane::empty();
     let api = quick_api(&plane);
-    let (answered, heard) = channel();
+    // Of saves that wait there is one for each of the other writers at most, so that no call begins anew too often.
+    let (answered, heard) = sync_channel(0);
     let edits = thread::scope(|scope| {
         let (admin, root, api) = (plane.admin, plane.gateway.directory.path(), &api);
         for writer in 0..WRITERS {
