@@ -4,6 +4,9 @@
 mod arguments;
 #[path = "main/allocator.rs"]
 mod allocator;
+#[cfg(feature = "fleet")]
+#[path = "main/fleet.rs"]
+mod fleet;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -12,6 +15,7 @@ use std::time::Duration;
 
 use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
+use apigateway::definition::content_hash;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
 use apigateway::definition::unit::UnitName;
@@ -94,7 +98,8 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     let region = region(arguments.region)?;
     let account_id = account_id(arguments.account_id)?;
     let store = Store::at(root(arguments.root)?);
-    let compilation = Compiler::default().compile(&store.load(), true);
+    let listing = store.load();
+    let compilation = Compiler::default().compile(&listing, true);
     let (configuration, mut problems) = (compilation.configuration, compilation.problems);
     if !problems.has_errors() {
         problems.extend(configuration.review_options(&region, &account_id));
@@ -112,7 +117,13 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
             let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             format!("{lines}{errors} errors, {warnings} warnings\n")
         }
-        logging::Format::Json => format!("{}\n", problems.to_json(api)),
+        logging::Format::Json => {
+            let mut said = problems.to_json(api);
+            if let Some(members) = said.as_object_mut() {
+                members.insert("hash".to_owned(), content_hash::of(&listing).into());
+            }
+            format!("{said}\n")
+        }
     });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
@@ -184,6 +195,12 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         .map(|Address(address)| address)
     };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
+    #[cfg(feature = "fleet")]
+    let fleet = fleet::fleet(&mut arguments)?;
+    #[cfg(not(feature = "fleet"))]
+    if std::env::var_os("APIGATEWAY_VALKEY").is_some_and(|url| !url.is_empty()) {
+        return Err("APIGATEWAY_VALKEY: this program is built without the feature fleet".to_owned());
+    }
     let admin = address("--admin", arguments.admin, "127.0.0.1:8001")?;
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
@@ -245,6 +262,8 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         access_log: access_log(arguments.access_log)?,
         hang_up: Some(hang_up),
         settings,
+        #[cfg(feature = "fleet")]
+        fleet,
     };
     let server = Server::start(options).map_err(|error| error.to_string())?;
     say(&format!("listening on http://{}\n", server.local_addr()));

@@ -33,7 +33,10 @@ impl Files {
         let listing = store.load();
         let mut compiler = Compiler::without_tls();
         let (configuration, problems) = match Configuration::by(&mut compiler, &listing) {
-            (Some(configuration), problems) => (configuration, problems),
+            (Some(mut configuration), problems) => {
+                configuration.note_files(&listing);
+                (configuration, problems)
+            }
             (None, problems) => return Err(problems),
         };
         let files = Files {
@@ -63,7 +66,7 @@ impl Files {
     }
 
     /// Notes which files are served now.
-    fn note_served(&mut self, configuration: &Configuration) {
+    fn note_served(&mut self, configuration: &mut Configuration) {
         let mut served = self.listing.clone();
         for name in configuration.stale() {
             match self.served.units.get(name) {
@@ -71,6 +74,7 @@ impl Files {
                 None => drop(served.units.remove(name)),
             }
         }
+        configuration.note_files(&served);
         self.served = served;
     }
 }
@@ -117,20 +121,21 @@ impl Reloader {
         // What an attempt that failed has told already takes effect with this one.
         let changes = Changes::between(&files.served, &files.listing);
         let Compilation {
-            configuration,
+            mut configuration,
             problems,
             ..
         } = files.compiler.compile(&files.listing, false);
         report(&problems);
         let (settings, metrics) = (self.gateway.settings(), self.gateway.metrics());
         report(&configuration.review_options(&settings.region, &settings.account_id));
-        files.note_served(&configuration);
+        files.note_served(&mut configuration);
+        let hash = configuration.hash().to_owned();
         let stale: Vec<String> = configuration.stale().map(ToString::to_string).collect();
         let is_whole = stale.is_empty() && !problems.has_errors();
         self.gateway.deploy(configuration);
         if is_whole {
             metrics.reloads.add_one();
-            log::info!("reloaded {}: {changes}", files.store.root().display());
+            log::info!("reloaded {}, hash {hash}: {changes}", files.store.root().display());
         } else {
             metrics.failed_reloads.add_one();
             let units = if stale.is_empty() {

@@ -1,6 +1,8 @@
 //! Puts the rooms together and runs them; the fixture for users' own tests.
 
 pub mod testing;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 
 use std::fmt;
 use std::io;
@@ -16,6 +18,8 @@ use crate::control_plane::reloader::{self, Files, Reloader};
 use crate::control_plane::watcher::Watcher;
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
+#[cfg(not(feature = "fleet"))]
+use crate::data_plane::throttle::Throttle;
 use crate::definition::problem::{Problem, Problems};
 use crate::definition::store::Store;
 use crate::definition::unit::Listing;
@@ -61,6 +65,9 @@ pub struct Options {
     pub hang_up: Option<HangUp>,
     /// What the gateway knows besides its files.
     pub settings: Settings,
+    /// What throttles are shared through with other gateways.
+    #[cfg(feature = "fleet")]
+    pub fleet: Option<fleet::FleetOptions>,
 }
 
 /// What listens to clients.
@@ -183,7 +190,10 @@ impl Server {
     /// See [`StartError`]; nothing is left running.
     pub fn serve(listing: &Listing, options: Options) -> Result<Server, StartError> {
         match Configuration::by(&mut Compiler::without_tls(), listing) {
-            (Some(configuration), problems) => Server::launch(configuration, &problems, None, options),
+            (Some(mut configuration), problems) => {
+                configuration.note_files(listing);
+                Server::launch(configuration, &problems, None, options)
+            }
             (None, problems) => Err(StartError::Problems(problems)),
         }
     }
@@ -212,7 +222,12 @@ impl Server {
             .map(|address| bind("--admin", address))
             .transpose()?;
 
+        #[cfg(feature = "fleet")]
+        let throttle = fleet::throttle(options.fleet, options.upstream_ca)?;
+        #[cfg(not(feature = "fleet"))]
+        let throttle = Throttle::default();
         let name = served(&configuration);
+        let hash = configuration.hash().to_owned();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Arc::new(Gateway::new(
             configuration,
@@ -220,6 +235,7 @@ impl Server {
             options.settings,
             Arc::clone(&gate),
             access_log.clone(),
+            throttle,
         ));
         let refused = |error: io::Error| StartError::Option(format!("the system refuses what a server needs: {error}"));
         let handler = Arc::clone(&gateway);
@@ -241,7 +257,7 @@ impl Server {
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
-        log::info!("serving {name} from {}", options.root.display());
+        log::info!("serving {name} from {}, hash {hash}", options.root.display());
         Ok(Server {
             data,
             admin,

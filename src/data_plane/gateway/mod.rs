@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::authorizer::cache::AuthorizerCache;
@@ -19,6 +19,7 @@ use crate::data_plane::cors;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::lambda::concurrency::Endpoints;
 use crate::data_plane::request_record::{FinishedRequest, Recorder, RequestInfo};
+use crate::data_plane::throttle::Throttle;
 use crate::data_plane::trusted_proxies::TrustedProxies;
 use crate::definition::notation::path::RequestPath;
 use crate::deployment::Deployment;
@@ -59,6 +60,7 @@ pub struct Gateway {
     gate: Arc<ReloadGate>,
     recorder: Recorder,
     metrics: GatewayMetrics,
+    throttle: Throttle,
 }
 
 /// What a gateway knows besides its files.
@@ -88,6 +90,7 @@ impl Gateway {
         settings: Settings,
         gate: Arc<ReloadGate>,
         access_log: AccessLog,
+        throttle: Throttle,
     ) -> Gateway {
         let functions = Functions::new(function::Settings {
             launcher: settings.launcher.clone(),
@@ -109,6 +112,7 @@ impl Gateway {
             gate,
             recorder,
             metrics: GatewayMetrics::default(),
+            throttle,
         }
     }
 
@@ -174,8 +178,14 @@ impl Gateway {
         self.functions.look_for_changes(self.recorder.access_log.file());
     }
 
-    /// Ends the functions that run here; requests that still want them fail.
+    /// Where tokens come from.
+    pub fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    /// Ends the functions that run here; requests that still want them fail. Gives back tokens that are held.
     pub fn stop(&self) {
+        self.throttle.stop();
         self.functions.stop();
     }
 
@@ -311,7 +321,7 @@ impl Gateway {
                 return Err(GatewayError::ClientGone);
             }
             // R0.1: the caller is known by now.
-            throttle(&selected.route.route)?;
+            take_token(&self.throttle, &selected.route.route)?;
         }
         // R7.5, R7.9: with or without a route, but with one only after its authorizer.
         if let Some(cors) = deployment.cors().filter(|_| method == Method::Options) {
@@ -353,11 +363,11 @@ fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
 }
 
 /// Takes one of the route's tokens (`R9.1`).
-fn throttle(route: &Route) -> Result<(), GatewayError> {
+fn take_token(throttle: &Throttle, route: &Route) -> Result<(), GatewayError> {
     let (Some(limits), Some(state)) = (route.throttle, route.state.get()) else {
         return Ok(());
     };
-    if state.bucket.take(limits, Instant::now()) {
+    if throttle.take(limits, state) {
         return Ok(());
     }
     state.metrics.throttled.add_one();
