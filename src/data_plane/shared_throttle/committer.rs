@@ -169,7 +169,7 @@ impl Committer {
             match answers.next().ok_or(NO_ANSWER).and_then(taken_of) {
                 Ok(taken) => {
                     state.shared.settle(demand, taken, gateways, now, chance());
-                    if state.shared.has_surplus() {
+                    if state.shared.is_unsettled() {
                         self.pending.push_back(Arc::clone(&state));
                     }
                     match state.shared.held() {

@@ -30,7 +30,9 @@ impl CallError {
     /// Of an error reply; what the server says of a password is not repeated.
     pub(super) fn refused(text: &str, is_of_password: bool) -> CallError {
         let (code, _) = text.split_once(' ').unwrap_or((text, ""));
-        let told = if is_of_password { code } else { text };
+        // Where in a script it happened says nothing to a reader.
+        let sentence = text.split(" script: ").next().unwrap_or(text).trim_end_matches('.');
+        let told = if is_of_password { code } else { sentence };
         let mut told: String = told.chars().filter(|c| !c.is_control()).take(MAX_TOLD).collect();
         if matches!(code, "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") {
             told.push_str(": redirects of a cluster are not followed, put a proxy in front of it");

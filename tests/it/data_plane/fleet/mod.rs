@@ -77,8 +77,9 @@ fn overload(gateways: &[(&Gateway, usize)], lasting: Duration) -> (usize, Durati
     thread::scope(|scope| {
         for (gateway, clients) in gateways {
             for _ in 0..*clients {
-                scope.spawn(|| {
-                    let mut client = Client::connect(gateway.address);
+                let (address, passed) = (gateway.address, &passed);
+                scope.spawn(move || {
+                    let mut client = Client::connect(address);
                     while began.elapsed() < lasting {
                         if passes_on(&mut client) {
                             passed.fetch_add(1, Ordering::SeqCst);

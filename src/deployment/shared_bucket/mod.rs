@@ -3,12 +3,15 @@
 //!
 //! It knows no sockets: it says what to ask for, and is told the answer.
 
+mod waiter;
+mod local;
+
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use crate::deployment::shared_bucket::local::{Local, parts};
+pub use crate::deployment::shared_bucket::waiter::{Decision, Waiter};
 use crate::deployment::token_bucket::Limits;
 
 /// Tokens are held ahead for this part of a second of the bucket's demand.
@@ -49,23 +52,10 @@ struct State {
     window: Instant,
     /// Requests a second.
     demand: f64,
-    /// Tokens for the time when nothing is shared, and when there were so many; none before the first answer.
-    local: Option<(f64, Instant)>,
-}
-
-/// What becomes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It has a token that was held.
-    Held,
-    /// The answer was yes.
-    Passed,
-    /// The answer was no.
-    Denied,
-    /// A no is remembered.
-    DeniedHere,
-    /// Nothing is shared.
-    Local,
+    /// Tokens that were spent while nothing was shared, and that the others' bucket is still to lose.
+    owed: u64,
+    /// For the time when nothing is shared; none before the first answer.
+    local: Option<Local>,
 }
 
 /// What a request does.
@@ -77,69 +67,6 @@ pub enum Step {
     Wait(Arc<Waiter>),
 }
 
-/// A request that waits.
-#[derive(Debug)]
-pub struct Waiter {
-    outcome: AtomicU8,
-    thread: Thread,
-}
-
-const WAITING: u8 = 0;
-const GONE: u8 = 1;
-const FIRST_DECISION: u8 = 2;
-const DECISIONS: [Decision; 5] = [
-    Decision::Held,
-    Decision::Passed,
-    Decision::Denied,
-    Decision::DeniedHere,
-    Decision::Local,
-];
-
-impl Waiter {
-    fn new() -> Arc<Waiter> {
-        Arc::new(Waiter {
-            outcome: AtomicU8::new(WAITING),
-            thread: thread::current(),
-        })
-    }
-
-    /// Waits for the decision, in the thread that made it; none where it does not come in time.
-    pub fn wait(&self, until: Instant) -> Option<Decision> {
-        loop {
-            let outcome = self.outcome.load(Ordering::Acquire);
-            if outcome != WAITING {
-                return DECISIONS
-                    .get(usize::from(outcome.wrapping_sub(FIRST_DECISION)))
-                    .copied();
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if !left.is_zero() {
-                thread::park_timeout(left);
-            } else if self.set(GONE) {
-                return None;
-            }
-        }
-    }
-
-    /// Decides; tells whether the request was still waiting.
-    fn decide(&self, decision: Decision) -> bool {
-        let at = DECISIONS.iter().position(|known| *known == decision);
-        let outcome = at.and_then(|at| u8::try_from(at).ok()).unwrap_or(0) + FIRST_DECISION;
-        let is_decided = self.set(outcome);
-        if is_decided {
-            self.thread.unpark();
-        }
-        is_decided
-    }
-
-    fn set(&self, outcome: u8) -> bool {
-        let changed = self
-            .outcome
-            .compare_exchange(WAITING, outcome, Ordering::AcqRel, Ordering::Acquire);
-        changed.is_ok()
-    }
-}
-
 /// What a bucket wants.
 #[derive(Debug)]
 pub struct Demand {
@@ -147,6 +74,8 @@ pub struct Demand {
     waiters: Vec<Arc<Waiter>>,
     /// The limits.
     pub limits: Limits,
+    /// Tokens of `want` that are spent already.
+    owed: u64,
     /// Tokens; below 0 they are given back.
     pub want: i64,
 }
@@ -176,6 +105,7 @@ impl SharedBucket {
             arrivals: 0,
             window: now,
             demand: 0.0,
+            owed: 0,
             local: None,
         }))
     }
@@ -214,13 +144,8 @@ impl SharedBucket {
     /// Takes a token of the bucket that is this gateway's alone, which has its part of rate and burst (`F8`).
     pub fn take_local(&self, limits: Limits, gateways: u64, now: Instant) -> bool {
         let mut state = self.lock();
-        let (rate, burst) = local_limits(limits, gateways);
-        let (tokens, at) = state.local.unwrap_or((burst, now));
-        let since = now.saturating_duration_since(at).as_secs_f64();
-        let tokens = (tokens + rate * since).min(burst);
-        let is_there = tokens >= 1.0;
-        state.local = Some((if is_there { tokens - 1.0 } else { tokens }, now.max(at)));
-        is_there
+        let full = || Local::full(limits, gateways, now);
+        state.local.get_or_insert_with(full).take(limits, gateways, now)
     }
 
     /// What the bucket wants now. It is no longer among those that are asked for.
@@ -257,12 +182,14 @@ impl SharedBucket {
         } else {
             // What is short is not taken ahead.
             let ahead = if is_denied { 0 } else { state.ahead().min(most) };
-            let ahead = ahead.saturating_sub(state.held);
+            let ahead = ahead.saturating_sub(state.held).saturating_add(state.owed);
             i64::try_from(ahead.saturating_add(waiters.len() as u64)).unwrap_or(i64::MAX)
         };
+        let owed = if want > 0 { std::mem::take(&mut state.owed) } else { 0 };
         Demand {
             waiters,
             limits: state.limits,
+            owed,
             want,
         }
     }
@@ -271,13 +198,18 @@ impl SharedBucket {
     pub fn settle(&self, demand: Demand, answer: Taken, gateways: u64, now: Instant, chance: f64) {
         let mut state = self.lock();
         #[expect(clippy::cast_precision_loss, reason = "buckets are far smaller")]
-        let free = answer.free as f64 / gateways.max(1) as f64;
-        state.local = Some((free.min(local_limits(demand.limits, gateways).1), now));
+        let free = answer.free as f64;
+        let owed = state.local.map_or(0, |local| local.owes(demand.limits, free, now));
+        state.owed = state.owed.saturating_add(owed);
+        #[expect(clippy::cast_precision_loss, reason = "buckets are far smaller")]
+        let part = (free - state.owed as f64).max(0.0) / parts(gateways);
+        state.local = Some(Local::holding(part, demand.limits, gateways, now));
         if demand.want < 0 {
             return;
         }
         let asked_for = u64::try_from(demand.want).unwrap_or(0);
         let (mut left, mut is_denied) = (answer.taken.min(asked_for), false);
+        left -= left.min(demand.owed);
         let mut denied = Vec::new();
         for waiter in demand.waiters {
             if left == 0 {
@@ -324,10 +256,10 @@ impl SharedBucket {
         self.lock().held
     }
 
-    /// Whether more tokens are held than may be.
-    pub fn has_surplus(&self) -> bool {
+    /// Whether there is something to give back, or to make good.
+    pub fn is_unsettled(&self) -> bool {
         let state = self.lock();
-        state.held > most_ahead(state.limits)
+        state.held > most_ahead(state.limits) || state.owed > 0
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -357,11 +289,4 @@ impl State {
 /// Most tokens that are held.
 fn most_ahead(limits: Limits) -> u64 {
     limits.burst() / PARTS
-}
-
-/// Tokens a second and at once of one of so many gateways.
-fn local_limits(limits: Limits, gateways: u64) -> (f64, f64) {
-    #[expect(clippy::cast_precision_loss, reason = "what is lost is far below a token")]
-    let (burst, gateways) = (limits.burst() as f64, gateways.max(1) as f64);
-    (limits.rate() / gateways, (burst / gateways).max(1.0))
 }
