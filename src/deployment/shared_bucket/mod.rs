@@ -290,3 +290,6 @@ impl State {
 fn most_ahead(limits: Limits) -> u64 {
     limits.burst() / PARTS
 }
+
+#[cfg(test)]
+mod tests;

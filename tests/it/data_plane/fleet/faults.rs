@@ -38,7 +38,9 @@ fn a_valkey_that_is_stopped_or_killed_leaves_a_third_to_each() {
             false => valkey.signal(Signal::STOP),
         }
         let began = Instant::now();
-        gateways.iter().for_each(|gateway| drop(passes(gateway)));
+        for gateway in &gateways {
+            passes(gateway);
+        }
         assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         wait_until("alone", || none_shared(&gateways));
         let (passed, time) = overload(&load, Duration::from_secs(2));
