@@ -10,7 +10,6 @@ use crate::outbound::upstream::tls;
 use crate::outbound::valkey;
 use crate::outbound::valkey::Password;
 use crate::outbound::valkey::address::Address;
-use crate::server::StartError;
 
 /// The Valkey through which many gateways have one limit.
 #[derive(Clone, Debug)]
@@ -28,12 +27,12 @@ pub struct FleetOptions {
 }
 
 /// Where tokens come from; tries to reach what is shared.
-pub(super) fn throttle(options: Option<FleetOptions>, upstream_ca: Option<PathBuf>) -> Result<Throttle, StartError> {
+pub(super) fn throttle(options: Option<FleetOptions>, upstream_ca: Option<PathBuf>) -> Result<Throttle, String> {
     let Some(options) = options else {
         return Ok(Throttle::default());
     };
     if let Some(password @ Password::File(path)) = &options.password {
-        let unusable = |reason| StartError::Option(format!("--valkey-password-file {}: {reason}", path.display()));
+        let unusable = |reason| format!("--valkey-password-file {}: {reason}", path.display());
         password.read().map_err(unusable)?;
     }
     let (option, ca) = match options.ca {
@@ -42,7 +41,7 @@ pub(super) fn throttle(options: Option<FleetOptions>, upstream_ca: Option<PathBu
     };
     let unusable = |reason: String| {
         let path = ca.as_deref().unwrap_or_else(|| "".as_ref()).display();
-        StartError::Option(format!("{option} {path}: {reason}"))
+        format!("{option} {path}: {reason}")
     };
     let pem = ca
         .as_deref()
@@ -62,5 +61,5 @@ pub(super) fn throttle(options: Option<FleetOptions>, upstream_ca: Option<PathBu
     let started = SharedThrottle::start(settings);
     started
         .map(Throttle::shared)
-        .map_err(|error| StartError::Option(format!("the system refuses what a server needs: {error}")))
+        .map_err(|error| format!("the system refuses what a server needs: {error}"))
 }

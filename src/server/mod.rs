@@ -223,7 +223,7 @@ impl Server {
             .transpose()?;
 
         #[cfg(feature = "fleet")]
-        let throttle = fleet::throttle(options.fleet, options.upstream_ca)?;
+        let throttle = fleet::throttle(options.fleet, options.upstream_ca).map_err(StartError::Option)?;
         #[cfg(not(feature = "fleet"))]
         let throttle = Throttle::default();
         let name = served(&configuration);

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::data_plane::shared_throttle::common::{Common, Settings};
 use crate::data_plane::shared_throttle::outage::{Backoff, Outage};
-use crate::data_plane::shared_throttle::{Common, Settings};
 use crate::deployment::route_state::RouteState;
 use crate::deployment::shared_bucket::{Demand, Taken};
 use crate::outbound::valkey::script::{Answer, Call};

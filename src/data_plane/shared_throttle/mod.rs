@@ -4,58 +4,27 @@
 //! once. A request waits for its answer, for `timeout` at most. After one failure all requests have limits of this
 //! process, without waiting, until the thread has got a write through.
 
+mod common;
 mod outage;
 mod committer;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::data_plane::shared_throttle::committer::Committer;
+use crate::data_plane::shared_throttle::common::Common;
+pub use crate::data_plane::shared_throttle::common::{FleetMetrics, Settings};
 use crate::deployment::route_state::RouteState;
 use crate::deployment::shared_bucket::{Decision, Step};
 use crate::deployment::token_bucket::Limits;
-use crate::outbound::valkey;
-use crate::platform::metrics::{Counter, Histogram};
 
 /// How long a start waits for the first try: a gateway that takes the place of another one must not begin with full
 /// buckets of its own.
 const FIRST_TRY: Duration = Duration::from_secs(1);
-
-/// What throttles are shared through.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The server, and who asks.
-    pub valkey: valkey::Settings,
-    /// What every key begins with.
-    pub prefix: String,
-    /// Longest time that a request waits.
-    pub timeout: Duration,
-}
-
-/// What is counted.
-#[derive(Debug, Default)]
-pub struct FleetMetrics {
-    /// Round trips that were answered.
-    pub ok: Counter,
-    /// Round trips that were not answered in time.
-    pub timeouts: Counter,
-    /// Round trips that failed otherwise.
-    pub errors: Counter,
-    /// How long those took that were answered.
-    pub latency: Histogram,
-    /// Requests that had a token which was held.
-    pub held: Counter,
-    /// Requests that had an answer.
-    pub shared: Counter,
-    /// Requests that a remembered no denied.
-    pub denied_here: Counter,
-    /// Requests that had limits of this process.
-    pub local: Counter,
-}
 
 /// Throttles that many gateways share.
 #[derive(Debug)]
@@ -65,40 +34,13 @@ pub struct SharedThrottle {
     ended: Mutex<Receiver<()>>,
 }
 
-/// What requests and the thread have in common.
-#[derive(Debug)]
-struct Common {
-    /// Whether limits are shared now.
-    is_shared: AtomicBool,
-    /// How many gateways were seen last.
-    gateways: AtomicU64,
-    queue: Mutex<Queue>,
-    changed: Condvar,
-    metrics: FleetMetrics,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    /// Whether buckets are taken.
-    is_open: bool,
-    is_stopping: bool,
-    /// Those that are asked for next.
-    buckets: Vec<Arc<RouteState>>,
-}
-
 impl SharedThrottle {
     /// Begins to share, and waits for the first try, which may fail.
     ///
     /// # Errors
     /// The system refuses a thread or random bytes.
     pub fn start(settings: Settings) -> io::Result<SharedThrottle> {
-        let common = Arc::new(Common {
-            is_shared: AtomicBool::new(false),
-            gateways: AtomicU64::new(1),
-            queue: Mutex::default(),
-            changed: Condvar::new(),
-            metrics: FleetMetrics::default(),
-        });
+        let common = Arc::new(Common::new());
         let timeout = settings.timeout;
         let (tried, first_try) = channel();
         let (end, ended) = channel();
@@ -180,45 +122,5 @@ impl SharedThrottle {
 impl Drop for SharedThrottle {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-impl Common {
-    /// Puts a bucket among those that are asked for next; fails where nothing is shared.
-    fn enqueue(&self, state: &Arc<RouteState>) -> bool {
-        let mut queue = self.lock();
-        if !queue.is_open {
-            return false;
-        }
-        queue.buckets.push(Arc::clone(state));
-        drop(queue);
-        self.changed.notify_one();
-        true
-    }
-
-    /// From here on requests have limits of this process. The thread sees it, and tells of it.
-    fn close(&self) {
-        self.lock().is_open = false;
-        self.is_shared.store(false, Ordering::Release);
-        self.changed.notify_all();
-    }
-
-    /// From here on limits are shared.
-    fn open(&self) {
-        let mut queue = self.lock();
-        if !queue.is_stopping {
-            queue.is_open = true;
-            self.is_shared.store(true, Ordering::Release);
-        }
-    }
-
-    /// Whether a request has waited in vain.
-    fn is_closed(&self) -> bool {
-        let queue = self.lock();
-        !queue.is_open && !queue.is_stopping
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
