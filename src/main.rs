@@ -10,6 +10,9 @@ mod commands;
 mod template_commands;
 #[path = "main/allocator.rs"]
 mod allocator;
+#[cfg(feature = "fleet")]
+#[path = "main/fleet.rs"]
+mod fleet;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -19,6 +22,7 @@ use std::time::Duration;
 use apigateway::control_plane::api::settings::Mode;
 use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
+use apigateway::definition::content_hash;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
 use apigateway::definition::unit::UnitName;
@@ -116,7 +120,8 @@ fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
     if let Some(template) = Template::given(given, false)? {
         return template_commands::check(template, store, format, &region, &account_id);
     }
-    let compilation = Compiler::default().compile(&store.load(), true);
+    let listing = store.load();
+    let compilation = Compiler::default().compile(&listing, true);
     let (configuration, mut problems) = (compilation.configuration, compilation.problems);
     if !problems.has_errors() {
         problems.extend(configuration.review_options(&region, &account_id));
@@ -134,7 +139,13 @@ fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
             let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             format!("{lines}{errors} errors, {warnings} warnings\n")
         }
-        logging::Format::Json => format!("{}\n", problems.to_json(api)),
+        logging::Format::Json => {
+            let mut said = problems.to_json(api);
+            if let Some(members) = said.as_object_mut() {
+                members.insert("hash".to_owned(), content_hash::of(&listing).into());
+            }
+            format!("{said}\n")
+        }
     });
     Ok(if errors == 0 {
         ExitCode::SUCCESS
@@ -210,6 +221,12 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         .map(|Address(address)| address)
     };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
+    #[cfg(feature = "fleet")]
+    let fleet = fleet::fleet(&mut arguments)?;
+    #[cfg(not(feature = "fleet"))]
+    if std::env::var_os("APIGATEWAY_VALKEY").is_some_and(|url| !url.is_empty()) {
+        return Err("APIGATEWAY_VALKEY: this program is built without the feature fleet".to_owned());
+    }
     let admin = address("--admin", arguments.admin, "127.0.0.1:8001")?;
     let modes = "one of off, open, signed";
     let ControlPlaneMode(control_plane) = option(
@@ -293,6 +310,8 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         access_log: access_log(arguments.access_log)?,
         hang_up: Some(hang_up),
         settings,
+        #[cfg(feature = "fleet")]
+        fleet,
     };
     let server = Server::start(options).map_err(|error| error.to_string())?;
     say(&format!("listening on http://{}\n", server.local_addr()));

@@ -157,6 +157,7 @@ fn gateway(stand_in: SocketAddr) -> Server {
         front: FrontKind::Own,
         upstream_ca: None,
         dns_ttl: DNS_TTL,
+        fleet: None,
         access_log: Destination::Off,
         hang_up: None,
         settings: Settings {

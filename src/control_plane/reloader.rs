@@ -53,7 +53,10 @@ impl Files {
 
     fn compiled(source: Source, listing: Listing) -> (Files, Option<Configuration>, Problems) {
         let mut compiler = Compiler::without_tls();
-        let (configuration, problems) = Configuration::by(&mut compiler, &listing);
+        let (mut configuration, problems) = Configuration::by(&mut compiler, &listing);
+        if let Some(configuration) = &mut configuration {
+            configuration.note_files(&listing);
+        }
         let files = Files {
             source,
             served: listing.clone(),
@@ -102,7 +105,7 @@ impl Files {
     }
 
     /// Notes which files are served now.
-    fn note_served(&mut self, configuration: &Configuration) {
+    fn note_served(&mut self, configuration: &mut Configuration) {
         let mut served = self.listing.clone();
         for name in configuration.stale() {
             match self.served.units.get(name) {
@@ -110,6 +113,7 @@ impl Files {
                 None => drop(served.units.remove(name)),
             }
         }
+        configuration.note_files(&served);
         self.served = served;
     }
 }
@@ -145,10 +149,10 @@ impl Reloader {
     }
 
     /// Serves what files were compiled to that stand on disk now.
-    pub fn serve(&self, files: &mut Files, listing: Listing, compiler: Compiler, configuration: Configuration) {
+    pub fn serve(&self, files: &mut Files, listing: Listing, compiler: Compiler, mut configuration: Configuration) {
         files.listing = listing;
         files.compiler = compiler;
-        files.note_served(&configuration);
+        files.note_served(&mut configuration);
         self.gateway.deploy(configuration);
     }
 
@@ -169,21 +173,22 @@ impl Reloader {
         // What an attempt that failed has told already takes effect with this one.
         let changes = Changes::between(&files.served, &files.listing);
         let Compilation {
-            configuration,
+            mut configuration,
             problems,
             ..
         } = files.compiler.compile(&files.listing, false);
         files.report(&problems);
         let (settings, metrics) = (self.gateway.settings(), self.gateway.metrics());
         report(&configuration.review_options(&settings.region, &settings.account_id));
-        files.note_served(&configuration);
+        files.note_served(&mut configuration);
+        let hash = configuration.hash().to_owned();
         let stale: Vec<String> = configuration.stale().map(ToString::to_string).collect();
         let is_broken = files.source.is_broken();
         let is_whole = stale.is_empty() && !problems.has_errors() && !is_broken;
         self.gateway.deploy(configuration);
         if is_whole {
             metrics.reloads.add_one();
-            log::info!("reloaded {}: {changes}", files.source.shown());
+            log::info!("reloaded {}, hash {hash}: {changes}", files.source.shown());
         } else {
             metrics.failed_reloads.add_one();
             let units = if is_broken {

@@ -6,6 +6,9 @@ pub mod context_variables;
 pub mod access_log;
 pub mod route_state_registry;
 pub mod request_record;
+#[cfg(feature = "fleet")]
+pub mod shared_throttle;
+pub mod throttle;
 pub mod cors;
 pub mod parameter_mapping;
 pub mod lambda;

@@ -10,3 +10,4 @@ pub mod credentials;
 pub mod unit;
 pub mod resource;
 pub mod store;
+pub mod content_hash;

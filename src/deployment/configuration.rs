@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::definition::content_hash;
 use crate::definition::credentials::Credentials;
 use crate::definition::problem::Problems;
-use crate::definition::unit::UnitName;
+use crate::definition::unit::{Listing, UnitName};
 use crate::deployment::domain::Domain;
 use crate::deployment::shared::Shared;
 use crate::deployment::{Deployment, warnings};
@@ -27,6 +28,8 @@ pub struct Configuration {
     pub(super) units: BTreeMap<UnitName, bool>,
     /// Whether there are APIs besides the root API's files.
     pub(super) has_apis_directory: bool,
+    /// A short name for the files that are served.
+    pub(super) hash: String,
 }
 
 impl Configuration {
@@ -99,6 +102,16 @@ impl Configuration {
             .iter()
             .filter(|(_, is_stale)| **is_stale)
             .map(|(name, _)| name)
+    }
+
+    /// Notes which files it is of.
+    pub fn note_files(&mut self, served: &Listing) {
+        self.hash = content_hash::of(served);
+    }
+
+    /// A short name for the files that are served, see [`content_hash`].
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Whether there are APIs in `apis/`.

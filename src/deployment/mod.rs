@@ -15,6 +15,8 @@ pub mod integration;
 pub mod authorizer;
 pub mod authorization;
 pub mod token_bucket;
+#[cfg(feature = "fleet")]
+pub mod shared_bucket;
 pub mod route_state;
 pub mod throttle;
 pub mod path_parameter;

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+#[cfg(feature = "fleet")]
+use crate::deployment::shared_bucket::SharedBucket;
 use crate::deployment::token_bucket::{Bucket, Limits};
 use crate::platform::logging::RateLimit;
 use crate::platform::metrics::RouteMetrics;
@@ -23,6 +25,9 @@ pub struct RouteState {
     pub metrics: RouteMetrics,
     /// Its tokens.
     pub bucket: Bucket,
+    /// Its share of the tokens that many gateways have in common.
+    #[cfg(feature = "fleet")]
+    pub shared: SharedBucket,
     limits: Mutex<Option<Limits>>,
     /// How often its failures are logged.
     pub failures: RateLimit,
@@ -37,6 +42,8 @@ impl RouteState {
             route_key: route_key.to_owned(),
             metrics: RouteMetrics::default(),
             bucket: Bucket::new(),
+            #[cfg(feature = "fleet")]
+            shared: SharedBucket::new(),
             limits: Mutex::new(None),
             failures: RateLimit::default(),
         }

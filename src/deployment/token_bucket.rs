@@ -51,6 +51,13 @@ impl Limits {
         }
     }
 
+    /// Microseconds until a token comes back; 0 where they come faster than anybody could ask.
+    pub fn step_micros(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "what is lost is less than a nanosecond")]
+        let nanoseconds = self.interval as f64;
+        nanoseconds / 1e3
+    }
+
     /// Requests at once.
     pub fn burst(self) -> u64 {
         self.burst

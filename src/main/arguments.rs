@@ -159,6 +159,31 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "name")]
     pub(crate) front: Option<String>,
 
+    /// URL of a Valkey or Redis through which many gateways have one limit; default: none
+    #[cfg(feature = "fleet")]
+    #[argh(option, arg_name = "url")]
+    pub(crate) valkey: Option<String>,
+
+    /// file with the password for it, read on each connect; APIGATEWAY_VALKEY_PASSWORD has the password itself
+    #[cfg(feature = "fleet")]
+    #[argh(option, arg_name = "file")]
+    pub(crate) valkey_password_file: Option<String>,
+
+    /// PEM file of roots that are trusted for it, instead of those of --upstream-ca, besides the built-in ones
+    #[cfg(feature = "fleet")]
+    #[argh(option, arg_name = "file")]
+    pub(crate) valkey_ca: Option<String>,
+
+    /// what its keys begin with, 1 to 64 of A-Z a-z 0-9 . _ - and colons; default: apigateway:
+    #[cfg(feature = "fleet")]
+    #[argh(option, arg_name = "text")]
+    pub(crate) valkey_prefix: Option<String>,
+
+    /// milliseconds that a request waits for it at most, 1 to 1000; default: 25
+    #[cfg(feature = "fleet")]
+    #[argh(option, arg_name = "n")]
+    pub(crate) valkey_timeout_ms: Option<String>,
+
     /// what is logged on stderr: error, warn, info or debug; default: info
     #[argh(option, arg_name = "level")]
     pub(crate) log_level: Option<String>,

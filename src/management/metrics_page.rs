@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::data_plane::gateway::Gateway;
 use crate::deployment::route_state::RouteState;
+#[cfg(feature = "fleet")]
+use crate::management::fleet_metrics;
 use crate::platform::logging;
 use crate::platform::metrics::exposition::{Exposition, Kind};
 use crate::platform::metrics::{Counter, FrontMetrics, Histogram};
@@ -25,6 +27,10 @@ pub fn page(gateway: &Gateway, front: &FrontMetrics) -> String {
     routes(&mut page, &states);
     of_front(&mut page, front);
     of_gateway(&mut page, gateway);
+    #[cfg(feature = "fleet")]
+    if let Some(fleet) = gateway.throttle().fleet() {
+        fleet_metrics::of_fleet(&mut page, fleet);
+    }
     let help = "Lines of the operational log that were not written.";
     counter(
         &mut page,
@@ -164,6 +170,9 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     page.family(name, Kind::Counter, "Changes of the files, by what became of them.");
     page.sample(name, &[("outcome", "ok")], metrics.reloads.value());
     page.sample(name, &[("outcome", "failed")], metrics.failed_reloads.value());
+    let name = "apigateway_deployment_info";
+    page.family(name, Kind::Gauge, "1, with the hash of the files that are served.");
+    page.sample(name, &[("hash", gateway.configuration_now().hash())], 1);
     let name = "apigateway_config_stale";
     page.family(
         name,

@@ -1,5 +1,7 @@
 //! What an operator sees: health, metrics, explanations.
 
+#[cfg(feature = "fleet")]
+mod fleet_metrics;
 pub mod metrics_page;
 pub mod route_table;
 pub mod explanation;

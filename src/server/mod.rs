@@ -3,6 +3,8 @@
 mod access_to_calls;
 mod announcement;
 pub mod testing;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 
 use std::fmt;
 use std::io;
@@ -21,6 +23,8 @@ use crate::control_plane::source::TemplateOption;
 use crate::control_plane::watcher::Watcher;
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
+#[cfg(not(feature = "fleet"))]
+use crate::data_plane::throttle::Throttle;
 use crate::definition::problem::{Problem, Problems};
 use crate::definition::store::Store;
 use crate::definition::unit::Listing;
@@ -77,6 +81,9 @@ pub struct Options {
     pub hang_up: Option<HangUp>,
     /// What the gateway knows besides its files.
     pub settings: Settings,
+    /// What throttles are shared through with other gateways.
+    #[cfg(feature = "fleet")]
+    pub fleet: Option<fleet::FleetOptions>,
 }
 
 /// What listens to clients.
@@ -213,7 +220,10 @@ impl Server {
     /// See [`StartError`]; nothing is left running.
     pub fn serve(listing: &Listing, options: Options) -> Result<Server, StartError> {
         match Configuration::by(&mut Compiler::without_tls(), listing) {
-            (Some(configuration), problems) => Server::launch(configuration, &problems, None, options),
+            (Some(mut configuration), problems) => {
+                configuration.note_files(listing);
+                Server::launch(configuration, &problems, None, options)
+            }
             (None, problems) => Err(StartError::Problems(problems)),
         }
     }
@@ -245,6 +255,10 @@ impl Server {
             .map(|address| bind("--admin", address))
             .transpose()?;
 
+        #[cfg(feature = "fleet")]
+        let throttle = fleet::throttle(options.fleet, options.upstream_ca).map_err(StartError::Option)?;
+        #[cfg(not(feature = "fleet"))]
+        let throttle = Throttle::default();
         let name = announcement::served(&configuration);
         let has_administrator = configuration.credentials().has_administrator();
         let control_plane = settings::Settings {
@@ -256,6 +270,7 @@ impl Server {
             },
             region: region.clone(),
         };
+        let hash = configuration.hash().to_owned();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Arc::new(Gateway::new(
             configuration,
@@ -263,6 +278,7 @@ impl Server {
             options.settings,
             Arc::clone(&gate),
             access_log.clone(),
+            throttle,
         ));
         let refused = |error: io::Error| StartError::Option(format!("the system refuses what a server needs: {error}"));
         let handler = Arc::clone(&gateway);
@@ -288,7 +304,7 @@ impl Server {
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
         match options.template {
-            None => log::info!("serving {name} from {}", options.root.display()),
+            None => log::info!("serving {name} from {}, hash {hash}", options.root.display()),
             Some(_) => announcement::log_addresses(&gateway.configuration_now(), data.local_addr()),
         }
         Ok(Server {

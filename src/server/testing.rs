@@ -202,6 +202,8 @@ impl Builder {
         let endpoint_url =
             endpoint_url.map_err(|error| StartError::Option(format!("the endpoint of AWS's services: {error}")))?;
         let options = Options {
+            #[cfg(feature = "fleet")]
+            fleet: None,
             root: self.directory.unwrap_or_default(),
             template: None,
             listen: "127.0.0.1:0".to_owned(),

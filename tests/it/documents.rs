@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use apigateway::definition::store::Store;
 use apigateway::deployment::configuration::Configuration;
+use apigateway::outbound::valkey::address::Address;
 use apigateway::server::Options;
+use apigateway::server::fleet::FleetOptions;
 use serde_json::Value;
 
 use crate::support::client;
@@ -227,12 +230,21 @@ fn the_reference_of_files_has_every_field() {
     }
 }
 
+#[cfg(feature = "fleet")]
 #[test]
 fn the_table_of_metrics_has_every_metric_and_no_other() {
     let endpoint = Endpoint::ok();
     let directory = Directory::of(&pass_everything(endpoint.address));
     let options = Options {
         admin: Some("127.0.0.1:0".to_owned()),
+        // One that is not there has all metrics.
+        fleet: Some(FleetOptions {
+            address: Address::parse("redis://127.0.0.1:1").unwrap(),
+            password: None,
+            ca: None,
+            prefix: "documents:".to_owned(),
+            timeout: Duration::from_millis(1),
+        }),
         ..options(&directory)
     };
     let gateway = Gateway::start(directory, options);

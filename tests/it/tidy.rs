@@ -114,7 +114,7 @@ const ROOMS: [(&str, &str); 12] = [
     ),
     (
         "outbound",
-        "Sends a request to an integration: HTTP upstreams, local function processes.",
+        "Sends a request to an integration: HTTP upstreams, local function processes, Valkey.",
     ),
     (
         "front",
@@ -210,8 +210,9 @@ fn is_not_pure(path: &str) -> bool {
 #[test]
 fn a_package_is_used_in_its_place_only() {
     type Place = fn(&str) -> bool;
-    let rules: [(&str, &[&str], Place); 13] = [
+    let rules: [(&str, &[&str], Place); 14] = [
         ("ureq", &["ureq::"], |path| path == "src/outbound/upstream/errand.rs"),
+        ("redis", &["redis::"], |path| path.starts_with("src/outbound/valkey/")),
         ("std::fs", &["std::fs", "fs::"], |path| {
             ["src/platform/files.rs", "src/platform/process.rs"].contains(&path)
         }),
@@ -276,6 +277,7 @@ fn the_places_of_packages_are_real() {
         ("src/front/tiny_http/mod.rs", "tiny_http::"),
         ("src/front/connection_table.rs", "mio::"),
         ("src/front/worker_pool.rs", "threadpool::"),
+        ("src/outbound/valkey/script.rs", "redis::"),
     ] {
         assert!(fs::read_to_string(root().join(file)).unwrap().contains(text), "{file}");
     }
@@ -333,8 +335,8 @@ fn no_file_is_too_long() {
 
 #[test]
 fn the_documents_show_the_program_s_own_help() {
-    if cfg!(feature = "tiny_http") {
-        // The feature adds an option.
+    if cfg!(feature = "tiny_http") || !cfg!(feature = "fleet") {
+        // The features add options.
         return;
     }
     let text = fs::read_to_string(root().join("docs/operating.md")).expect("docs/operating.md");

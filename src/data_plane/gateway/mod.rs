@@ -5,12 +5,14 @@ mod answer;
 mod invoke;
 mod call_service;
 mod integrate;
+mod settings;
+
+pub use crate::data_plane::gateway::settings::Settings;
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::authorizer::cache::AuthorizerCache;
@@ -19,7 +21,7 @@ use crate::data_plane::cors;
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::lambda::concurrency::Endpoints;
 use crate::data_plane::request_record::{FinishedRequest, Recorder, RequestInfo};
-use crate::data_plane::trusted_proxies::TrustedProxies;
+use crate::data_plane::throttle::Throttle;
 use crate::definition::notation::path::RequestPath;
 use crate::deployment::Deployment;
 use crate::deployment::address::{Address, Target, Unreachable};
@@ -30,12 +32,9 @@ use crate::front::Handler;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Method, Request, Response};
 use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
-use crate::identity::aws::AwsAccess;
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;
-use crate::outbound::upstream::url::Url;
-use crate::platform::clock::Clock;
 use crate::platform::metrics::{CacheMetrics, GatewayMetrics, InFlightGuard};
 use crate::platform::reload_gate::ReloadGate;
 
@@ -59,25 +58,7 @@ pub struct Gateway {
     gate: Arc<ReloadGate>,
     recorder: Recorder,
     metrics: GatewayMetrics,
-}
-
-/// What a gateway knows besides its files.
-#[derive(Debug)]
-pub struct Settings {
-    /// Time and ids.
-    pub clock: Clock,
-    /// The program by which functions are started, see [`function::Settings`].
-    pub launcher: Option<PathBuf>,
-    /// The region in ARNs.
-    pub region: String,
-    /// `$context.accountId`: twelve digits.
-    pub account_id: String,
-    /// Whose word on the client's address counts.
-    pub trusted_proxies: TrustedProxies,
-    /// Where functions are invoked that no file tells of.
-    pub lambda_endpoint: Option<Url>,
-    /// The way to AWS's other services.
-    pub aws: AwsAccess,
+    throttle: Throttle,
 }
 
 impl Gateway {
@@ -88,6 +69,7 @@ impl Gateway {
         settings: Settings,
         gate: Arc<ReloadGate>,
         access_log: AccessLog,
+        throttle: Throttle,
     ) -> Gateway {
         let functions = Functions::new(function::Settings {
             launcher: settings.launcher.clone(),
@@ -109,6 +91,7 @@ impl Gateway {
             gate,
             recorder,
             metrics: GatewayMetrics::default(),
+            throttle,
         }
     }
 
@@ -179,8 +162,14 @@ impl Gateway {
         self.functions.look_for_changes(self.recorder.access_log.file());
     }
 
-    /// Ends the functions that run here; requests that still want them fail.
+    /// Where tokens come from.
+    pub fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    /// Ends the functions that run here; requests that still want them fail. Gives back tokens that are held.
     pub fn stop(&self) {
+        self.throttle.stop();
         self.functions.stop();
     }
 
@@ -332,7 +321,7 @@ impl Gateway {
                 return Err(GatewayError::ClientGone);
             }
             // R0.1: the caller is known by now.
-            throttle(&selected.route.route)?;
+            take_token(&self.throttle, &selected.route.route)?;
         }
         // R7.5, R7.9: with or without a route, but with one only after its authorizer.
         if let Some(cors) = stage.cors.as_deref().filter(|_| method == Method::Options) {
@@ -374,11 +363,11 @@ fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
 }
 
 /// Takes one of the route's tokens (`R9.1`).
-fn throttle(route: &Route) -> Result<(), GatewayError> {
+fn take_token(throttle: &Throttle, route: &Route) -> Result<(), GatewayError> {
     let (Some(limits), Some(state)) = (route.throttle, route.state.get()) else {
         return Ok(());
     };
-    if state.bucket.take(limits, Instant::now()) {
+    if throttle.take(limits, state) {
         return Ok(());
     }
     state.metrics.throttled.add_one();

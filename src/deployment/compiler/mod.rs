@@ -193,6 +193,7 @@ impl Compiler {
             domains,
             wildcard_domains,
             has_apis_directory: listing.has_apis(),
+            hash: String::new(),
         }
     }
 }

@@ -89,6 +89,13 @@ pub struct Trust {
     pub(super) is_built_in: bool,
 }
 
+impl Trust {
+    /// For connections to what is no upstream.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+}
+
 /// A certificate of the file.
 #[derive(Debug)]
 struct Pinned {

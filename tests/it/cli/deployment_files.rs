@@ -67,8 +67,46 @@ fn the_api_of_the_example_with_a_queue_can_be_served() {
 }
 
 #[test]
+fn the_api_of_three_gateways_can_be_served() {
+    assert_eq!(problems(&root().join("deploy/fleet/api")), [""; 0]);
+    let compose = text_of("deploy/fleet/compose.yaml");
+    assert!(compose.contains("./api:/api:ro") && compose.contains("APIGATEWAY_VALKEY: redis://valkey\n"));
+    for gateway in ["gateway-1", "gateway-2", "gateway-3"] {
+        assert!(compose.contains(&format!("  {gateway}: *gateway\n")), "{gateway}");
+        let server = format!("server {gateway} {gateway}:8000");
+        assert!(text_of("deploy/fleet/haproxy.cfg").contains(&server), "{gateway}");
+    }
+}
+
+#[test]
+fn the_fleet_in_kubernetes_has_what_a_rollout_needs() {
+    // F15.
+    let text = text_of("deploy/kubernetes-fleet.yaml");
+    for part in [
+        "replicas: 3",
+        "rollingUpdate: {maxUnavailable: 0, maxSurge: 1}",
+        "kind: PodDisruptionBudget",
+        "topologySpreadConstraints:",
+        "httpGet: {path: /healthz, port: admin}",
+        "sleep: {seconds: 5}",
+        "kind: NetworkPolicy",
+        "kind: Secret",
+        "expr: apigateway_valkey_up == 0",
+        "expr: count(count by (hash) (apigateway_deployment_info)) > 1",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn the_api_in_the_config_map_can_be_served() {
-    let text = text_of("deploy/kubernetes.yaml");
+    for file in ["deploy/kubernetes.yaml", "deploy/kubernetes-fleet.yaml"] {
+        the_api_in_a_config_map_can_be_served(file);
+    }
+}
+
+fn the_api_in_a_config_map_can_be_served(file: &str) {
+    let text = text_of(file);
     let config_map = text.split("\ndata:\n").nth(1).unwrap().split("\n---").next().unwrap();
     let directory = Directory::of(&[]);
     let mut count = 0;
@@ -103,6 +141,7 @@ fn options_in_the_files_exist() {
         "Dockerfile",
         "compose.yaml",
         "deploy/kubernetes.yaml",
+        "deploy/kubernetes-fleet.yaml",
         "deploy/apigateway.service",
         "examples/queue/compose.yaml",
     ] {

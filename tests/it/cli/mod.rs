@@ -10,11 +10,13 @@ mod streams;
 mod shipped_files;
 mod signals;
 mod deployment_files;
+#[cfg(feature = "fleet")]
+mod fleet;
 
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 23] = [
+const OPTIONS: [(&str, &str); 28] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--admin", "off"),
@@ -38,6 +40,11 @@ const OPTIONS: [(&str, &str); 23] = [
     ("--idle-timeout", "10"),
     ("--write-timeout", "10"),
     ("--grace", "1"),
+    ("--valkey", ""),
+    ("--valkey-password-file", ""),
+    ("--valkey-ca", ""),
+    ("--valkey-prefix", "x:"),
+    ("--valkey-timeout-ms", "30"),
 ];
 
 /// The options of `serve` that are of a template, and wrong without one.

@@ -2,6 +2,8 @@
 
 mod lambda_authorizer;
 mod throttling;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod event_consumers;
 mod decoding;
 mod http_integrations;

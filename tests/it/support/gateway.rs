@@ -29,6 +29,8 @@ pub struct Gateway {
 /// Options on free ports, with a fixed clock.
 pub fn options(directory: &Directory) -> Options {
     Options {
+        #[cfg(feature = "fleet")]
+        fleet: None,
         root: directory.path().to_owned(),
         template: None,
         listen: "127.0.0.1:0".to_owned(),

@@ -51,13 +51,14 @@ fn parse(page: &str) -> Samples {
     }
     for (series, count) in samples.iter().filter(|(series, _)| series.contains("le=\"+Inf\"")) {
         let (name, labels) = series.split_once("_bucket{").unwrap();
-        let labels = labels.strip_suffix(",le=\"+Inf\"}").unwrap();
-        assert_eq!(
-            samples.get(&format!("{name}_count{{{labels}}}")),
-            Some(count),
-            "{series}"
-        );
-        let bucket = format!("{name}_bucket{{{labels},le=\"");
+        // A histogram may have no labels of its own.
+        let labels = labels.strip_suffix("le=\"+Inf\"}").unwrap();
+        let of_count = match labels.strip_suffix(',') {
+            Some(labels) => format!("{name}_count{{{labels}}}"),
+            None => format!("{name}_count"),
+        };
+        assert_eq!(samples.get(&of_count), Some(count), "{series}");
+        let bucket = format!("{name}_bucket{{{labels}le=\"");
         let mut bounds: Vec<(f64, f64)> = samples
             .iter()
             .filter_map(|(series, count)| {

@@ -8,6 +8,8 @@ pub mod content;
 pub mod directory;
 pub mod endpoint;
 pub mod tls;
+#[cfg(feature = "fleet")]
+pub mod valkey;
 pub mod gateway;
 pub mod edited_api;
 pub mod program;

@@ -26,6 +26,15 @@ impl Authority {
         Authority { issuer, pem }
     }
 
+    /// A server's certificate for that name and its key, in PEM.
+    #[cfg(feature = "fleet")]
+    pub fn pair(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A server's settings with a certificate for that name, valid until the end of that year.
     pub fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
