@@ -28,7 +28,7 @@ use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
     AccountId, Address, Arguments, CheckArguments, Command, Endpoint, LogFormat, LogLevel, Match, Region,
-    RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds,
+    RoutesArguments, ServeArguments, access_log, front, limits, option, parse, root, seconds, tls_files,
 };
 
 fn main() -> ExitCode {
@@ -104,7 +104,7 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     let api = |file: &str| match UnitName::of(file) {
         UnitName::Api(id) => Some(id),
         UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),
-        UnitName::Shared | UnitName::Domain(_) => None,
+        UnitName::Shared | UnitName::Domain(_) | UnitName::Tls => None,
     };
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
@@ -184,6 +184,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         .map(|Address(address)| address)
     };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
+    let tls = tls_files(arguments.tls_certificate.take(), arguments.tls_key.take())?;
     let admin = address("--admin", arguments.admin, "127.0.0.1:8001")?;
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
@@ -240,6 +241,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         )?,
         limits,
         front,
+        tls,
         upstream_ca: (!upstream_ca.is_empty()).then(|| upstream_ca.into()),
         dns_ttl: seconds("--dns-ttl", arguments.dns_ttl, upstream::DNS_TTL)?,
         access_log: access_log(arguments.access_log)?,
@@ -247,7 +249,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         settings,
     };
     let server = Server::start(options).map_err(|error| error.to_string())?;
-    say(&format!("listening on http://{}\n", server.local_addr()));
+    say(&format!("listening on {}://{}\n", server.scheme(), server.local_addr()));
     if let Some(address) = server.admin_addr() {
         say(&format!("admin on http://{address}\n"));
     }

@@ -29,9 +29,9 @@ impl Files {
     /// What is wrong with them, warnings too.
     pub fn first(store: Store) -> Result<(Files, Configuration, Problems), Problems> {
         // Looked at before they are read, so that a write in between is seen the next time.
-        let fingerprint = store.fingerprint();
+        let fingerprint = store.fingerprint(&Listing::default());
         let listing = store.load();
-        let mut compiler = Compiler::without_tls();
+        let mut compiler = Compiler::for_listener(&listing);
         let (configuration, problems) = match Configuration::by(&mut compiler, &listing) {
             (Some(configuration), problems) => (configuration, problems),
             (None, problems) => return Err(problems),
@@ -48,7 +48,7 @@ impl Files {
 
     /// Whether the files are others than before, or may be.
     fn look(&mut self) -> bool {
-        let fingerprint = self.store.fingerprint();
+        let fingerprint = self.store.fingerprint(&self.listing);
         let may_differ = self.fingerprint.may_differ(&fingerprint);
         self.fingerprint = fingerprint;
         may_differ
@@ -125,6 +125,7 @@ impl Reloader {
         let (settings, metrics) = (self.gateway.settings(), self.gateway.metrics());
         report(&configuration.review_options(&settings.region, &settings.account_id));
         files.note_served(&configuration);
+        remind(&configuration);
         let stale: Vec<String> = configuration.stale().map(ToString::to_string).collect();
         let is_whole = stale.is_empty() && !problems.has_errors();
         self.gateway.deploy(configuration);
@@ -140,6 +141,13 @@ impl Reloader {
             };
             log::error!("not reloaded, it goes on as it was: {units}: {changes}");
         }
+    }
+}
+
+/// Logs which certificates end soon.
+pub fn remind(configuration: &Configuration) {
+    for reminder in configuration.expiry_reminders() {
+        log::warn!("{reminder}");
     }
 }
 

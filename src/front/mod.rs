@@ -100,6 +100,7 @@ pub mod write_queue;
 pub mod transfer_rate;
 pub mod request_reader;
 pub mod connection_log;
+mod tls;
 mod job_queue;
 pub mod worker_pool;
 pub mod stream_scheduler;
@@ -130,7 +131,7 @@ use std::time::{Duration, Instant};
 
 use crate::front::admission::Admission;
 use crate::front::event_loop::EventLoop;
-pub use crate::front::handler::Handler;
+pub use crate::front::handler::{Handler, TlsIdentity};
 use crate::front::listener_limits::{Limits, STOP_PATIENCE};
 use crate::platform::metrics::FrontMetrics;
 

@@ -17,7 +17,7 @@ use crate::control_plane::watcher::Watcher;
 use crate::data_plane::access_log::{AccessLog, Destination};
 use crate::data_plane::gateway::{Gateway, Settings};
 use crate::definition::problem::{Problem, Problems};
-use crate::definition::store::Store;
+use crate::definition::store::{Store, TlsFiles};
 use crate::definition::unit::Listing;
 use crate::deployment::compiler::Compiler;
 use crate::deployment::configuration::Configuration;
@@ -51,6 +51,8 @@ pub struct Options {
     pub limits: Limits,
     /// What listens to clients.
     pub front: FrontKind,
+    /// The certificate with which the listener speaks TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
     /// PEM roots that are trusted for upstreams besides the built-in ones.
     pub upstream_ca: Option<PathBuf>,
     /// How long the addresses of an upstream's name are used before it is looked up again.
@@ -173,11 +175,12 @@ impl Server {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
-        let (files, configuration, problems) = Files::first(Store::at(&options.root)).map_err(StartError::Problems)?;
+        let store = Store::at(&options.root).with_tls(options.tls.clone());
+        let (files, configuration, problems) = Files::first(store).map_err(StartError::Problems)?;
         Server::launch(configuration, &problems, Some(files), options)
     }
 
-    /// Binds the listeners, and serves files that do not change any more.
+    /// Binds the listeners, and serves files that do not change any more, in plain text.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
@@ -196,6 +199,13 @@ impl Server {
         options: Options,
     ) -> Result<Server, StartError> {
         reloader::report(problems);
+        reloader::remind(&configuration);
+        #[cfg(feature = "tiny_http")]
+        if options.front == FrontKind::TinyHttp && configuration.speaks_tls() {
+            return Err(StartError::Option(
+                "--tls-certificate: the front tiny-http does not speak TLS".to_owned(),
+            ));
+        }
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
         reloader::report(&configuration.review_options(region, account_id));
         if configuration.apis().any(|api| api.calls_services()) {
@@ -256,6 +266,14 @@ impl Server {
     /// Where the API is served.
     pub fn local_addr(&self) -> SocketAddr {
         self.data.local_addr()
+    }
+
+    /// What the API's listener speaks: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.gateway.configuration_now().speaks_tls() {
+            true => "https",
+            false => "http",
+        }
     }
 
     /// Where the management pages are served.

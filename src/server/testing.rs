@@ -206,6 +206,7 @@ impl Builder {
             listen: "127.0.0.1:0".to_owned(),
             admin: None,
             workers: WORKERS,
+            tls: None,
             upstream_ca: self.upstream_ca,
             dns_ttl: upstream::DNS_TTL,
             access_log: Destination::Off,

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod endpoint;
 pub mod tls;
 pub mod gateway;
+pub mod https;
 pub mod edited_api;
 pub mod program;
 pub mod metrics;
