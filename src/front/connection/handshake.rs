@@ -14,7 +14,7 @@ use crate::http1::request_head::Scanner;
 
 impl Connection {
     /// From now on a handshake is awaited.
-    pub(in crate::front) fn begin_handshake(&mut self, budget: &Arc<MemoryBudget>) {
+    pub(crate) fn begin_handshake(&mut self, budget: &Arc<MemoryBudget>) {
         self.state = State::Handshake(Box::new(Handshake::begin(budget)));
     }
 
@@ -63,7 +63,7 @@ impl Connection {
     }
 
     /// Does a turn of the handshake, and sends what comes of it.
-    pub(in crate::front) fn do_turn(&mut self, handler: &dyn Handler) -> Turn {
+    pub(crate) fn do_turn(&mut self, handler: &dyn Handler) -> Turn {
         let State::Handshake(handshake) = &mut self.state else {
             return Turn::Wait;
         };
@@ -83,7 +83,7 @@ impl Connection {
     }
 
     /// From now on requests are awaited.
-    pub(in crate::front) fn end_handshake(&mut self, established: Established) {
+    pub(crate) fn end_handshake(&mut self, established: Established) {
         self.socket.begin_tls(established.session);
         self.tls = Some(established.note);
         self.input = established.plain;
@@ -91,7 +91,7 @@ impl Connection {
     }
 
     /// Whether the handshake has lasted too long.
-    pub(in crate::front) fn is_handshake_late(&self, since: std::time::Duration) -> bool {
+    pub(crate) fn is_handshake_late(&self, since: std::time::Duration) -> bool {
         Instant::now() >= self.accepted + since
     }
 

@@ -12,7 +12,7 @@ impl Connection {
     ///
     /// # Errors
     /// The client is gone.
-    pub(in crate::front) fn write_on(&mut self) -> std::io::Result<Written> {
+    pub(crate) fn write_on(&mut self) -> std::io::Result<Written> {
         let State::Writing(pending) = &mut self.state else {
             return Ok(Written::All(AfterWrite::KeepAlive));
         };
@@ -24,7 +24,7 @@ impl Connection {
     }
 
     /// Ends our side, and from now on only waits for the client to end its own.
-    pub(in crate::front) fn linger(&mut self) {
+    pub(crate) fn linger(&mut self) {
         match self.is_cut {
             true => self.socket.half_close(),
             false => self.socket.close(),
@@ -33,7 +33,7 @@ impl Connection {
     }
 
     /// Discards what the client still sends.
-    pub(in crate::front) fn discard(&mut self) -> Next {
+    pub(crate) fn discard(&mut self) -> Next {
         let State::Lingering(mut left) = self.state else {
             return Next::Close;
         };

@@ -14,23 +14,23 @@ thread_local! {
 
 impl Socket {
     /// From now on what is read is opened, and what is to be sent must be sealed.
-    pub(in crate::front) fn begin_tls(&mut self, session: TlsSession) {
+    pub(crate) fn begin_tls(&mut self, session: TlsSession) {
         self.is_drained &= !session.has_ended();
         self.tls = Some(Box::new(session));
     }
 
     /// Whether it is not in plain text.
-    pub(in crate::front) fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
 
     /// Whether something is here that is no byte of plain text yet.
-    pub(in crate::front) fn has_partial_record(&self) -> bool {
+    pub(crate) fn has_partial_record(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.has_partial())
     }
 
     /// Bytes as they are sent.
-    pub(in crate::front) fn seal(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn seal(&mut self, bytes: Vec<u8>) -> Vec<u8> {
         let Some(tls) = &mut self.tls else {
             return bytes;
         };
@@ -40,7 +40,7 @@ impl Socket {
     }
 
     /// As [`Socket::seal`], behind what is there.
-    pub(in crate::front) fn seal_into(&mut self, bytes: &[u8], sealed: &mut Vec<u8>) {
+    pub(crate) fn seal_into(&mut self, bytes: &[u8], sealed: &mut Vec<u8>) {
         match &mut self.tls {
             Some(tls) => tls.seal(bytes, sealed),
             None => sealed.extend_from_slice(bytes),
@@ -48,21 +48,21 @@ impl Socket {
     }
 
     /// Says behind what is to be sent that nothing more is, where the connection itself has a word for it.
-    pub(in crate::front) fn seal_end(&mut self, sealed: &mut Vec<u8>) {
+    pub(crate) fn seal_end(&mut self, sealed: &mut Vec<u8>) {
         if let Some(tls) = &mut self.tls {
             tls.close(sealed);
         }
     }
 
     /// Ends our side, and says so before, since all that was to be sent is sent.
-    pub(in crate::front) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let mut last = Vec::new();
         self.seal_end(&mut last);
         let _ = self.send_now(&last);
         self.half_close();
     }
 
-    pub(in crate::front) fn receive_records(
+    pub(crate) fn receive_records(
         &mut self,
         tls: &mut TlsSession,
         buffer: &mut Vec<u8>,

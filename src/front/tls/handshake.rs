@@ -25,12 +25,12 @@ const MAX_TURNS: u32 = 32;
 const FREE_LENGTH: usize = 4 * 1024;
 
 /// A handshake that is not over.
-pub(in crate::front) struct Handshake {
+pub(crate) struct Handshake {
     stage: Stage,
     /// What was received and not taken yet.
-    pub(in crate::front) input: Vec<u8>,
+    pub(crate) input: Vec<u8>,
     /// What is to be sent.
-    pub(in crate::front) outgoing: Vec<u8>,
+    pub(crate) outgoing: Vec<u8>,
     received: usize,
     turns: u32,
     reservation: Reservation,
@@ -50,7 +50,7 @@ enum Stage {
 
 /// What is next with a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::front) enum Step {
+pub(crate) enum Step {
     /// More of the client's turn must come.
     Wait,
     /// A worker goes on.
@@ -63,7 +63,7 @@ pub(in crate::front) enum Step {
 
 /// What a turn leads to.
 #[expect(clippy::large_enum_variant, reason = "it lives for a moment")]
-pub(in crate::front) enum Turn {
+pub(crate) enum Turn {
     /// The client's next turn is awaited.
     Wait,
     /// The handshake is whole.
@@ -73,16 +73,16 @@ pub(in crate::front) enum Turn {
 }
 
 /// A connection whose handshake is whole.
-pub(in crate::front) struct Established {
-    pub(in crate::front) session: TlsSession,
+pub(crate) struct Established {
+    pub(crate) session: TlsSession,
     /// What came of the first request.
-    pub(in crate::front) plain: Vec<u8>,
-    pub(in crate::front) note: TlsNote,
-    pub(in crate::front) is_resumed: bool,
+    pub(crate) plain: Vec<u8>,
+    pub(crate) note: TlsNote,
+    pub(crate) is_resumed: bool,
 }
 
 impl Handshake {
-    pub(in crate::front) fn begin(budget: &Arc<MemoryBudget>) -> Handshake {
+    pub(crate) fn begin(budget: &Arc<MemoryBudget>) -> Handshake {
         Handshake {
             stage: Stage::Hello(Acceptor::default()),
             input: Vec::new(),
@@ -95,12 +95,12 @@ impl Handshake {
     }
 
     /// Whether the client has not sent anything.
-    pub(in crate::front) fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.received == 0
     }
 
     /// Notes that so many bytes more have come; only parses.
-    pub(in crate::front) fn note_received(&mut self, count: usize) -> Step {
+    pub(crate) fn note_received(&mut self, count: usize) -> Step {
         if self.received == 0 && self.input.first().is_some_and(u8::is_ascii_alphabetic) {
             return Step::PlainHttp;
         }
@@ -113,7 +113,7 @@ impl Handshake {
     }
 
     /// What is next by what has come.
-    pub(in crate::front) fn next_step(&mut self) -> Step {
+    pub(crate) fn next_step(&mut self) -> Step {
         let step = match &mut self.stage {
             Stage::Hello(acceptor) => {
                 let outgoing = &mut self.outgoing;
@@ -138,7 +138,7 @@ impl Handshake {
     }
 
     /// Does a turn, which takes as long as its signatures do.
-    pub(in crate::front) fn do_turn(&mut self, handler: &dyn Handler) -> Turn {
+    pub(crate) fn do_turn(&mut self, handler: &dyn Handler) -> Turn {
         self.turns += 1;
         let mut connection = match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Accepted(accepted) => match self.choose(accepted, handler) {

@@ -13,7 +13,7 @@ const MAX_WAITING: usize = 1024;
 
 /// Handshakes that are at a worker, and those that wait for that.
 #[derive(Debug)]
-pub(in crate::front) struct HandshakeQueue<T> {
+pub(crate) struct HandshakeQueue<T> {
     most: usize,
     state: Mutex<State<T>>,
 }
@@ -26,7 +26,7 @@ struct State<T> {
 
 /// What becomes of a handshake that has a turn to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::front) enum Place<T> {
+pub(crate) enum Place<T> {
     /// A worker takes it now.
     Worker(T),
     /// It waits.
@@ -37,7 +37,7 @@ pub(in crate::front) enum Place<T> {
 
 impl<T> HandshakeQueue<T> {
     /// For as many processors as there are.
-    pub(in crate::front) fn new() -> HandshakeQueue<T> {
+    pub(crate) fn new() -> HandshakeQueue<T> {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         HandshakeQueue {
             most: processors.saturating_mul(FOR_EACH_PROCESSOR),
@@ -53,7 +53,7 @@ impl<T> HandshakeQueue<T> {
     }
 
     /// Asks for a worker. Who gets one says so when it is done.
-    pub(in crate::front) fn ask(&self, handshake: T) -> Place<T> {
+    pub(crate) fn ask(&self, handshake: T) -> Place<T> {
         let mut state = self.state();
         if state.at_workers < self.most {
             state.at_workers += 1;
@@ -67,7 +67,7 @@ impl<T> HandshakeQueue<T> {
     }
 
     /// A turn is done; the next one takes its place at the workers.
-    pub(in crate::front) fn done(&self) -> Option<T> {
+    pub(crate) fn done(&self) -> Option<T> {
         let mut state = self.state();
         let next = state.waiting.pop_front();
         if next.is_none() {

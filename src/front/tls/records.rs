@@ -10,13 +10,13 @@ const MAX_LENGTH: usize = (1 << 14) + 2048;
 const KINDS: std::ops::RangeInclusive<u8> = 20..=23;
 
 /// Bytes that one record adds to its content at most (RFC 5246 §6.2.3.3): head, explicit nonce, kind, tag.
-pub(in crate::front) const OVERHEAD: usize = 32;
+pub(crate) const OVERHEAD: usize = 32;
 
 /// The longest content of a record that is sent.
-pub(in crate::front) const CONTENT_LENGTH: usize = 1 << 14;
+pub(crate) const CONTENT_LENGTH: usize = 1 << 14;
 
 /// Bytes of the first record, where it is whole; all of them where they begin no record, so that they are refused.
-pub(in crate::front) fn first_length(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn first_length(bytes: &[u8]) -> Option<usize> {
     let &[kind, major, _, high, low] = bytes.first_chunk::<HEAD_LENGTH>()?;
     let length = usize::from(u16::from_be_bytes([high, low]));
     if !KINDS.contains(&kind) || major != 3 || length > MAX_LENGTH {
@@ -26,7 +26,7 @@ pub(in crate::front) fn first_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Bytes of all whole records at the beginning.
-pub(in crate::front) fn whole_length(bytes: &[u8]) -> usize {
+pub(crate) fn whole_length(bytes: &[u8]) -> usize {
     let mut whole = 0;
     while let Some(length) = first_length(bytes.get(whole..).unwrap_or_default()) {
         whole += length;
@@ -38,7 +38,7 @@ pub(in crate::front) fn whole_length(bytes: &[u8]) -> usize {
 }
 
 /// The most content whose records fit into so many bytes.
-pub(in crate::front) fn content_in(room: usize) -> usize {
+pub(crate) fn content_in(room: usize) -> usize {
     let records = room.div_ceil(CONTENT_LENGTH + OVERHEAD);
     room.saturating_sub(records * OVERHEAD)
 }

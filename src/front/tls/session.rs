@@ -13,7 +13,7 @@ use crate::front::tls::records::{CONTENT_LENGTH, whole_length};
 const MAX_OUTGOING: usize = 64 * 1024;
 
 /// The records of one connection.
-pub(in crate::front) struct TlsSession {
+pub(crate) struct TlsSession {
     connection: ServerConnection,
     /// The beginning of a record.
     partial: Vec<u8>,
@@ -29,7 +29,7 @@ pub(in crate::front) struct TlsSession {
 
 impl TlsSession {
     /// `outgoing` is what the handshake has left to send, and `partial` what it has not read.
-    pub(in crate::front) fn new(
+    pub(crate) fn new(
         connection: ServerConnection,
         outgoing: Vec<u8>,
         partial: Vec<u8>,
@@ -46,37 +46,37 @@ impl TlsSession {
     }
 
     /// Whether a record could not be opened.
-    pub(in crate::front) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.is_broken
     }
 
     /// Whether the client sends no more behind what was opened.
-    pub(in crate::front) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.has_ended || self.is_broken
     }
 
     /// Whether the beginning of a record is here.
-    pub(in crate::front) fn has_partial(&self) -> bool {
+    pub(crate) fn has_partial(&self) -> bool {
         !self.partial.is_empty()
     }
 
     /// The beginning of a record, to which more is added.
-    pub(in crate::front) fn take_partial(&mut self) -> Vec<u8> {
+    pub(crate) fn take_partial(&mut self) -> Vec<u8> {
         mem::take(&mut self.partial)
     }
 
     /// Keeps the beginning of a record.
-    pub(in crate::front) fn put_partial(&mut self, partial: &[u8]) {
+    pub(crate) fn put_partial(&mut self, partial: &[u8]) {
         self.partial.extend_from_slice(partial);
     }
 
     /// What is to be sent before all else.
-    pub(in crate::front) fn outgoing(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn outgoing(&mut self) -> &mut Vec<u8> {
         &mut self.outgoing
     }
 
     /// Opens the whole records of what was received, and keeps the beginning of another one.
-    pub(in crate::front) fn open(&mut self, received: &[u8], plain: &mut Vec<u8>) {
+    pub(crate) fn open(&mut self, received: &[u8], plain: &mut Vec<u8>) {
         let whole = whole_length(received);
         let (records, partial) = received.split_at_checked(whole).unwrap_or((received, &[]));
         match open_records(&mut self.connection, records, plain) {
@@ -92,7 +92,7 @@ impl TlsSession {
     }
 
     /// Seals bytes behind those that are there.
-    pub(in crate::front) fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) {
+    pub(crate) fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) {
         sealed.append(&mut self.outgoing);
         for part in plain.chunks(CONTENT_LENGTH) {
             let is_taken = self
@@ -109,7 +109,7 @@ impl TlsSession {
     }
 
     /// Says that nothing more is sent, once.
-    pub(in crate::front) fn close(&mut self, sealed: &mut Vec<u8>) {
+    pub(crate) fn close(&mut self, sealed: &mut Vec<u8>) {
         sealed.append(&mut self.outgoing);
         if !mem::replace(&mut self.has_closed, true) && !self.is_broken {
             self.connection.send_close_notify();
@@ -123,7 +123,7 @@ impl TlsSession {
 ///
 /// # Errors
 /// A record does not hold. There may be an alert to send.
-pub(in crate::front) fn open_records(
+pub(crate) fn open_records(
     connection: &mut ServerConnection,
     mut records: &[u8],
     plain: &mut Vec<u8>,
@@ -145,7 +145,7 @@ pub(in crate::front) fn open_records(
 }
 
 /// Takes out what is to be sent.
-pub(in crate::front) fn flush(connection: &mut ServerConnection, sealed: &mut Vec<u8>) {
+pub(crate) fn flush(connection: &mut ServerConnection, sealed: &mut Vec<u8>) {
     // Writing to a Vec cannot fail.
     while connection.wants_write() && connection.write_tls(sealed).is_ok_and(|count| count > 0) {}
 }

@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::CertificateParams;
 use serde_json::json;
 
 use super::{Https, domain};
 use crate::support::directory::Directory;
 use crate::support::endpoint::{Endpoint, nobody};
-use crate::support::https::{Certified, TlsClient, authority_params, params, write_key};
+use crate::support::https::{Certified, TlsClient, params, write_key};
 use crate::support::program::{check, run, serve_by};
 
 /// A command of OpenSSL's, which makes keys of kinds that others do not make.
@@ -49,8 +49,7 @@ fn the_certificate_is_chosen_by_the_name_that_is_asked_for() {
         // No name is sent for an address.
         ("127.0.0.1", "listener"),
     ] {
-        let mut shown = Vec::new();
-        let config = trusting_anything(&mut shown);
+        let config = trusting_anything();
         let client = TlsClient::try_connect(https.gateway.address, asked, &config).unwrap();
         let leaf = client.tls.peer_certificates().unwrap()[0].clone();
         let expected_pem = own(expected);
@@ -62,7 +61,7 @@ fn the_certificate_is_chosen_by_the_name_that_is_asked_for() {
 }
 
 /// A client that takes any certificate.
-fn trusting_anything(_: &mut Vec<u8>) -> std::sync::Arc<rustls::ClientConfig> {
+fn trusting_anything() -> std::sync::Arc<rustls::ClientConfig> {
     use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
     use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
     use rustls::{DigitallySignedStruct, Error, SignatureScheme};
@@ -298,7 +297,6 @@ fn the_options_come_together_and_their_files_must_hold() {
             "{expected}: {ended:?}"
         );
     }
-    let _ = (KeyPair::generate().unwrap(), authority_params("a"));
 }
 
 #[test]

@@ -144,14 +144,11 @@ fn a_request_for_another_domain_than_the_connection_s_is_misdirected() {
         .send("GET https://mutual.test/a HTTP/1.1\r\nHost: listener.test\r\n\r\n")
         .answer();
     assert_eq!(answer.status, 421, "C2");
-    while https
-        .endpoint
-        .rest()
-        .iter()
-        .any(|recorded| recorded.head.contains("mutual.test"))
-    {
-        panic!("C2: a request came through");
-    }
+    let recorded = https.endpoint.rest();
+    assert!(
+        !recorded.iter().any(|recorded| recorded.head.contains("mutual.test")),
+        "C2: a request came through"
+    );
     // The other way round it is served.
     let leaf = Certified::by(&root, client_params("client"));
     let config = client_config(&[&https.authority], &[&leaf]);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Https;
 use crate::support::client::get;
 use crate::support::endpoint::Endpoint;
-use crate::support::https::{Certified, params, write_key};
+use crate::support::https::{Certified, TlsClient, params, write_key};
 use crate::support::wait::wait_until;
 
 /// The certificate that a new connection gets.
@@ -23,14 +23,16 @@ fn a_new_pair_is_served_within_a_second_and_no_connection_is_closed() {
     let https = Https::with_domain("live.test", None);
     let mut client = https.connect("live.test");
     let is_over = AtomicBool::new(false);
+    let (address, config) = (https.gateway.address, https.config());
+    let connect = || TlsClient::connect(address, "live.test", &config);
     let answered = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
-                let mut kept = https.connect("live.test");
+                let mut kept = connect();
                 while !is_over.load(Ordering::SeqCst) {
                     assert_eq!(kept.get("live.test", "/kept").status, 200);
-                    assert_eq!(https.connect("live.test").get("live.test", "/new").status, 200);
+                    assert_eq!(connect().get("live.test", "/new").status, 200);
                     answered.fetch_add(2, Ordering::SeqCst);
                 }
             });
