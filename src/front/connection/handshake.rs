@@ -43,6 +43,8 @@ impl Connection {
                     self.has_ended = false;
                     return Next::Wait;
                 }
+                // A probe that only connects has begun no handshake.
+                Received::End if handshake.is_untouched() => return Next::Close,
                 Received::End => return Next::Fail,
             }
         }

@@ -22,7 +22,7 @@ fn both_versions_are_spoken_and_proto_is_https() {
         let mut client = TlsClient::connect(https.gateway.address, "listener.test", &config);
         for target in ["/a", "/b?x=1"] {
             let answer = client.get("listener.test:8443", target);
-            assert_eq!((answer.status, answer.text()), (200, format!("{target} HTTP/1.1")));
+            assert_eq!((answer.status, answer.text()), (200, target.to_owned()));
             let recorded = https.endpoint.next();
             let forwarded = recorded.headers("forwarded")[0].to_owned();
             assert!(
@@ -135,13 +135,13 @@ fn requests_are_pipelined_inside_a_record_and_across_records() {
         .collect();
     client.send(&requests);
     for n in 0..20 {
-        assert_eq!(client.answer().text(), format!("/{n} HTTP/1.1"));
+        assert_eq!(client.answer().text(), format!("/{n}"));
     }
     // Each byte in a record of its own.
     for byte in b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" {
         client.send([*byte]);
     }
-    assert_eq!(client.answer().text(), "/slow HTTP/1.1");
+    assert_eq!(client.answer().text(), "/slow");
 }
 
 #[test]
@@ -155,14 +155,15 @@ fn a_close_notify_behind_a_whole_request_costs_no_answer() {
         if half_closes {
             client.stream.shutdown(Shutdown::Write).unwrap();
         }
-        assert_eq!(client.answer().text(), "/last HTTP/1.1", "T7");
+        assert_eq!(client.answer().text(), "/last", "T7");
     }
 }
 
 #[test]
 fn an_answer_that_is_cut_ends_without_close_notify() {
     let endpoint = Endpoint::start(|stream, _| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n");
+        let _ = stream.write_all(&[b'x'; 500_000]);
         Next::Close
     });
     let https = Https::with(endpoint, |_, _| {}, |options| options);
