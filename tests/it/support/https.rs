@@ -128,6 +128,19 @@ pub fn client_config_of(
     Arc::new(config)
 }
 
+/// Bytes of the first answer, as far as its head is here and tells them.
+fn announced_length(bytes: &[u8]) -> usize {
+    let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let Some((head, _)) = head.split_once("\r\n\r\n") else {
+        return 0;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    head.len() + 4 + length.unwrap_or_default()
+}
+
 /// A connection over TLS.
 pub struct TlsClient {
     pub tls: ClientConnection,
@@ -180,7 +193,9 @@ impl TlsClient {
 
     pub fn try_answer(&mut self) -> Result<Answer, std::io::Error> {
         loop {
-            if let Some((answer, used)) = parse(&self.buffer, "GET", false) {
+            // A long answer is taken apart once.
+            let whole = self.buffer.len() >= announced_length(&self.buffer);
+            if let Some((answer, used)) = whole.then(|| parse(&self.buffer, "GET", false)).flatten() {
                 self.buffer.drain(..used);
                 return Ok(answer);
             }
