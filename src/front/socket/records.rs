@@ -76,8 +76,13 @@ impl Socket {
         let (start, mut count) = (buffer.len(), 0);
         let mut records = RECORDS.take();
         let received = loop {
+            let mut partial = tls.take_partial();
             records.clear();
-            records.append(&mut tls.take_partial());
+            // No more is read ahead than the caller wants, whatever room the last caller left.
+            if records.capacity() > partial.len() + 2 * (length + OVERHEAD) {
+                records = Vec::with_capacity(partial.len() + length + OVERHEAD);
+            }
+            records.append(&mut partial);
             match self.receive_raw(&mut records, length + OVERHEAD, patience) {
                 Received::Bytes(more) => count += more,
                 other => {

@@ -1,14 +1,15 @@
 //! Which certificate a client gets, and what is told of files that are none (T1, T3).
 
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use rcgen::CertificateParams;
 use serde_json::json;
 
 use super::{Https, domain};
-use crate::support::directory::Directory;
+use crate::support::directory::{Directory, pass_everything};
 use crate::support::endpoint::{Endpoint, nobody};
-use crate::support::https::{Certified, TlsClient, params, write_key};
+use crate::support::https::{Certified, TlsClient, authority_params, params, write_key};
 use crate::support::program::{check, run, serve_by};
 
 /// A command of OpenSSL's, which makes keys of kinds that others do not make.
@@ -116,7 +117,7 @@ fn trusting_anything() -> std::sync::Arc<rustls::ClientConfig> {
 
 /// An API with a domain whose files are written by the caller.
 fn with_files(certificate: &str, key: &str) -> Directory {
-    let directory = Directory::of(&crate::support::directory::pass_everything(nobody()));
+    let directory = Directory::of(&pass_everything(nobody()));
     directory.write("a.test.pem", certificate);
     write_key(&directory, "a.test", key);
     directory.write("domains/a.test.json", &domain("a.test", None).to_string());
@@ -319,4 +320,71 @@ fn the_program_announces_https() {
     if let Ok(output) = output {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "503");
     }
+}
+
+#[test]
+fn the_log_tells_of_refused_clients_and_of_certificates_that_end_soon() {
+    let clients = Certified::own(authority_params("Clients"));
+    let mut soon = params("mutual.test");
+    soon.not_after = (SystemTime::now() + Duration::from_secs(5 * 24 * 3600)).into();
+    let pair = Certified::own(soon);
+    let directory = Directory::of(&pass_everything(nobody()));
+    pair.write(&directory, "mutual.test");
+    clients.write(&directory, "clients");
+    directory.write(
+        "domains/mutual.test.json",
+        &domain("mutual.test", Some("clients.pem")).to_string(),
+    );
+    // OpenSSL makes leaves of version 1 where it is not told of extensions, as AWS's walk-through does.
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    write_key(&directory, "old", &Certified::own(params("old")).key_pem);
+    let (old_key, request, old) = (path("old.key"), path("old.csr"), path("old.pem"));
+    openssl(&["req", "-new", "-key", &old_key, "-subj", "/CN=old", "-out", &request]);
+    let (issuer, issuer_key) = (path("clients.pem"), path("clients.key"));
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        &request,
+        "-CA",
+        &issuer,
+        "-CAkey",
+        &issuer_key,
+        "-set_serial",
+        "1",
+        "-out",
+        &old,
+    ]);
+    let tls = [
+        "--tls-certificate",
+        &path("mutual.test.pem"),
+        "--tls-key",
+        &path("mutual.test.key"),
+        "--log-format",
+        "text",
+    ];
+    let mut served = serve_by(&directory, &tls, "https");
+    served
+        .running
+        .complains("the certificate of the listener expires in less than 5 days");
+    served
+        .running
+        .complains("the certificate of mutual.test expires in less than 5 days");
+    let url = format!("https://mutual.test:{}/a", served.address.port());
+    let resolve = format!("mutual.test:{}:127.0.0.1", served.address.port());
+    let arguments = [
+        "-k",
+        "-s",
+        "--resolve",
+        &resolve,
+        "--cert",
+        &old,
+        "--key",
+        &old_key,
+        &url,
+    ];
+    let curl = Command::new("curl").args(arguments).output().unwrap();
+    assert!(!curl.status.success() && curl.stdout.is_empty(), "C1: {curl:?}");
+    let line = served.running.complains("X.509 version 1");
+    assert!(line.contains("mutual.test") && line.starts_with("info: "), "C1: {line}");
 }
