@@ -39,7 +39,7 @@ use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
     AccountId, Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, Region, ServeArguments, access_log,
-    front, limits, option, parse, root, seconds,
+    front, limits, option, parse, root, seconds, tls_files,
 };
 use crate::commands::{CheckArguments, RoutesArguments};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
@@ -131,7 +131,7 @@ fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
     let api = |file: &str| match UnitName::of(file) {
         UnitName::Api(id) => Some(id),
         UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),
-        UnitName::Shared | UnitName::Domain(_) => None,
+        UnitName::Shared | UnitName::Domain(_) | UnitName::Tls => None,
     };
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     say(&match format {
@@ -227,6 +227,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     if std::env::var_os("APIGATEWAY_VALKEY").is_some_and(|url| !url.is_empty()) {
         return Err("APIGATEWAY_VALKEY: this program is built without the feature fleet".to_owned());
     }
+    let tls = tls_files(arguments.tls_certificate.take(), arguments.tls_key.take())?;
     let admin = address("--admin", arguments.admin, "127.0.0.1:8001")?;
     let modes = "one of off, open, signed";
     let ControlPlaneMode(control_plane) = option(
@@ -305,6 +306,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         )?,
         limits,
         front,
+        tls,
         upstream_ca: (!upstream_ca.is_empty()).then(|| upstream_ca.into()),
         dns_ttl: seconds("--dns-ttl", arguments.dns_ttl, upstream::DNS_TTL)?,
         access_log: access_log(arguments.access_log)?,
@@ -314,7 +316,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         fleet,
     };
     let server = Server::start(options).map_err(|error| error.to_string())?;
-    say(&format!("listening on http://{}\n", server.local_addr()));
+    say(&format!("listening on {}://{}\n", server.scheme(), server.local_addr()));
     if let Some(address) = server.admin_addr() {
         say(&format!("admin on http://{address}\n"));
     }

@@ -155,6 +155,7 @@ fn gateway(stand_in: SocketAddr) -> Server {
         workers: NonZeroUsize::MIN.saturating_add(63),
         limits: Limits::default(),
         front: FrontKind::Own,
+        tls: None,
         upstream_ca: None,
         dns_ttl: DNS_TTL,
         fleet: None,

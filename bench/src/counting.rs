@@ -117,6 +117,7 @@ fn count(
         directory: &directory,
         upstream,
         over_tls: false,
+        https: false,
         path: "/small",
     };
     let port = http::free_port()?;

@@ -2,9 +2,11 @@
 
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::api::{self, Api};
 use crate::certificate::NAME;
@@ -46,6 +48,8 @@ pub struct Setup<'a> {
     pub upstream: &'a Upstream,
     /// Whether it speaks TLS with that.
     pub over_tls: bool,
+    /// Whether clients speak HTTPS.
+    pub https: bool,
     /// What it is asked for until it answers, with a token.
     pub path: &'a str,
 }
@@ -94,14 +98,30 @@ pub fn start(kind: Kind, gateway: &Gateway, setup: &Setup<'_>) -> Outcome<Peer> 
         }
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    wait_for(
-        &mut process,
-        address,
-        setup.path,
-        &token_field(setup.upstream),
-        PATIENCE,
-    )?;
+    match setup.https {
+        // wrk tells of what is answered with anything but 200.
+        true => wait_for_port(&mut process, address, PATIENCE)?,
+        false => wait_for(
+            &mut process,
+            address,
+            setup.path,
+            &token_field(setup.upstream),
+            PATIENCE,
+        )?,
+    }
     Ok(Peer { address, process })
+}
+
+/// Waits until connections are taken.
+fn wait_for_port(process: &mut Running, address: SocketAddr, patience: Duration) -> Outcome<()> {
+    let deadline = Instant::now() + patience;
+    while let Err(error) = TcpStream::connect(address) {
+        if process.has_ended() || Instant::now() > deadline {
+            return Err(format!("it takes no connection: {error}: {}", process.last_words()));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// The field with a token, as a line of a head.
@@ -120,6 +140,11 @@ pub fn gateway_command(program: &Path, api: Api, setup: &Setup<'_>, port: u16) -
     command.arg("serve").arg("--root").arg(&root);
     command.arg("--listen").arg(format!("127.0.0.1:{port}"));
     command.arg("--upstream-ca").arg(&setup.upstream.certificate.ca);
+    if setup.https {
+        let certificate = &setup.upstream.certificate;
+        command.arg("--tls-certificate").arg(&certificate.chain);
+        command.arg("--tls-key").arg(&certificate.key);
+    }
     // So that idle connections outlast all rounds, as they do with the others.
     command.args(["--idle-timeout", "3600"]);
     match api {
@@ -140,11 +165,24 @@ fn nginx(setup: &Setup<'_>, port: u16) -> Outcome<Running> {
         true => ("https", setup.upstream.ports.tls),
         false => ("http", setup.upstream.ports.plain),
     };
-    let ca = setup.upstream.certificate.ca.display();
+    let certificate = &setup.upstream.certificate;
+    let ca = certificate.ca.display();
+    let (ssl, own) = match setup.https {
+        true => (
+            " ssl",
+            format!(
+                "ssl_certificate {}; ssl_certificate_key {}; ssl_protocols TLSv1.2 TLSv1.3; keepalive_requests 100000000;",
+                certificate.chain.display(),
+                certificate.key.display()
+            ),
+        ),
+        false => ("", String::new()),
+    };
     let http = format!(
         "upstream pages {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 100000000; }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port}{ssl} backlog=4096;
+        {own}
         client_max_body_size 20m;
         location / {{
             proxy_pass {scheme}://pages;
@@ -171,6 +209,16 @@ fn haproxy(setup: &Setup<'_>, port: u16) -> Outcome<Running> {
         ),
         false => format!("127.0.0.1:{}", ports.plain),
     };
+    let bind = match setup.https {
+        true => {
+            let certificate = &setup.upstream.certificate;
+            let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+            let both = [read(&certificate.chain)?, read(&certificate.key)?].concat();
+            let path = write(setup.directory, &format!("haproxy-{port}.pem"), &both)?;
+            format!(" ssl crt {}", path.display())
+        }
+        false => String::new(),
+    };
     let text = format!(
         "global
     maxconn 4000
@@ -182,7 +230,7 @@ defaults
     timeout server 60s
     http-reuse always
 frontend clients
-    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{port}{bind}
     default_backend pages
 backend pages
     server upstream {server}

@@ -83,11 +83,13 @@ pub fn run(
         directory: &directory,
         upstream,
         over_tls: scenario.over_tls,
+        https: scenario.https,
         path: scenario.path,
     };
     let mut all = start(scenario, gateways, &setup);
     let token = peer::token_field(upstream);
     let load = Load {
+        https: scenario.https,
         path: scenario.path,
         connections: scenario.connections,
         body: scenario.body,

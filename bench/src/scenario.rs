@@ -22,6 +22,8 @@ pub struct Scenario {
     pub with_token: bool,
     /// Whether the upstream is spoken to over TLS.
     pub over_tls: bool,
+    /// Whether clients speak HTTPS.
+    pub https: bool,
     /// Connections beside these, on which nothing is said.
     pub idle: usize,
     /// What is compared; the first that is here is the reference.
@@ -43,6 +45,7 @@ pub fn all() -> Vec<Scenario> {
         body: None,
         with_token: false,
         over_tls: false,
+        https: false,
         idle: 0,
         kinds: [proxies(), vec![Kind::Floor]].concat(),
     };
@@ -99,6 +102,20 @@ pub fn all() -> Vec<Scenario> {
             over_tls: true,
             kinds: vec![Kind::Nginx, Kind::Haproxy, Kind::Gateway(Api::Tls)],
             ..small("tls", 32)
+        },
+        Scenario {
+            title: "GET of 96 bytes by HTTPS, 32 connections".to_owned(),
+            note: "TLS 1.3 with P-256 on kept connections; the upstream is plain.",
+            https: true,
+            kinds: vec![Kind::Nginx, Kind::Haproxy, Kind::Gateway(Api::Plain)],
+            ..small("https-32", 32)
+        },
+        Scenario {
+            title: "GET of 1 MiB by HTTPS, 8 connections".to_owned(),
+            path: "/large",
+            https: true,
+            kinds: vec![Kind::Nginx, Kind::Haproxy, Kind::Gateway(Api::Plain)],
+            ..small("https-large-8", 8)
         },
     ]
 }

@@ -15,6 +15,8 @@ use crate::programs::{WRK, cores};
 /// What is asked for, by how many.
 #[derive(Clone, Copy, Debug)]
 pub struct Load<'a> {
+    /// Whether it is asked for by HTTPS.
+    pub https: bool,
     /// The path.
     pub path: &'a str,
     /// Connections that ask, each for one thing at a time.
@@ -85,7 +87,8 @@ pub fn drive(address: SocketAddr, load: &Load<'_>, seconds: u64, script: &Path) 
     if let Some(field) = load.field {
         command.arg("-H").arg(field.trim_end());
     }
-    command.arg(format!("http://{address}{}", load.path));
+    let scheme = if load.https { "https" } else { "http" };
+    command.arg(format!("{scheme}://{address}{}", load.path));
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -52,7 +52,7 @@ impl Files {
     }
 
     fn compiled(source: Source, listing: Listing) -> (Files, Option<Configuration>, Problems) {
-        let mut compiler = Compiler::without_tls();
+        let mut compiler = Compiler::for_listener(&listing);
         let (mut configuration, problems) = Configuration::by(&mut compiler, &listing);
         if let Some(configuration) = &mut configuration {
             configuration.note_files(&listing);
@@ -93,7 +93,7 @@ impl Files {
 
     /// Whether the files are others than before, or may be.
     fn look(&mut self) -> bool {
-        self.source.look()
+        self.source.look(&self.listing)
     }
 
     /// Reads the files again; tells whether they differ from those that were read last.
@@ -182,6 +182,7 @@ impl Reloader {
         report(&configuration.review_options(&settings.region, &settings.account_id));
         files.note_served(&mut configuration);
         let hash = configuration.hash().to_owned();
+        remind(&configuration);
         let stale: Vec<String> = configuration.stale().map(ToString::to_string).collect();
         let is_broken = files.source.is_broken();
         let is_whole = stale.is_empty() && !problems.has_errors() && !is_broken;
@@ -200,6 +201,13 @@ impl Reloader {
             };
             log::error!("not reloaded, it goes on as it was: {units}: {changes}");
         }
+    }
+}
+
+/// Logs which certificates end soon.
+pub fn remind(configuration: &Configuration) {
+    for reminder in configuration.expiry_reminders() {
+        log::warn!("{reminder}");
     }
 }
 

@@ -29,7 +29,7 @@ impl Source {
     /// Files, and what they are now. They are looked at before they are read, so that a write in between is seen the next
     /// time.
     pub(super) fn of_files(store: Store) -> (Source, Listing) {
-        let fingerprint = store.fingerprint();
+        let fingerprint = store.fingerprint(&Listing::default());
         let listing = store.load();
         (Source::Files(store, fingerprint), listing)
     }
@@ -54,11 +54,11 @@ impl Source {
         }
     }
 
-    /// Whether what was read may be different now.
-    pub(super) fn look(&mut self) -> bool {
+    /// Whether what was read may be different now; `listing` is what was read.
+    pub(super) fn look(&mut self, listing: &Listing) -> bool {
         match self {
             Source::Files(store, fingerprint) => {
-                let now = store.fingerprint();
+                let now = store.fingerprint(listing);
                 let may_differ = fingerprint.may_differ(&now);
                 *fingerprint = now;
                 may_differ

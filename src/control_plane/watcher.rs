@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::control_plane::reloader::Reloader;
+use crate::control_plane::reloader::{self, Reloader};
 use crate::platform::reload_gate::ReloadGate;
 
 /// How often the files are looked at. An edit takes effect within a second: this, and the time to compile.
 const INTERVAL: Duration = Duration::from_millis(400);
+
+/// How often certificates that end soon are told of.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a stop waits for the thread to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
@@ -38,12 +41,17 @@ impl Watcher {
         let (running, ended) = channel();
         let run = move || {
             let _running: Sender<Infallible> = running;
+            let mut reminded = Instant::now();
             while !watched_stopping.load(Ordering::SeqCst) {
                 let requested = watched_gate.wait_for_request(INTERVAL);
                 // A panic is a defect of ours; what is served goes on, and so does the watching.
                 let outcome = catch_unwind(AssertUnwindSafe(|| look(&reloader, requested)));
                 if outcome.is_err() {
                     log::error!("not reloaded: a panic in the gateway");
+                }
+                if reminded.elapsed() >= REMINDER_INTERVAL {
+                    reminded = Instant::now();
+                    reloader::remind(&reloader.gateway().configuration_now());
                 }
                 if requested {
                     watched_gate.finish_reload();

@@ -4,15 +4,19 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::trusted_proxies::{Client, TrustedProxies};
 use crate::definition::notation::context_variable::ContextVariable;
 use crate::definition::notation::forwarded;
-use crate::deployment::address::{self, Address, Target};
+use crate::deployment::address::{Address, Target};
+use crate::deployment::host;
 use crate::http1::message::{Headers, Request};
+use crate::http1::target::Scheme;
 use crate::identity::caller::Caller;
+use crate::identity::tls::client::ClientCertificate;
 use crate::platform::clock::{self, Clock};
 
 /// What the gateway knows of a request from its first moment on.
@@ -39,15 +43,21 @@ pub struct RequestContext {
     pub mapping_key: Option<String>,
     /// Whether the path ends with that key.
     pub ends_with_key: bool,
+    /// The client's certificate, on a domain whose clients must show one.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
 }
 
 impl RequestContext {
     /// The context of a request that has just come.
     pub fn begin(clock: &Clock, trusted: &TrustedProxies, request: &Request) -> RequestContext {
         let peer_ip = request.peer.ip().to_canonical();
+        let scheme = match request.tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        };
         RequestContext {
             request_id: clock.request_id(),
-            client: trusted.client(peer_ip, &request.headers),
+            client: trusted.client(peer_ip, scheme, &request.headers),
             peer_ip,
             gateway_ip: request.local.ip().to_canonical(),
             trace_id: clock.trace_id(),
@@ -56,6 +66,7 @@ impl RequestContext {
             sent_path: None,
             mapping_key: None,
             ends_with_key: false,
+            client_certificate: None,
         }
     }
 
@@ -218,8 +229,19 @@ impl<'a> ContextVariables<'a> {
                 self.caller.iam().map(|identity| text(&identity.user_id))
             }
             Variable::IdentityUserArn => self.caller.iam().map(|identity| text(&identity.user_arn)),
+            Variable::ClientCertPem => self.of_certificate(|certificate| &certificate.pem),
+            Variable::ClientCertSubject => self.of_certificate(|certificate| &certificate.subject),
+            Variable::ClientCertIssuer => self.of_certificate(|certificate| &certificate.issuer),
+            Variable::ClientCertSerialNumber => self.of_certificate(|certificate| &certificate.serial_number),
+            Variable::ClientCertNotBefore => self.of_certificate(|certificate| &certificate.not_before),
+            Variable::ClientCertNotAfter => self.of_certificate(|certificate| &certificate.not_after),
             Variable::Absent => None,
         }
+    }
+
+    fn of_certificate(&self, part: fn(&ClientCertificate) -> &String) -> Option<Cow<'a, [u8]>> {
+        let certificate = self.context.client_certificate.as_deref();
+        certificate.map(|certificate| text(part(certificate)))
     }
 
     /// When the request came, as the Common Log Format has it, in UTC: `10/Jul/2026:19:19:05 +0000`.
@@ -247,7 +269,7 @@ impl<'a> ContextVariables<'a> {
 
     /// The host that the client named, without its port and one trailing dot, in lower case.
     pub fn domain_name(&self) -> Option<Cow<'a, str>> {
-        let host = address::normalized(self.context.host(&self.request.headers));
+        let host = host::normalized(self.context.host(&self.request.headers));
         Some(host).filter(|host| !host.is_empty())
     }
 }

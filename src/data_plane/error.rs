@@ -41,6 +41,12 @@ pub enum GatewayError {
     ServiceUnavailable(String),
     /// The gateway has as much to do as it may; the client may come again.
     Overloaded(&'static str),
+    /// The client speaks plain HTTP where the gateway speaks HTTPS.
+    PlainHttp,
+    /// The request is for a domain with mutual TLS, and its connection was made for another one.
+    Misdirected,
+    /// The client's certificate does not hold any more. The text is for the log.
+    CertificateRefused(String),
     /// The client is gone and does not get this. The status is for the access log, and servers' own convention.
     ClientGone,
     /// As many workers wait for an integration, an authorizer or an issuer as may; the client may come again.
@@ -57,6 +63,7 @@ impl From<RequestError> for GatewayError {
             RequestError::Timeout => GatewayError::RequestTimeout,
             RequestError::ClientGone => GatewayError::ClientGone,
             RequestError::Overloaded(cause) => GatewayError::Overloaded(cause),
+            RequestError::PlainHttp => GatewayError::PlainHttp,
             RequestError::Panicked => GatewayError::InternalServerError("a panic in the gateway".to_owned()),
         }
     }
@@ -73,7 +80,9 @@ impl GatewayError {
         match self {
             GatewayError::BadRequest(_) => (400, "Bad Request"),
             GatewayError::Unauthorized { .. } => (401, "Unauthorized"),
-            GatewayError::Forbidden { .. } => (403, "Forbidden"),
+            GatewayError::PlainHttp => (400, "This port speaks HTTPS"),
+            GatewayError::Misdirected => (421, "Misdirected Request"),
+            GatewayError::Forbidden { .. } | GatewayError::CertificateRefused(_) => (403, "Forbidden"),
             GatewayError::NotFound => (404, "Not Found"),
             GatewayError::RequestTimeout => (408, "Request Timeout"),
             GatewayError::PayloadTooLarge => (413, "Request Entity Too Large"),
@@ -113,9 +122,12 @@ impl GatewayError {
             | GatewayError::Forbidden { cause, .. }
             | GatewayError::InternalServerError(cause)
             | GatewayError::ServiceUnavailable(cause)
+            | GatewayError::CertificateRefused(cause)
             | GatewayError::DestinationOverloaded(cause) => Some(cause),
             GatewayError::Overloaded(cause) => Some(cause),
             GatewayError::NotFound
+            | GatewayError::PlainHttp
+            | GatewayError::Misdirected
             | GatewayError::RequestTimeout
             | GatewayError::PayloadTooLarge
             | GatewayError::UriTooLong
@@ -135,6 +147,8 @@ impl GatewayError {
                 challenge: Some(challenge),
                 ..
             } => headers.put("www-authenticate", challenge),
+            // Nothing else that comes on the connection could be answered.
+            GatewayError::Misdirected | GatewayError::CertificateRefused(_) => headers.put("connection", "close"),
             GatewayError::Forbidden {
                 error_type: Some(name), ..
             } => headers.put("x-amzn-errortype", name),

@@ -81,7 +81,7 @@ impl<'a> MappedRequest<'a> {
         };
         let value = |source: &Source| sources.value(source, &window);
         Ok(MappedRequest {
-            header: edited(&mapping.header, value),
+            header: edited(&mapping.header, |source| on_one_line(source, value(source))),
             querystring: edited(&mapping.querystring, value),
             path: match &mapping.path {
                 Some(path) => sources.path(path, value)?,
@@ -258,7 +258,7 @@ pub fn map_response(
         Source::Context(variable) => context.get(variable),
         Source::Querystring(_) | Source::Path | Source::PathParameter(_) | Source::StageVariable(_) => None,
     };
-    let header = edited(&mapping.header, value);
+    let header = edited(&mapping.header, |source| on_one_line(source, value(source)));
     let status = mapping.status_code.as_ref().and_then(|status| read(status, value));
     for edited in header {
         edited
@@ -313,6 +313,16 @@ fn edited<'a, 's>(changes: &'a [Change], get: impl Fn(&Source) -> Option<Cow<'s,
         Some(Edited { name, removes, adds })
     };
     changes.iter().filter_map(edited).collect()
+}
+
+/// A value for a header. A certificate's line ends are blanks there; in other values they are refused.
+fn on_one_line<'s>(source: &Source, value: Option<Cow<'s, [u8]>>) -> Option<Cow<'s, [u8]>> {
+    if !matches!(source, Source::Context(ContextVariable::ClientCertPem)) {
+        return value;
+    }
+    let lines = value?.trim_ascii_end().to_vec();
+    let blank = |byte| if byte == b'\n' { b' ' } else { byte };
+    Some(Cow::Owned(lines.into_iter().map(blank).collect()))
 }
 
 /// A value; none where it is a source alone that is missing, while a missing part of a text is empty (`R4.14`).

@@ -40,11 +40,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client without a proxy: the gateway itself speaks plain HTTP.
-    fn direct(peer: IpAddr) -> Client {
+    /// A client without a proxy.
+    fn direct(peer: IpAddr, scheme: Scheme) -> Client {
         Client {
             address: peer,
-            scheme: Scheme::Http,
+            scheme,
             host: None,
             port: None,
         }
@@ -57,9 +57,10 @@ impl TrustedProxies {
     }
 
     /// The client of a request: the peer of its connection, or whom a trusted peer names, and so on.
-    pub fn client(&self, peer: IpAddr, headers: &Headers) -> Client {
+    /// `own` is what the gateway itself speaks on the connection.
+    pub fn client(&self, peer: IpAddr, own: Scheme, headers: &Headers) -> Client {
         if !self.contains(peer) {
-            return Client::direct(peer);
+            return Client::direct(peer, own);
         }
         let has = |name: &str| headers.get(name).is_some();
         // A proxy that writes both means the same by them; more proxies write `X-Forwarded-*`. What a client adds of the
@@ -73,12 +74,12 @@ impl TrustedProxies {
         .into_iter()
         .any(has)
         {
-            true => self.by_x_forwarded(peer, headers),
-            false => self.by_forwarded(peer, headers),
+            true => self.by_x_forwarded(peer, own, headers),
+            false => self.by_forwarded(peer, own, headers),
         }
     }
 
-    fn by_x_forwarded(&self, peer: IpAddr, headers: &Headers) -> Client {
+    fn by_x_forwarded(&self, peer: IpAddr, own: Scheme, headers: &Headers) -> Client {
         let chain: Vec<_> = headers.list("x-forwarded-for").map(forwarded::address).collect();
         let (address, place) = self.end_of_chain(peer, &chain);
         // A list with one value for each address is read at the client's. Else the nearest proxy wrote the last value.
@@ -89,22 +90,20 @@ impl TrustedProxies {
         };
         Client {
             address,
-            scheme: value("x-forwarded-proto").and_then(scheme).unwrap_or(Scheme::Http),
+            scheme: value("x-forwarded-proto").and_then(scheme).unwrap_or(own),
             host: value("x-forwarded-host").and_then(host),
             port: value("x-forwarded-port").and_then(port),
         }
     }
 
-    fn by_forwarded(&self, peer: IpAddr, headers: &Headers) -> Client {
+    fn by_forwarded(&self, peer: IpAddr, own: Scheme, headers: &Headers) -> Client {
         let elements: Vec<Element> = headers.get_all("forwarded").flat_map(forwarded::elements).collect();
         let chain: Vec<_> = elements.iter().map(|element| element.node).collect();
         let (address, place) = self.end_of_chain(peer, &chain);
         let said = |part: fn(&Element) -> Option<&Vec<u8>>| part(elements.get(place?)?).map(Vec::as_slice);
         Client {
             address,
-            scheme: said(|element| element.proto.as_ref())
-                .and_then(scheme)
-                .unwrap_or(Scheme::Http),
+            scheme: said(|element| element.proto.as_ref()).and_then(scheme).unwrap_or(own),
             host: said(|element| element.host.as_ref()).and_then(host),
             port: None,
         }
@@ -151,7 +150,7 @@ mod tests {
 
     fn client(peer: &str, fields: &[(&'static str, &str)]) -> Client {
         let trusted = "10.0.0.0/8, ::1".parse::<TrustedProxies>().unwrap();
-        trusted.client(peer.parse().unwrap(), &Headers::of(fields))
+        trusted.client(peer.parse().unwrap(), Scheme::Http, &Headers::of(fields))
     }
 
     #[test]

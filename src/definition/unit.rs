@@ -60,6 +60,8 @@ pub enum UnitName {
     Api(String),
     /// The custom domain in `domains/<name>.json`.
     Domain(String),
+    /// The certificate that the listener has for all names that have none of their own.
+    Tls,
 }
 
 impl UnitName {
@@ -89,7 +91,7 @@ impl UnitName {
     pub fn prefix(&self) -> String {
         match self {
             UnitName::Api(id) => format!("{APIS_DIRECTORY}/{id}/"),
-            UnitName::Shared | UnitName::RootApi | UnitName::Domain(_) => String::new(),
+            UnitName::Shared | UnitName::RootApi | UnitName::Domain(_) | UnitName::Tls => String::new(),
         }
     }
 
@@ -99,7 +101,7 @@ impl UnitName {
     }
 }
 
-/// As the metric `apigateway_config_stale` names it: `.`, `apis/orders`, `domains/a.test`, `shared`.
+/// As the metric `apigateway_config_stale` names it: `.`, `apis/orders`, `domains/a.test`, `tls`, `shared`.
 impl fmt::Display for UnitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,6 +109,7 @@ impl fmt::Display for UnitName {
             UnitName::RootApi => f.write_str("."),
             UnitName::Api(id) => write!(f, "{APIS_DIRECTORY}/{id}"),
             UnitName::Domain(name) => write!(f, "{DOMAINS_DIRECTORY}/{name}"),
+            UnitName::Tls => f.write_str("tls"),
         }
     }
 }
@@ -135,7 +138,7 @@ impl Eq for File {}
 impl Drop for File {
     fn drop(&mut self) {
         if let Ok(text) = &mut self.text
-            && self.path == CREDENTIALS_FILE
+            && (self.path == CREDENTIALS_FILE || text.contains("PRIVATE KEY-----"))
         {
             text.zeroize();
         }
@@ -172,6 +175,8 @@ pub struct Unit {
     pub name: UnitName,
     /// Every file that may hold a resource.
     pub files: Vec<Arc<File>>,
+    /// Files that those name: certificates, keys and truststores. They may lie anywhere.
+    pub attachments: Vec<Arc<File>>,
     /// What is wrong with its directories.
     pub problems: Problems,
     /// Those of the files that are links which lead nowhere.
@@ -184,6 +189,7 @@ impl Unit {
         Unit {
             name,
             files: Vec::new(),
+            attachments: Vec::new(),
             problems: Problems::new(),
             dangling: BTreeSet::new(),
         }
@@ -192,6 +198,12 @@ impl Unit {
     /// The file with that path below the root.
     pub fn file(&self, path: &str) -> Option<&Arc<File>> {
         self.files.iter().find(|file| file.path == path)
+    }
+
+    /// The text of a file that a file of the unit names, or why it cannot be had; none where it was not read.
+    pub fn attachment(&self, path: &str) -> Option<&Result<String, String>> {
+        let found = self.attachments.iter().find(|file| file.path == path);
+        found.map(|file| &file.text)
     }
 
     /// Puts a file in its place, or takes its place.
@@ -242,7 +254,9 @@ impl Listing {
 
     /// Every file.
     pub fn files(&self) -> impl Iterator<Item = &Arc<File>> {
-        self.units.values().flat_map(|unit| &unit.files)
+        self.units
+            .values()
+            .flat_map(|unit| unit.files.iter().chain(&unit.attachments))
     }
 
     /// Whether there is a directory with APIs besides the root API.

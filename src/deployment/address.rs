@@ -3,8 +3,6 @@
 //! The order is: a custom domain by its name, an API by the host `<ApiId>.execute-api`, an API by the path
 //! `/_aws/execute-api/<ApiId>`, then the root API or the only one.
 
-use std::borrow::Cow;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use crate::deployment::Deployment;
@@ -12,6 +10,7 @@ use crate::deployment::configuration::Configuration;
 use crate::deployment::default_stage::DEFAULT_STAGE;
 use crate::deployment::domain::Domain;
 use crate::deployment::domain::mapping::Mapping;
+use crate::deployment::host::normalized;
 use crate::deployment::stage::Stage;
 
 /// The second label of the hosts that APIs have.
@@ -104,15 +103,6 @@ impl Configuration {
         }
     }
 
-    /// The custom domain of a host, by its name or by a wildcard, which stands for one label (RFC 9525 §6.3).
-    fn domain(&self, host: &str) -> Option<&Option<Arc<Domain>>> {
-        let exact = self.domains.get(host);
-        exact.or_else(|| {
-            let (label, rest) = host.split_once('.')?;
-            self.wildcard_domains.get(rest).filter(|_| !label.is_empty())
-        })
-    }
-
     fn in_domain<'c>(&'c self, domain: Option<&'c Domain>, path: &str) -> Address<'c> {
         let found = domain.and_then(|domain| Some((domain, domain.mapping(path)?)));
         let Some((domain, (mapping, below))) = found else {
@@ -135,6 +125,15 @@ impl Configuration {
 }
 
 impl<'c> Address<'c> {
+    /// The address of a request that may not be answered where it came.
+    pub fn unreachable() -> Address<'c> {
+        Address {
+            way: Way::None,
+            api: None,
+            target: Err(Unreachable::NotFound),
+        }
+    }
+
     /// At an API's own endpoint.
     fn of(way: Way<'c>, api: Option<&'c Arc<Deployment>>, start: usize) -> Address<'c> {
         let reachable = api.filter(|api| !api.is_execute_api_disabled());
@@ -170,29 +169,5 @@ impl<'c> Address<'c> {
             }
             (_, Target::Stage(..)) => None,
         }
-    }
-}
-
-/// A host without its port and one trailing dot, in lower case.
-pub fn normalized(host: &[u8]) -> Cow<'_, str> {
-    let host = str::from_utf8(host).unwrap_or_default();
-    let host = without_port(host);
-    let host = host.strip_suffix('.').unwrap_or(host);
-    match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(host.to_ascii_lowercase()),
-        false => Cow::Borrowed(host),
-    }
-}
-
-/// A host without its port; brackets stay.
-pub fn without_port(host: &str) -> &str {
-    if let Some(end) = host.find(']') {
-        return host.get(..=end).unwrap_or(host);
-    }
-    match host.split_once(':') {
-        // An address without brackets is no host, but says which one is meant.
-        Some(_) if host.parse::<Ipv6Addr>().is_ok() => host,
-        Some((name, _)) => name,
-        None => host,
     }
 }

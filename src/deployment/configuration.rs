@@ -9,8 +9,12 @@ use crate::definition::problem::Problems;
 use crate::definition::unit::{Listing, UnitName};
 use crate::deployment::domain::Domain;
 use crate::deployment::shared::Shared;
-use crate::deployment::{Deployment, warnings};
+use crate::deployment::tls_identities::{Expiry, TlsIdentities};
+use crate::deployment::{Deployment, host, tls_identities, warnings};
+use crate::identity::tls::identity::Identity;
+use crate::identity::tls::truststore::Truststore;
 use crate::outbound::function::Definition;
+use crate::platform::clock;
 
 /// What is served. It never changes.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +28,8 @@ pub struct Configuration {
     pub(super) domains: HashMap<String, Option<Arc<Domain>>>,
     /// Those that begin with `*.`, by what follows.
     pub(super) wildcard_domains: HashMap<String, Option<Arc<Domain>>>,
+    /// What TLS handshakes go on with; none where the listener does not speak TLS.
+    pub(super) tls: Option<Arc<TlsIdentities>>,
     /// The parts of the root, and whether their files have errors now: then they are served as they were before, if at all.
     pub(super) units: BTreeMap<UnitName, bool>,
     /// Whether there are APIs besides the root API's files.
@@ -67,6 +73,71 @@ impl Configuration {
             .collect();
         domains.sort_by(|one, other| one.name.cmp(&other.name));
         domains
+    }
+
+    /// The custom domain of a host, by its name or by a wildcard, which stands for one label (RFC 9525 §6.3).
+    pub(super) fn domain(&self, host: &str) -> Option<&Option<Arc<Domain>>> {
+        let exact = self.domains.get(host);
+        exact.or_else(|| {
+            let (label, rest) = host.split_once('.')?;
+            self.wildcard_domains.get(rest).filter(|_| !label.is_empty())
+        })
+    }
+
+    /// What a TLS handshake goes on with whose client asks for that name; none where the listener does not speak TLS.
+    pub fn tls_identity(&self, name: Option<&str>) -> Option<&Arc<Identity>> {
+        let identities = self.tls.as_ref()?;
+        let domain = name.and_then(|name| self.domain(&host::normalized(name.as_bytes())));
+        Some(identities.of(domain.and_then(|domain| domain.as_deref())))
+    }
+
+    /// Whether the listener speaks TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The domain of a request, and its truststore, where its clients must show certificates; `host` is what the request
+    /// names.
+    pub fn mutual_tls(&self, host: &[u8]) -> Option<(&Arc<Domain>, &Arc<Truststore>)> {
+        self.tls
+            .as_ref()
+            .filter(|identities| identities.ask_for_certificates())?;
+        let domain = self.domain(&host::normalized(host))?.as_ref()?;
+        Some((domain, domain.truststore.as_ref()?))
+    }
+
+    /// Until when certificates hold that are served: the listener's, and domains' own.
+    pub fn certificate_expiries(&self) -> Vec<Expiry> {
+        let Some(identities) = &self.tls else {
+            return Vec::new();
+        };
+        let mut expiries = vec![identities.listener_expiry()];
+        for domain in self.domains() {
+            expiries.extend(domain.certificate.as_ref().map(|certificate| Expiry {
+                domain: domain.name.clone(),
+                at: certificate.end(),
+            }));
+        }
+        expiries
+    }
+
+    /// Until when all certificates of truststores hold.
+    pub fn truststore_expiries(&self) -> Vec<Expiry> {
+        let domains = self.domains().into_iter().filter(|_| self.speaks_tls());
+        let expiry = |domain: &Arc<Domain>| {
+            let at = domain.truststore.as_ref()?.first_end();
+            Some(Expiry {
+                domain: domain.name.clone(),
+                at,
+            })
+        };
+        domains.filter_map(expiry).collect()
+    }
+
+    /// Tells of certificates that end soon.
+    pub fn expiry_reminders(&self) -> Vec<String> {
+        let (certificates, truststores) = (self.certificate_expiries(), self.truststore_expiries());
+        tls_identities::reminders(&certificates, &truststores, clock::unix_seconds())
     }
 
     /// Who may sign requests.

@@ -30,6 +30,8 @@ mod warnings;
 mod likely_mistakes;
 pub mod shared;
 pub mod domain;
+pub mod host;
+pub mod tls_identities;
 pub mod configuration;
 mod unused_files;
 mod snapshot;

@@ -49,6 +49,9 @@ impl Admission {
         };
         let open = Open::count(&shared.quotas, &shared.metrics);
         let mut connection = Box::new(Connection::new(socket, peer, local, open));
+        if shared.handshakes.is_some() {
+            connection.begin_handshake(&shared.budget);
+        }
         let most = shared.limits.max_connections.get();
         if connection.open.move_to(Quota::Limit, most) {
             if self.is_crowded && shared.quotas.count(Quota::Limit) <= most / 2 {

@@ -1,5 +1,8 @@
 //! One client's connection: what was read of it, what is to be written, and what it waits for.
 
+mod handshake;
+mod output;
+
 use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
@@ -8,19 +11,20 @@ use std::time::Instant;
 
 use crate::front::connection_table::{SlotToken, Watched};
 use crate::front::listener_limits::{
-    BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_LENGTH, LINGER_TIME, Limits, RATED_FROM, TURN_LENGTH,
+    BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_TIME, Limits, RATED_FROM, TURN_LENGTH,
 };
 use crate::front::memory_budget::{Class, MemoryBudget};
-use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
+use crate::front::pending_write::PendingWrite;
 use crate::front::quota::{Open, Quota};
 use crate::front::request_reader::{CompleteRequest, Refusal, RequestReader};
 use crate::front::slots::Occupant;
 use crate::front::socket::{Presence, Received, Socket, Wait};
+use crate::front::tls::handshake::Handshake;
 use crate::front::transfer_rate::TransferRate;
 use crate::http1::error::RequestError;
 use crate::http1::framing::Framing;
 use crate::http1::head_scanner::HeadScanner;
-use crate::http1::message::Request;
+use crate::http1::message::{Request, TlsNote};
 use crate::http1::message_limits::MAX_EMPTY_LINES;
 use crate::http1::request_head::{self, Head};
 use crate::http1::response_writer::CONTINUE;
@@ -44,6 +48,10 @@ pub(super) struct Connection {
     empty_lines: u32,
     /// The client has ended its side, or the connection has failed. What was sent before may not have been read.
     pub(super) has_ended: bool,
+    /// Its last answer is not whole, and the client must see that.
+    pub(super) is_cut: bool,
+    /// What the handler noted of the TLS handshake.
+    tls: Option<TlsNote>,
     /// Where it is watched; none before it first waits.
     token: Option<SlotToken<Connection>>,
     pub(super) open: Open,
@@ -52,6 +60,8 @@ pub(super) struct Connection {
 /// What a connection waits for.
 #[derive(Debug)]
 pub(super) enum State {
+    /// The client's turn in the TLS handshake.
+    Handshake(Box<Handshake>),
     /// The first byte of a request.
     Idle,
     /// The rest of a head.
@@ -72,6 +82,10 @@ pub(super) enum Next {
     Wait,
     /// Come back after the others; there may be more here already.
     Yield,
+    /// Go on with the handshake, which takes a worker.
+    Handshake,
+    /// The handshake is over, without a connection.
+    Fail,
     /// Answer.
     Answer(CompleteRequest),
     /// Refuse, and close.
@@ -83,12 +97,17 @@ pub(super) enum Next {
 impl Occupant for Connection {
     /// Whether nothing of a request has come, and nothing of an answer is left.
     fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle)
+        matches!(self.state, State::Idle | State::Handshake(_))
     }
 
     /// Since when nothing of a request has come, where it may be closed for another connection because of that.
     fn idle_since(&self) -> Option<Instant> {
-        (self.is_idle() && !self.is_in_reserve()).then_some(self.since)
+        let is_idle = match &self.state {
+            State::Idle => true,
+            State::Handshake(handshake) => handshake.is_untouched(),
+            _ => false,
+        };
+        (is_idle && !self.is_in_reserve()).then_some(self.since)
     }
 }
 
@@ -98,7 +117,11 @@ impl Watched for Connection {
     }
 
     fn waits_to_write(&self) -> bool {
-        matches!(self.state, State::Writing(_))
+        match &self.state {
+            State::Writing(_) => true,
+            State::Handshake(handshake) => !handshake.outgoing.is_empty(),
+            _ => false,
+        }
     }
 
     fn note_end(&mut self) {
@@ -124,6 +147,8 @@ impl Connection {
             requests: 0,
             empty_lines: 0,
             has_ended: false,
+            is_cut: false,
+            tls: None,
             token: None,
             open,
         }
@@ -137,6 +162,7 @@ impl Connection {
     /// When the wait has lasted too long.
     fn end(&self, limits: &Limits) -> Instant {
         match &self.state {
+            State::Handshake(_) => self.accepted + limits.head_timeout,
             State::Idle => self.since + limits.idle_timeout,
             State::Head(_) => self.since + limits.head_timeout,
             State::Body(receiving) => receiving.due(limits.body_timeout),
@@ -166,7 +192,7 @@ impl Connection {
     pub(super) fn is_late(&self, limits: &Limits, budget: &MemoryBudget) -> bool {
         let is_too_slow = |(rate, class): (&TransferRate, Class)| rate.is_slow() && budget.is_scarce(class);
         match &self.state {
-            State::Idle | State::Lingering(_) => true,
+            State::Handshake(_) | State::Idle | State::Lingering(_) => true,
             // A head may have begun only now that it was looked at.
             State::Head(_) | State::Body(_) | State::Writing(_) => {
                 Instant::now() >= self.end(limits) || self.rated().is_some_and(is_too_slow)
@@ -212,6 +238,9 @@ impl Connection {
 
     /// Reads on, until a request is whole or nothing more is here.
     pub(super) fn read_request(&mut self, budget: &Arc<MemoryBudget>, mut patience: Wait) -> Next {
+        if let State::Handshake(_) = self.state {
+            return self.read_handshake();
+        }
         let mut count = 0;
         loop {
             match self.take_input(budget) {
@@ -235,6 +264,7 @@ impl Connection {
                 Received::Nothing => {
                     // An end that was told would have been seen; it was told of the connection that had the slot before.
                     self.has_ended = false;
+                    self.note_record();
                     return Next::Wait;
                 }
                 Received::End => return self.ended(),
@@ -246,6 +276,8 @@ impl Connection {
     fn ended(&self) -> Next {
         match self.state {
             State::Idle => Next::Close,
+            // Only the beginning of a record has come, and that may be the client's farewell.
+            State::Head(_) if self.input.is_empty() => Next::Close,
             _ if self.socket.presence() == Presence::Gone => Next::Refuse(self.refusal(RequestError::ClientGone)),
             _ => Next::Refuse(self.refusal(RequestError::Malformed("the request ends early".to_owned()))),
         }
@@ -282,6 +314,7 @@ impl Connection {
         let bytes = self.input.get(..end).unwrap_or_default();
         let mut head = request_head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
         head.request.client = Some(self.socket.client());
+        head.request.tls = self.tls.clone();
         self.input.drain(..end);
         self.empty_lines = 0;
         self.begin_body(head, budget)
@@ -304,11 +337,12 @@ impl Connection {
         self.take_body()
     }
 
-    fn tell_to_continue(&self) {
+    fn tell_to_continue(&mut self) {
+        let bytes = self.socket.seal(CONTINUE.to_vec());
         // A client that does not get this sends its content after a while all the same; one that gets a part of it
-        // cannot read what follows.
-        let sent = self.socket.send_now(CONTINUE).unwrap_or_default();
-        if sent > 0 && sent < CONTINUE.len() {
+        // cannot read what follows. The same holds of a record: those behind it count on it.
+        let sent = self.socket.send_now(&bytes).unwrap_or_default();
+        if sent < bytes.len() && (sent > 0 || self.socket.is_tls()) {
             self.socket.half_close();
         }
     }
@@ -341,52 +375,6 @@ impl Connection {
                 request: Box::new(self.unread_request()),
             },
         }
-    }
-
-    /// Sends what is left of the answer.
-    ///
-    /// # Errors
-    /// The client is gone.
-    pub(super) fn write_on(&mut self) -> std::io::Result<Written> {
-        let State::Writing(pending) = &mut self.state else {
-            return Ok(Written::All(AfterWrite::KeepAlive));
-        };
-        let (count, written) = pending.write_on(&self.socket)?;
-        if count > 0 {
-            self.since = Instant::now();
-        }
-        Ok(written)
-    }
-
-    /// Ends our side, and from now on only waits for the client to end its own.
-    pub(super) fn linger(&mut self) {
-        self.socket.half_close();
-        self.enter(State::Lingering(LINGER_LENGTH));
-    }
-
-    /// Discards what the client still sends.
-    pub(super) fn discard(&mut self) -> Next {
-        let State::Lingering(mut left) = self.state else {
-            return Next::Close;
-        };
-        let mut count = 0;
-        while count < TURN_LENGTH && left > 0 {
-            self.input.clear();
-            match self.socket.receive(&mut self.input, BODY_READ_LENGTH, Wait::Never) {
-                Received::Bytes(more) => {
-                    count += more;
-                    left = left.saturating_sub(more);
-                }
-                Received::Nothing => {
-                    self.input = Vec::new();
-                    self.state = State::Lingering(left);
-                    return Next::Wait;
-                }
-                Received::End => return Next::Close,
-            }
-        }
-        self.state = State::Lingering(left);
-        if left == 0 { Next::Close } else { Next::Yield }
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::front::handler::TlsIdentity;
 use crate::http1::response_writer::SendError;
 use crate::platform::logging::RateLimit;
 use crate::platform::metrics::FrontMetrics;
@@ -17,6 +18,7 @@ pub struct ConnectionLog {
     cut_by_clients: RateLimit,
     cut_by_integrations: RateLimit,
     unwatched: RateLimit,
+    certificates: RateLimit,
     metrics: Arc<FrontMetrics>,
 }
 
@@ -28,6 +30,7 @@ impl ConnectionLog {
             cut_by_clients: RateLimit::default(),
             cut_by_integrations: RateLimit::default(),
             unwatched: RateLimit::default(),
+            certificates: RateLimit::default(),
             metrics: Arc::clone(metrics),
         }
     }
@@ -60,6 +63,25 @@ impl ConnectionLog {
         let count = self.overloads.fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_power_of_two() {
             log::warn!("{reason}: 503; refused so far for want of room: {count}");
+        }
+    }
+
+    /// Logs that a handshake failed. A client whose certificate does not hold for a domain is told of.
+    pub fn handshake(&self, peer: SocketAddr, reason: &str, identity: Option<&dyn TlsIdentity>) {
+        match identity {
+            None => log::debug!("the TLS handshake with {peer} failed: {reason}"),
+            Some(identity) => {
+                if let Some(left_out) = self.certificates.suppressed_since() {
+                    let others = match left_out {
+                        0 => String::new(),
+                        count => format!(" ({count} more such clients are left out)"),
+                    };
+                    let domain = identity.name();
+                    log::info!(
+                        "the client {peer} is refused by {domain}, which asks for a certificate: {reason}{others}"
+                    );
+                }
+            }
         }
     }
 

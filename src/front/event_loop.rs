@@ -1,6 +1,8 @@
 //! One listener's loop: it waits for the connections, hands whole requests to workers, and alone acts on what the steps
 //! of a request return.
 
+mod handing_over;
+
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,21 +11,18 @@ use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
 use crate::front::connection_table::{Poller, ReadyConnection};
-use crate::front::eviction::{self, TOO_MANY};
 use crate::front::exchange;
 use crate::front::handler::Handler;
 use crate::front::listener_limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
-use crate::front::queued_request::{self, Verdict};
 use crate::front::request_reader::{CompleteRequest, Refusal};
 use crate::front::response_stream::{self, Progress, ResponseStream};
 use crate::front::send;
 use crate::front::shared::Shared;
 use crate::front::socket::Wait;
 use crate::front::stream_scheduler::{Asked, Permit, StreamScheduler};
-use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::response_writer::SendError;
@@ -209,7 +208,7 @@ impl EventLoop {
     fn on_ready(self: &Arc<EventLoop>, mut connection: Box<Connection>, mut is_expired: bool) {
         loop {
             let next = match connection.state {
-                State::Idle | State::Head(_) | State::Body(_) => {
+                State::Handshake(_) | State::Idle | State::Head(_) | State::Body(_) => {
                     connection.read_request(&self.shared.budget, Wait::Never)
                 }
                 State::Lingering(_) => connection.discard(),
@@ -253,6 +252,7 @@ impl EventLoop {
     /// Ends a connection that has waited too long.
     fn expire(self: &Arc<EventLoop>, connection: Box<Connection>) {
         match connection.state {
+            State::Handshake(_) => self.fail_handshake(connection, true),
             // The last answer may still be on its way.
             State::Idle if connection.requests > 0 => self.linger(connection),
             State::Head(_) | State::Body(_) => {
@@ -277,6 +277,8 @@ impl EventLoop {
                     self.on_ready(connection, false);
                 }
             }
+            Next::Handshake => self.begin_turn(connection),
+            Next::Fail => self.fail_handshake(connection, false),
             Next::Answer(whole) => self.hand_over(connection, whole),
             Next::Refuse(refusal) => self.refuse(connection, refusal),
             Next::Close => {}
@@ -290,67 +292,6 @@ impl EventLoop {
         if !matches!(connection.discard(), Next::Close) {
             self.apply(Outcome::Park(connection));
         }
-    }
-
-    fn hand_over(self: &Arc<EventLoop>, mut connection: Box<Connection>, whole: CompleteRequest) {
-        let urgency = match self.shared.handler.is_vital(&whole.head.request) {
-            true => Urgency::Vital,
-            false => Urgency::Ordinary,
-        };
-        if connection.is_in_reserve() && !self.may_answer(&mut connection, urgency) {
-            return self.refuse(connection, Refusal::of(TOO_MANY, &whole.head));
-        }
-        // Thousands may wait for a worker.
-        connection.shrink();
-        // Where that cannot be watched, a client that goes is noticed when it has its answer.
-        let _ = self.shared.table.watch(&mut connection);
-        let event_loop = Arc::clone(self);
-        self.shared.metrics.queue_depth.rise();
-        let job = move |(connection, whole), waited| {
-            event_loop.shared.metrics.queue_depth.fall();
-            if let Some((connection, whole)) = event_loop.still_wanted(connection, whole, waited) {
-                let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
-                event_loop.serve(connection, whole);
-            }
-        };
-        if let Err(Full((connection, whole))) = self.shared.workers.submit((connection, whole), urgency, job) {
-            self.shared.metrics.queue_depth.fall();
-            let error = RequestError::Overloaded("the queue is full");
-            self.refuse(connection, Refusal::of(error, &whole.head));
-        }
-    }
-
-    /// Whether a whole request on a connection in reserve is answered.
-    fn may_answer(self: &Arc<EventLoop>, connection: &mut Connection, urgency: Urgency) -> bool {
-        let mut others = Vec::new();
-        let may = eviction::may_answer(&self.shared, connection, urgency, &mut others);
-        for other in others {
-            self.apply(other);
-        }
-        may
-    }
-
-    /// A request that has waited for a worker, if it is still to be carried out. One that has waited too long never is,
-    /// and is ended without waiting for its client.
-    fn still_wanted(
-        self: &Arc<EventLoop>,
-        mut connection: Box<Connection>,
-        whole: CompleteRequest,
-        waited: Duration,
-    ) -> Option<(Box<Connection>, CompleteRequest)> {
-        match queued_request::verdict(&self.shared, &mut connection, waited) {
-            Verdict::Serve => return Some((connection, whole)),
-            // For the access log; the client would not get it.
-            Verdict::ClientGone => {
-                let refusal = Refusal::of(RequestError::ClientGone, &whole.head);
-                drop(self.shared.handler.refuse(refusal.error, &refusal.request));
-            }
-            Verdict::TooLate => {
-                let error = RequestError::Overloaded("it has waited too long for a worker");
-                self.refuse(connection, Refusal::of(error, &whole.head));
-            }
-        }
-        None
     }
 
     /// The permit of a long answer; none if it waits for one now.
@@ -383,7 +324,11 @@ impl EventLoop {
 
     /// Answers a request that gets no further, and ends the connection in a way in which the client can read it.
     fn refuse(self: &Arc<EventLoop>, mut connection: Box<Connection>, refusal: Refusal) {
-        let bytes = send::refusal(&self.shared, refusal);
+        if refusal.error == RequestError::PlainHttp {
+            self.shared.count_handshake(|handshakes| &handshakes.plain_http);
+        }
+        let mut bytes = connection.socket.seal(send::refusal(&self.shared, refusal));
+        connection.socket.seal_end(&mut bytes);
         let reservation = self.shared.budget.reserve(Class::Answer);
         connection.enter(State::Writing(PendingWrite::new(
             WriteQueue::of(bytes),

@@ -102,7 +102,7 @@ fn find_reserve(shared: &Shared, connection: &mut Connection, others: &mut Vec<O
 /// Closes a connection in reserve for another one, unless its request has just come.
 fn close_in_reserve(shared: &Shared, mut connection: Box<Connection>) -> Outcome {
     match connection.state {
-        State::Idle | State::Head(_) | State::Body(_) => {}
+        State::Handshake(_) | State::Idle | State::Head(_) | State::Body(_) => {}
         State::Writing(_) => {
             let reason = io::Error::other("others wait for its connection");
             shared.connection_log.cut(connection.peer, &SendError::Client(reason));
@@ -122,6 +122,10 @@ fn close_in_reserve(shared: &Shared, mut connection: Box<Connection>) -> Outcome
 /// Refuses a connection for which there is no room.
 pub(super) fn turn_away(shared: &Shared, mut connection: Box<Connection>) -> Outcome {
     count_refusal(shared);
+    // A word would cost a handshake.
+    if let State::Handshake(_) = connection.state {
+        return Outcome::Closed;
+    }
     let refusal = connection.refusal(TOO_MANY);
     let most = shared.limits.lingering_over_limit;
     let is_listened_to = match connection.open.quota() {

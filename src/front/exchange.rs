@@ -35,15 +35,21 @@ pub(super) fn answer(
     };
     let handler = &shared.handler;
     // A panic is a defect of ours, and costs the request that met it and no other.
-    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
+    let mut response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
         .unwrap_or_else(|_| handler.refuse(RequestError::Panicked, &connection.unread_request()));
     drop(reservation);
     if response.status == CLIENT_GONE && connection.socket.presence() == Presence::Gone {
         return Progress::Done(Outcome::Closed);
     }
+    // The handler ends a connection only for what its handshake has told.
+    let is_last = connection.socket.is_tls() && response.headers.get("connection").is_some();
+    if is_last {
+        response.headers.remove("connection");
+    }
     let reply = ResponseWriter {
         // At a stop, what was sent before is still answered.
         close: !keeps
+            || is_last
             || connection.is_in_reserve()
             || connection.requests >= shared.limits.max_requests
             || (shared.is_stopping() && !connection.has_more()),

@@ -28,6 +28,15 @@
 //! that waits would keep a request waiting. Else the connection goes back to the waiting thread, which wakes no
 //! worker while all are busy. So a request costs the same two calls, and a share of one look at many connections.
 //!
+//! **TLS.** Where the handler speaks TLS (`Handler::speaks_tls`), a connection begins in the state `Handshake`. The waiting
+//! thread collects the client's turn and parses it; it calculates nothing. A turn with a whole record goes to a worker
+//! (`tls/handshake`), by a queue of its own (`tls/handshake_queue`), so that a flood of handshakes takes neither the
+//! workers nor the queue of requests. It goes behind the requests that wait already, and is closed where it waits longer than
+//! those may. After that, who reads opens the records and who has the answer seals it, with `close_notify` behind a last
+//! one that is whole, before any of it waits: what a slow client has not taken is ciphertext, and counts for the memory.
+//! Once a record is sealed it is sent or the connection ends, since those behind it count on it. rustls is given whole
+//! records only, so the beginning of one is known, and has a head's time.
+//!
 //! **Readiness** is mio: it needs no unsafe code (polling's `add` does), works where developers work (rustix has
 //! epoll for Linux only), and lets any thread put a connection in without waking the one that waits. It is
 //! edge-triggered, and a connection stays watched while a worker has it: what happens meanwhile is noted in its slot,
@@ -100,6 +109,7 @@ pub mod write_queue;
 pub mod transfer_rate;
 pub mod request_reader;
 pub mod connection_log;
+mod tls;
 mod job_queue;
 pub mod worker_pool;
 pub mod stream_scheduler;
@@ -130,7 +140,7 @@ use std::time::{Duration, Instant};
 
 use crate::front::admission::Admission;
 use crate::front::event_loop::EventLoop;
-pub use crate::front::handler::Handler;
+pub use crate::front::handler::{Handler, TlsIdentity};
 use crate::front::listener_limits::{Limits, STOP_PATIENCE};
 use crate::platform::metrics::FrontMetrics;
 

@@ -5,6 +5,7 @@
 //! bound for those.
 
 use std::io;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use crate::front::pending_write::{AfterWrite, PendingWrite};
 use crate::front::send::{self, Sent, StreamSlot, no_slot, wait_for_client_in_slot};
 use crate::front::shared::Shared;
 use crate::front::stream_scheduler::{Most, Permit, StreamScheduler, Task};
+use crate::front::tls::records::content_in;
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::remaining_body::RemainingBody;
@@ -44,6 +46,10 @@ pub(super) fn scheduler(most_workers: usize) -> StreamScheduler<ResponseStream> 
 #[derive(Debug)]
 pub(super) struct ResponseStream {
     connection: Box<Connection>,
+    /// The head, until it is certain that it is sent.
+    head: Vec<u8>,
+    /// What was read and not sealed yet, where that is to be done.
+    plain: Vec<u8>,
     /// What the client has not taken.
     queue: WriteQueue,
     /// What has not been read.
@@ -92,7 +98,9 @@ impl ResponseStream {
         let now = Instant::now();
         ResponseStream {
             connection,
-            queue: WriteQueue::of(head),
+            head,
+            plain: Vec::new(),
+            queue: WriteQueue::default(),
             rest,
             then,
             reply,
@@ -117,10 +125,12 @@ pub(super) fn begin(shared: &Shared, mut stream: ResponseStream, others_wait: bo
         let Some(slot) = StreamSlot::take(shared, stream.slot()) else {
             return Progress::Done(refuse(shared, stream));
         };
+        stream.seal_head();
         let sent = stream.stream(shared);
         drop(slot);
         return Progress::Done(stream.end(shared, sent));
     }
+    stream.seal_head();
     match stream.pass_on(None, others_wait) {
         Ok(Pause::Long) => {
             stream.asked_at = Instant::now();
@@ -258,9 +268,36 @@ impl ResponseStream {
                 return Err(SendError::Client(io::ErrorKind::BrokenPipe.into()));
             }
         }
-        let read = self.rest.read_into(self.queue.room());
+        let read = match self.connection.socket.is_tls() {
+            true => self.read_sealed(),
+            false => self.rest.read_into(self.queue.room()),
+        };
         self.read = self.read.saturating_add(read.map_err(of_source)?);
         Ok(())
+    }
+
+    /// Puts the head before all else. Once a record is made, those behind it count on it.
+    fn seal_head(&mut self) {
+        let head = mem::take(&mut self.head);
+        self.queue = WriteQueue::of(self.connection.socket.seal(head));
+    }
+
+    /// Reads a part that has room once it is sealed, and seals it.
+    fn read_sealed(&mut self) -> io::Result<usize> {
+        let socket = &mut self.connection.socket;
+        let room = self.queue.room();
+        let length = content_in(room.capacity() - room.len());
+        self.plain.clear();
+        if self.plain.capacity() > length {
+            self.plain = Vec::new();
+        }
+        self.plain.reserve_exact(length);
+        let read = self.rest.read_into(&mut self.plain);
+        socket.seal_into(&self.plain, room);
+        if read.is_ok() && self.rest.is_done() && self.then == AfterWrite::Linger {
+            socket.seal_end(room);
+        }
+        read
     }
 
     /// Whether the memory has room for another part that the client may not take. An answer that cannot be kept to its

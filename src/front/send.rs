@@ -36,6 +36,10 @@ pub(super) fn send(
     bytes: Vec<u8>,
     then: AfterWrite,
 ) -> Result<Sent, SendError> {
+    let mut bytes = connection.socket.seal(bytes);
+    if then == AfterWrite::Linger {
+        connection.socket.seal_end(&mut bytes);
+    }
     let sent = connection.socket.send_now(&bytes).map_err(SendError::Client)?;
     if sent == bytes.len() {
         return Ok(Sent::All);
@@ -71,7 +75,7 @@ pub(super) fn after(
 }
 
 /// Ends a connection whose answer is not whole, so that the client sees it.
-fn cut(shared: &Shared, connection: Box<Connection>, version: Version, incomplete: &SendError) -> Outcome {
+fn cut(shared: &Shared, mut connection: Box<Connection>, version: Version, incomplete: &SendError) -> Outcome {
     shared.connection_log.cut(connection.peer, incomplete);
     // For HTTP/1.0 an end of the connection may be the end of the content. Otherwise a plain end lets the client read
     // what was sent.
@@ -79,6 +83,7 @@ fn cut(shared: &Shared, connection: Box<Connection>, version: Version, incomplet
         connection.socket.reset();
         return Outcome::Closed;
     }
+    connection.is_cut = true;
     Outcome::Linger(connection)
 }
 

@@ -14,9 +14,10 @@ use crate::front::listener_limits::{Limits, STOP_PATIENCE};
 use crate::front::memory_budget::MemoryBudget;
 use crate::front::quota::Quotas;
 use crate::front::slots::Occupant;
+use crate::front::tls::handshake_queue::HandshakeQueue;
 use crate::front::worker_pool::Workers;
 use crate::platform::concurrency::ConcurrencyLimit;
-use crate::platform::metrics::{ConnectionMetrics, FrontMetrics};
+use crate::platform::metrics::{ConnectionMetrics, Counter, FrontMetrics, HandshakeMetrics};
 
 /// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
 pub(super) const FEW_CONNECTIONS: usize = 64;
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) workers: Workers,
     /// Connections that wait.
     pub(super) table: ConnectionTable<Connection>,
+    /// Connections with a turn of their TLS handshake to do; none where the listener speaks plain text.
+    pub(super) handshakes: Option<HandshakeQueue<Box<Connection>>>,
     /// Open connections.
     pub(super) quotas: Arc<Quotas>,
     /// So many are few: never more than workers, so that none waits while another connection wants it.
@@ -60,10 +63,12 @@ impl Shared {
         let (table, watch) = ConnectionTable::new()?;
         let metrics = Arc::new(FrontMetrics {
             connections: Some(ConnectionMetrics::default()),
+            handshakes: handler.speaks_tls().then(HandshakeMetrics::default),
             ..FrontMetrics::default()
         });
         let half = NonZeroUsize::new(most_workers.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN);
         let shared = Shared {
+            handshakes: handler.speaks_tls().then(HandshakeQueue::new),
             handler,
             limits,
             budget: MemoryBudget::of(limits.memory),
@@ -79,6 +84,13 @@ impl Shared {
             accepted_all: AtomicBool::new(false),
         };
         Ok((shared, watch))
+    }
+
+    /// Counts a handshake that is over.
+    pub(super) fn count_handshake(&self, of: impl FnOnce(&HandshakeMetrics) -> &Counter) {
+        if let Some(handshakes) = &self.metrics.handshakes {
+            of(handshakes).add_one();
+        }
     }
 
     pub(super) fn is_stopping(&self) -> bool {

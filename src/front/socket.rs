@@ -1,6 +1,8 @@
 //! A client's socket. Every call says whether it may wait, so that one descriptor serves both the worker that answers
 //! and the thread that waits for everybody.
 
+mod records;
+
 use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +17,7 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::front::listener_limits::NEXT_REQUEST_PATIENCE;
+use crate::front::tls::session::TlsSession;
 use crate::http1::message::{Client, ClientConnection};
 
 /// How often a send is tried though the system calls the socket full, and how often it is looked whether the client is
@@ -37,6 +40,8 @@ pub(super) struct Socket {
     is_drained: bool,
     /// How long it was waited for the client to take its answer, since this was last asked.
     waited: Cell<Duration>,
+    /// None in plain text.
+    tls: Option<Box<TlsSession>>,
 }
 
 /// The descriptor, of which those who work for the client know too.
@@ -122,6 +127,7 @@ impl Socket {
             has_patience: false,
             is_drained: false,
             waited: Cell::new(Duration::ZERO),
+            tls: None,
         }
     }
 
@@ -135,8 +141,21 @@ impl Socket {
         self.stream.tcp.local_addr()
     }
 
-    /// Reads at most `length` bytes behind those in the buffer.
+    /// Reads at most `length` bytes behind those in the buffer, and of a TLS connection those of the record that is
+    /// reached with them.
     pub(super) fn receive(&mut self, buffer: &mut Vec<u8>, length: usize, patience: Wait) -> Received {
+        match self.tls.take() {
+            None => self.receive_raw(buffer, length, patience),
+            Some(mut tls) => {
+                let received = self.receive_records(&mut tls, buffer, length, patience);
+                self.tls = Some(tls);
+                received
+            }
+        }
+    }
+
+    /// Reads at most `length` bytes as they come.
+    pub(super) fn receive_raw(&mut self, buffer: &mut Vec<u8>, length: usize, patience: Wait) -> Received {
         buffer.reserve(length);
         let flags = match patience {
             Wait::Never => RecvFlags::DONTWAIT,
@@ -179,6 +198,9 @@ impl Socket {
     /// # Errors
     /// The client is gone.
     pub(super) fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        if self.tls.as_ref().is_some_and(|tls| tls.is_broken()) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let mut sent = 0;
         while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
             match rustix::net::send(&self.stream.tcp, rest, SendFlags::DONTWAIT) {
@@ -257,7 +279,10 @@ impl Socket {
 
     /// What the client has done besides sending.
     pub(super) fn presence(&self) -> Presence {
-        self.stream.presence()
+        match &self.tls {
+            Some(tls) if tls.is_broken() => Presence::Gone,
+            _ => self.stream.presence(),
+        }
     }
 
     /// The client, for those who work for it.

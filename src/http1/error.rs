@@ -20,6 +20,8 @@ pub enum RequestError {
     ClientGone,
     /// The server has as much to do as it may. The text is for the log.
     Overloaded(&'static str),
+    /// It came in plain text to a listener that speaks TLS.
+    PlainHttp,
     /// The handler panicked.
     Panicked,
 }

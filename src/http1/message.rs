@@ -3,9 +3,10 @@
 //! Nothing here knows how the bytes came or where they go; the front, the gateway and the upstream
 //! speak to each other in these types.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Stream};
@@ -92,7 +93,12 @@ pub struct Request {
     pub local: SocketAddr,
     /// Who waits for the answer, where the front can tell.
     pub client: Option<Client>,
+    /// What the handler noted of the connection's TLS handshake; none where the connection is in plain text.
+    pub tls: Option<TlsNote>,
 }
+
+/// What the handler noted when the TLS handshake of a connection was over. It is the same for each request on it.
+pub type TlsNote = Arc<dyn Any + Send + Sync>;
 
 /// How often a wait for a client looks whether the client is still there.
 pub const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -150,6 +156,7 @@ impl Request {
             peer,
             local,
             client: None,
+            tls: None,
         }
     }
 
@@ -171,6 +178,7 @@ impl Request {
             peer: self.peer,
             local: self.local,
             client: self.client.clone(),
+            tls: self.tls.clone(),
         }
     }
 }

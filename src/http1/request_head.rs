@@ -67,6 +67,7 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, R
     }
     let request = Request {
         client: None,
+        tls: None,
         method: method.to_owned(),
         path,
         query,

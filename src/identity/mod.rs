@@ -4,4 +4,5 @@ pub mod caller;
 pub mod policy;
 pub mod sigv4;
 pub mod jwt;
+pub mod tls;
 pub mod aws;

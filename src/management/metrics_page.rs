@@ -119,6 +119,23 @@ fn of_front(page: &mut Exposition, front: &FrontMetrics) {
         let help = "Connections that were refused since there were too many.";
         counter(page, "apigateway_connections_refused_total", help, refused.value());
     }
+    if let Some(handshakes) = &front.handshakes {
+        let name = "apigateway_tls_handshakes_total";
+        page.family(
+            name,
+            Kind::Counter,
+            "TLS handshakes of clients, by what became of them.",
+        );
+        for (outcome, count) in [
+            ("ok", &handshakes.ok),
+            ("resumed", &handshakes.resumed),
+            ("failed", &handshakes.failed),
+            ("timeout", &handshakes.timeout),
+            ("plain_http", &handshakes.plain_http),
+        ] {
+            page.sample(name, &[("outcome", outcome)], count.value());
+        }
+    }
     gauge(
         page,
         "apigateway_queue_depth",
@@ -182,6 +199,7 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     for (unit, is_stale) in gateway.configuration_now().units() {
         page.sample(name, &[("unit", &unit.to_string())], u64::from(*is_stale));
     }
+    expiries(page, gateway);
     let help = "Lines of the access log that were not written.";
     counter(
         page,
@@ -189,6 +207,32 @@ fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
         help,
         gateway.recorder().access_log.lost(),
     );
+}
+
+/// Until when certificates hold.
+fn expiries(page: &mut Exposition, gateway: &Gateway) {
+    let configuration = gateway.configuration_now();
+    if !configuration.speaks_tls() {
+        return;
+    }
+    for (name, help, expiries) in [
+        (
+            "apigateway_certificate_expiry_timestamp_seconds",
+            "The end of the certificate that is served, in seconds since 1970.",
+            configuration.certificate_expiries(),
+        ),
+        (
+            "apigateway_truststore_expiry_timestamp_seconds",
+            "The end of the first certificate in the truststore, in seconds since 1970.",
+            configuration.truststore_expiries(),
+        ),
+    ] {
+        page.family(name, Kind::Gauge, help);
+        for expiry in expiries {
+            let at = u64::try_from(expiry.at).unwrap_or_default();
+            page.sample(name, &[("domain", &expiry.domain)], at);
+        }
+    }
 }
 
 fn of_process(page: &mut Exposition) {

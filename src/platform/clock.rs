@@ -147,6 +147,12 @@ pub fn iso_8601(time: SystemTime) -> String {
     format!("{}-{month:02}-{}T{}Z", part(12, 16), part(5, 7), part(17, 25))
 }
 
+/// The system's time in seconds since 1970, for what a certificate says.
+pub fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// Days from 1970-01-01 to a date of the Gregorian calendar. A year is taken to begin in March, so that its leap day
 /// is its last.
 pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {

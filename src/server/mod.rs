@@ -26,7 +26,7 @@ use crate::data_plane::gateway::{Gateway, Settings};
 #[cfg(not(feature = "fleet"))]
 use crate::data_plane::throttle::Throttle;
 use crate::definition::problem::{Problem, Problems};
-use crate::definition::store::Store;
+use crate::definition::store::{Store, TlsFiles};
 use crate::definition::unit::Listing;
 use crate::deployment::compiler::Compiler;
 use crate::deployment::configuration::Configuration;
@@ -71,6 +71,8 @@ pub struct Options {
     pub limits: Limits,
     /// What listens to clients.
     pub front: FrontKind,
+    /// The certificate with which the listener speaks TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
     /// PEM roots that are trusted for upstreams besides the built-in ones.
     pub upstream_ca: Option<PathBuf>,
     /// How long the addresses of an upstream's name are used before it is looked up again.
@@ -203,7 +205,7 @@ impl Server {
     /// See [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Server, StartError> {
         recovery::recover(&options.root);
-        let store = Store::at(&options.root);
+        let store = Store::at(&options.root).with_tls(options.tls.clone());
         let (files, configuration, problems) = match &options.template {
             None => Files::first(store).map_err(StartError::Problems)?,
             Some(template) => {
@@ -214,7 +216,7 @@ impl Server {
         Server::launch(configuration, &problems, Some(files), options)
     }
 
-    /// Binds the listeners, and serves files that do not change any more.
+    /// Binds the listeners, and serves files that do not change any more, in plain text.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
@@ -238,6 +240,13 @@ impl Server {
         match &watched {
             Some(files) => files.report(problems),
             None => reloader::report(problems),
+        }
+        reloader::remind(&configuration);
+        #[cfg(feature = "tiny_http")]
+        if options.front == FrontKind::TinyHttp && configuration.speaks_tls() {
+            return Err(StartError::Option(
+                "--tls-certificate: the front tiny-http does not speak TLS".to_owned(),
+            ));
         }
         let (region, account_id) = (&options.settings.region, &options.settings.account_id);
         reloader::report(&configuration.review_options(region, account_id));
@@ -321,6 +330,14 @@ impl Server {
     /// Where the API is served.
     pub fn local_addr(&self) -> SocketAddr {
         self.data.local_addr()
+    }
+
+    /// What the API's listener speaks: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.gateway.configuration_now().speaks_tls() {
+            true => "https",
+            false => "http",
+        }
     }
 
     /// Where the management pages are served.

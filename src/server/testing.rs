@@ -212,6 +212,7 @@ impl Builder {
             public_url: None,
             admin_hosts: Vec::new(),
             workers: WORKERS,
+            tls: None,
             upstream_ca: self.upstream_ca,
             dns_ttl: upstream::DNS_TTL,
             access_log: Destination::Off,

@@ -78,6 +78,10 @@ fn of_root(root: &Store, files: &[VirtualFile]) -> Listing {
         ..Listing::default()
     };
     listing.units.insert(UnitName::Shared, Arc::new(unit));
+    let tls = root.load_unit(&UnitName::Tls, None);
+    if tls.is_there() {
+        listing.units.insert(UnitName::Tls, Arc::new(tls));
+    }
     listing
 }
 

@@ -156,7 +156,7 @@ impl TemplateSource {
     /// Reads the template.
     pub fn load(&mut self) -> Loaded {
         // Looked at before it is read, so that a write in between is seen the next time.
-        let root = self.root.fingerprint();
+        let root = self.root.fingerprint(&Listing::default());
         let printed = match self.takes_printed_resources {
             true => printed_resources(&self.path),
             false => None,
@@ -208,7 +208,7 @@ impl TemplateSource {
             self.misses = 0;
         }
         let paths = seen.watched.iter().map(|(path, _)| path.clone()).collect();
-        let now = Seen::of(paths, self.root.fingerprint());
+        let now = Seen::of(paths, self.root.fingerprint(&Listing::default()));
         let differs = seen.is_restless || now.watched != seen.watched || seen.root.may_differ(&now.root);
         self.seen = Some(now);
         differs

@@ -11,11 +11,13 @@ use apigateway::outbound::valkey::address::Address;
 use apigateway::server::Options;
 use apigateway::server::fleet::FleetOptions;
 use serde_json::Value;
+use serde_json::json;
 
 use crate::support::client;
 use crate::support::directory::{Directory, pass_everything};
 use crate::support::endpoint::Endpoint;
-use crate::support::gateway::{Gateway, options};
+use crate::support::gateway::Gateway;
+use crate::support::https::{Certified, TlsClient, authority_params, client_config, https_options, params};
 use crate::support::repository::{root, text_of};
 
 /// More lines than this are no first look.
@@ -235,6 +237,11 @@ fn the_reference_of_files_has_every_field() {
 fn the_table_of_metrics_has_every_metric_and_no_other() {
     let endpoint = Endpoint::ok();
     let directory = Directory::of(&pass_everything(endpoint.address));
+    let authority = Certified::own(authority_params("Authority"));
+    Certified::by(&authority, params("gw.test")).write(&directory, "listener");
+    directory.write("clients.pem", &authority.pem);
+    let domain = json!({"MutualTlsAuthentication": {"TruststoreFile": "clients.pem"}});
+    directory.write("domains/a.test.json", &domain.to_string());
     let options = Options {
         admin: Some("127.0.0.1:0".to_owned()),
         // One that is not there has all metrics.
@@ -245,10 +252,11 @@ fn the_table_of_metrics_has_every_metric_and_no_other() {
             prefix: "documents:".to_owned(),
             timeout: Duration::from_millis(1),
         }),
-        ..options(&directory)
+        ..https_options(&directory)
     };
     let gateway = Gateway::start(directory, options);
-    assert_eq!(gateway.get("/a").status, 200);
+    let mut client = TlsClient::connect(gateway.address, "gw.test", &client_config(&[&authority], &[]));
+    assert_eq!(client.get("gw.test", "/a").status, 200);
     let page = client::get(gateway.server.admin_addr().unwrap(), "/metrics").text();
     let name = |sample: &str| {
         let name = sample.split(['{', ' ']).next().unwrap();

@@ -1,5 +1,6 @@
 //! The life of a request, from its first line to its answer. Only this file knows the order of the steps.
 
+mod mutual_tls;
 mod authorize;
 mod answer;
 mod invoke;
@@ -28,7 +29,7 @@ use crate::deployment::address::{Address, Target, Unreachable};
 use crate::deployment::configuration::Configuration;
 use crate::deployment::routes::{Route, RouteMatch};
 use crate::deployment::stage::Stage;
-use crate::front::Handler;
+use crate::front::{Handler, TlsIdentity};
 use crate::http1::error::RequestError;
 use crate::http1::message::{Method, Request, Response};
 use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
@@ -197,14 +198,22 @@ impl Gateway {
         let _in_flight = InFlightGuard::new(&self.metrics.in_flight);
         let mut context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
         let configuration = self.configuration();
-        let address = configuration.address(request.host(), &request.path);
+        let admission = mutual_tls::admit(&configuration, &request);
+        let address = match &admission {
+            Ok(_) => configuration.address(request.host(), &request.path),
+            Err(_) => Address::unreachable(),
+        };
+        let admitted = admission.map(|certificate| context.client_certificate = certificate);
         context.note_address(&address, &mut request);
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
         let mut found = RequestInfo::default();
         // A panic is a defect of ours, and costs the request that met it and no other.
-        let answer = || self.answer(&context, &configuration, &address, &mut request, &mut found);
+        let answer = || {
+            admitted.inspect_err(|_| found.is_unreachable = true)?;
+            self.answer(&context, &configuration, &address, &mut request, &mut found)
+        };
         let outcome = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
         let outcome = match is_abandoned(&context, &request) {
             true => Err(GatewayError::ClientGone),
@@ -343,6 +352,16 @@ impl Handler for Gateway {
 
     fn refuse(&self, error: RequestError, request: &Request) -> Response {
         Gateway::refuse(self, error, request)
+    }
+
+    fn speaks_tls(&self) -> bool {
+        self.configuration_now().speaks_tls()
+    }
+
+    fn tls_identity(&self, name: Option<&str>) -> Option<Arc<dyn TlsIdentity>> {
+        let configuration = self.configuration();
+        let identity: Arc<dyn TlsIdentity> = Arc::clone(configuration.tls_identity(name)?) as _;
+        Some(identity)
     }
 }
 

@@ -248,6 +248,7 @@ mod tests {
             sent_path: None,
             mapping_key: None,
             ends_with_key: false,
+            client_certificate: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 
 use crate::data_plane::context_variables::ContextVariables;
 use crate::data_plane::lambda::text;
@@ -133,4 +134,41 @@ fn is_text(headers: &Headers) -> bool {
         "application/graphql",
     ];
     (essence.starts_with("text/") || TEXTS.contains(&essence.as_str())) && parts.all(is_utf8)
+}
+
+/// A client's certificate as events have it, in either payload format.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientCert<'a> {
+    client_cert_pem: &'a str,
+    #[serde(rename = "subjectDN")]
+    subject_dn: &'a str,
+    #[serde(rename = "issuerDN")]
+    issuer_dn: &'a str,
+    serial_number: &'a str,
+    validity: Validity<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Validity<'a> {
+    not_before: &'a str,
+    not_after: &'a str,
+}
+
+impl<'a> ClientCert<'a> {
+    /// That of a request; none where its client need not show one.
+    pub fn of(source: &EventSource<'a>) -> Option<ClientCert<'a>> {
+        let certificate = source.values.context.client_certificate.as_deref()?;
+        Some(ClientCert {
+            client_cert_pem: &certificate.pem,
+            subject_dn: &certificate.subject,
+            issuer_dn: &certificate.issuer,
+            serial_number: &certificate.serial_number,
+            validity: Validity {
+                not_before: &certificate.not_before,
+                not_after: &certificate.not_after,
+            },
+        })
+    }
 }

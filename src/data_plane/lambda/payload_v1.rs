@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data_plane::lambda::answer::{self, InvalidAnswer, Members};
-use crate::data_plane::lambda::event::{EventSource, joined};
+use crate::data_plane::lambda::event::{ClientCert, EventSource, joined};
 use crate::data_plane::lambda::text;
 use crate::definition::json::Json;
 use crate::http1::message::{Headers, Response};
@@ -138,6 +138,8 @@ struct Identity<'a> {
     access_key: Option<&'a str>,
     account_id: Option<&'a str>,
     caller: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_cert: Option<ClientCert<'a>>,
     cognito_authentication_provider: Option<&'a str>,
     cognito_authentication_type: Option<&'a str>,
     cognito_identity_id: Option<&'a str>,
@@ -253,6 +255,7 @@ fn identity<'a>(source: &EventSource<'a>) -> Identity<'a> {
         access_key: iam.map(|identity| identity.access_key.as_str()),
         account_id: iam.map(|identity| identity.account_id.as_str()),
         caller: user_id,
+        client_cert: ClientCert::of(source),
         cognito_authentication_provider: None,
         cognito_authentication_type: None,
         cognito_identity_id: None,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data_plane::lambda::answer::{self, InvalidAnswer, Members};
-use crate::data_plane::lambda::event::{EventSource, joined};
+use crate::data_plane::lambda::event::{ClientCert, EventSource, joined};
 use crate::data_plane::lambda::text;
 use crate::definition::json::{self, Json};
 use crate::definition::notation::raw_json;
@@ -51,6 +51,8 @@ struct RequestContext<'a> {
     account_id: &'a str,
     api_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<Authentication<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     authorizer: Option<Authorizer<'a>>,
     domain_name: Cow<'a, str>,
     domain_prefix: Cow<'a, str>,
@@ -60,6 +62,13 @@ struct RequestContext<'a> {
     stage: &'a str,
     time: String,
     time_epoch: u64,
+}
+
+/// What the TLS handshake told of the client.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Authentication<'a> {
+    client_cert: ClientCert<'a>,
 }
 
 /// What the route's authorizer found out; its own event has none.
@@ -165,6 +174,7 @@ fn without_body<'a>(source: &'a EventSource<'_>) -> Event<'a> {
         request_context: RequestContext {
             account_id: values.account_id,
             api_id: values.api_id,
+            authentication: ClientCert::of(source).map(|client_cert| Authentication { client_cert }),
             authorizer: Authorizer::of(values.caller),
             domain_name: values.domain_name().unwrap_or_default(),
             domain_prefix: values.domain_prefix().unwrap_or_default(),

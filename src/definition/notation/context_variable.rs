@@ -22,6 +22,12 @@ pub enum ContextVariable {
     AuthorizerError,
     ApiId,
     BasePathMatched,
+    ClientCertIssuer,
+    ClientCertNotAfter,
+    ClientCertNotBefore,
+    ClientCertPem,
+    ClientCertSerialNumber,
+    ClientCertSubject,
     DataProcessed,
     DomainName,
     DomainPrefix,
@@ -56,23 +62,19 @@ pub enum ContextVariable {
     Absent,
 }
 
-/// Variables that AWS has and that belong to what is not served here (client certificates, Cognito), or
+/// Variables that AWS has and that belong to what is not served here (Cognito), or
 /// that have no value before a request is over.
-const ABSENT: [&str; 10] = [
+const ABSENT: [&str; 6] = [
     "authorizer.claims",
     "identity.principalOrgId",
     "identity.cognitoAuthenticationProvider",
     "identity.cognitoAuthenticationType",
     "identity.cognitoIdentityId",
     "identity.cognitoIdentityPoolId",
-    "identity.clientCert.clientCertPem",
-    "identity.clientCert.subjectDN",
-    "identity.clientCert.issuerDN",
-    "identity.clientCert.serialNumber",
 ];
 
 /// The names that are searched for the one that was probably meant.
-pub const NAMES: [&str; 38] = [
+pub const NAMES: [&str; 44] = [
     "accountId",
     "apiId",
     "authorizer.error",
@@ -90,6 +92,12 @@ pub const NAMES: [&str; 38] = [
     "httpMethod",
     "identity.accountId",
     "identity.caller",
+    "identity.clientCert.clientCertPem",
+    "identity.clientCert.issuerDN",
+    "identity.clientCert.serialNumber",
+    "identity.clientCert.subjectDN",
+    "identity.clientCert.validity.notAfter",
+    "identity.clientCert.validity.notBefore",
     "identity.sourceIp",
     "identity.user",
     "identity.userAgent",
@@ -212,7 +220,12 @@ impl ContextVariable {
             "stage" => Variable::Stage,
             "status" => Variable::Status,
             "identity.userAgent" => Variable::UserAgent,
-            "identity.clientCert.validity.notBefore" | "identity.clientCert.validity.notAfter" => Variable::Absent,
+            "identity.clientCert.clientCertPem" => Variable::ClientCertPem,
+            "identity.clientCert.subjectDN" => Variable::ClientCertSubject,
+            "identity.clientCert.issuerDN" => Variable::ClientCertIssuer,
+            "identity.clientCert.serialNumber" => Variable::ClientCertSerialNumber,
+            "identity.clientCert.validity.notBefore" => Variable::ClientCertNotBefore,
+            "identity.clientCert.validity.notAfter" => Variable::ClientCertNotAfter,
             name if ABSENT.contains(&name) => Variable::Absent,
             // What an authorizer tells has any name. AWS's list (`R4.8`) has neither `:` nor `-`, but its own user
             // pools have claims such as `cognito:groups`.
@@ -268,7 +281,11 @@ mod tests {
             ("authorizer.a/b", None),
             ("request-id", None),
             ("authorizer", None),
-            ("identity.clientCert.validity.notAfter", Some(ContextVariable::Absent)),
+            (
+                "identity.clientCert.validity.notAfter",
+                Some(ContextVariable::ClientCertNotAfter),
+            ),
+            ("identity.principalOrgId", Some(ContextVariable::Absent)),
             ("identity", None),
             ("", None),
             ("nope", None),

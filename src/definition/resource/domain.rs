@@ -71,6 +71,17 @@ impl Domain {
     }
 }
 
+impl Domain {
+    /// The files that it names: certificate, key, truststore.
+    pub fn named_files(&self) -> Vec<&str> {
+        let configuration = self.configurations.first();
+        let certificate = configuration.and_then(|configuration| configuration.certificate_file.as_deref());
+        let key = configuration.and_then(|configuration| configuration.key_file.as_deref());
+        let truststore = self.mutual_tls.as_ref().and_then(MutualTls::truststore);
+        [certificate, key, truststore].into_iter().flatten().collect()
+    }
+}
+
 impl DomainConfiguration {
     fn read(fields: &mut Fields<'_>) -> DomainConfiguration {
         let configuration = DomainConfiguration {
@@ -84,6 +95,13 @@ impl DomainConfiguration {
 }
 
 impl MutualTls {
+    /// The path of the truststore: of its file, or of a URI that names one.
+    pub fn truststore(&self) -> Option<&str> {
+        let uri = self.truststore_uri.as_deref().filter(|uri| !uri.starts_with("s3://"));
+        let by_uri = uri.map(|uri| uri.strip_prefix("file://").or(uri.strip_prefix("file:")).unwrap_or(uri));
+        self.truststore_file.as_deref().or(by_uri)
+    }
+
     fn read(fields: &mut Fields<'_>) -> MutualTls {
         let mutual_tls = MutualTls {
             truststore_file: fields.string("TruststoreFile"),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::definition::problem::Problems;
+use crate::definition::resource::read_domain;
 pub use crate::definition::store::fingerprint::Fingerprint;
 pub use crate::definition::store::reader::MAX_FILE_LENGTH;
 use crate::definition::store::reader::{
@@ -31,12 +32,31 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    tls: Option<TlsFiles>,
+}
+
+/// The files of the listener's own certificate. Their paths do not begin at the root.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// PEM, leaf first.
+    pub certificate: String,
+    /// Its key in PEM.
+    pub key: String,
 }
 
 impl Store {
     /// The files below that directory.
     pub fn at(root: impl Into<PathBuf>) -> Store {
-        Store { root: root.into() }
+        Store {
+            root: root.into(),
+            tls: None,
+        }
+    }
+
+    /// The same, with the certificate of a listener that speaks TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<TlsFiles>) -> Store {
+        Store { tls, ..self }
     }
 
     /// The directory.
@@ -92,6 +112,9 @@ impl Store {
             let domain = name.strip_suffix(".json").unwrap_or(&name);
             names.push(UnitName::Domain(domain.to_owned()));
         }
+        if self.tls.is_some() {
+            names.push(UnitName::Tls);
+        }
         for name in names {
             let unit = self.load_unit(&name, before.units.get(&name).map(Arc::as_ref));
             if unit.is_there() {
@@ -118,7 +141,22 @@ impl Store {
                     reader.read_directory(directory);
                 }
             }
-            UnitName::Domain(domain) => reader.read_if_there(&format!("{DOMAINS_DIRECTORY}/{domain}.json")),
+            UnitName::Domain(domain) => {
+                reader.read_if_there(&format!("{DOMAINS_DIRECTORY}/{domain}.json"));
+                if let (Some(domain), _) = read_domain(&reader.unit) {
+                    for path in domain.named_files() {
+                        reader.attach(path);
+                    }
+                }
+            }
+            UnitName::Tls => {
+                // These are paths of the command line.
+                reader = Reader::new(Path::new(""), name, before);
+                if let Some(tls) = &self.tls {
+                    reader.attach(&tls.certificate);
+                    reader.attach(&tls.key);
+                }
+            }
             UnitName::RootApi | UnitName::Api(_) => {
                 let prefix = name.prefix();
                 reader.read_if_there(&format!("{prefix}{API_FILE}"));
@@ -199,9 +237,21 @@ impl Store {
         names.into_iter().filter_map(|name| name.into_string().ok()).collect()
     }
 
-    /// Looks at every file without reading it.
-    pub fn fingerprint(&self) -> Fingerprint {
+    /// Looks at every file without reading it, also at those that files of a listing name.
+    pub fn fingerprint(&self, listing: &Listing) -> Fingerprint {
         let mut paths: Vec<PathBuf> = [API_FILE, CREDENTIALS_FILE].map(|name| self.root.join(name)).into();
+        // The listener's files are looked at whatever was read.
+        paths.extend(
+            self.tls
+                .iter()
+                .flat_map(|tls| [tls.certificate.clone().into(), tls.key.clone().into()]),
+        );
+        let others = listing.units.values().filter(|unit| unit.name != UnitName::Tls);
+        paths.extend(
+            others
+                .flat_map(|unit| &unit.attachments)
+                .map(|file| self.root.join(&file.path)),
+        );
         let in_api = |api: &Path| API_DIRECTORIES.map(|name| api.join(name));
         let mut directories: Vec<PathBuf> = in_api(&self.root).into();
         directories.extend(SHARED_DIRECTORIES.map(|name| self.root.join(name)));
@@ -228,7 +278,7 @@ impl Store {
 impl Unit {
     /// Whether the part of the root is there: it has a file, or there is an error in place of one.
     pub fn is_there(&self) -> bool {
-        !self.files.is_empty() || self.problems.has_errors()
+        !self.files.is_empty() || !self.attachments.is_empty() || self.problems.has_errors()
     }
 }
 
@@ -266,7 +316,7 @@ mod tests {
         fs::create_dir_all(&routes).unwrap();
         let file = fs::File::create(routes.join("a.json")).unwrap();
         let store = Store::at(&root);
-        let fresh = store.fingerprint();
+        let fresh = store.fingerprint(&Listing::default());
         assert!(
             fresh.may_differ(&fresh.clone()),
             "another write could have the same time stamp"
@@ -277,15 +327,15 @@ mod tests {
         file.set_modified(old).unwrap();
         fs::File::open(&routes).unwrap().set_modified(old).unwrap();
         let is_restless = || {
-            let look = store.fingerprint();
+            let look = store.fingerprint(&Listing::default());
             look.may_differ(&look)
         };
         assert!(is_restless());
         while is_restless() {
             std::thread::yield_now();
         }
-        let settled = store.fingerprint();
-        assert!(!settled.may_differ(&store.fingerprint()));
+        let settled = store.fingerprint(&Listing::default());
+        assert!(!settled.may_differ(&store.fingerprint(&Listing::default())));
 
         // Now the file need not be read again, until it is written again.
         let name = UnitName::RootApi;

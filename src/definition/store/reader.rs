@@ -26,7 +26,9 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Of a part of that root; of files that have not changed since `before`, what was read is taken over.
     pub(super) fn new(root: &'a Path, name: &UnitName, before: Option<&'a Unit>) -> Reader<'a> {
-        let known = before.into_iter().flat_map(|unit| &unit.files);
+        let known = before
+            .into_iter()
+            .flat_map(|unit| unit.files.iter().chain(&unit.attachments));
         Reader {
             root,
             known: known.map(|file| (file.path.as_str(), file)).collect(),
@@ -42,6 +44,19 @@ impl<'a> Reader<'a> {
     }
 
     fn read(&mut self, path: String) {
+        let file = self.file(path, read_text);
+        self.unit.files.push(file);
+    }
+
+    /// Reads a file that another one names, by a path that is absolute or below the root.
+    pub(super) fn attach(&mut self, path: &str) {
+        if self.unit.attachment(path).is_none() {
+            let file = self.file(path.to_owned(), read_pem);
+            self.unit.attachments.push(file);
+        }
+    }
+
+    fn file(&mut self, path: String, read: fn(&Path) -> Result<String, String>) -> Arc<File> {
         let at = self.root.join(&path);
         let now = SystemTime::now();
         // Looked at before it is read, so that a write in between is seen the next time.
@@ -50,15 +65,15 @@ impl<'a> Reader<'a> {
             && info.is_some()
             && known.info == info
         {
-            return self.unit.files.push(Arc::clone(known));
+            return Arc::clone(known);
         }
-        let text = read_text(&at);
+        let text = read(&at);
         let is_missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
         if text.is_err() && files::info(&at).is_err_and(is_missing) {
             self.unit.dangling.insert(path.clone());
         }
         let info = info.filter(|info| text.is_ok() && is_settled(info, now));
-        self.unit.files.push(Arc::new(File { path, text, info }));
+        Arc::new(File { path, text, info })
     }
 
     /// The resources of one kind; the directory need not be there.
@@ -125,6 +140,13 @@ fn read_text(path: &Path) -> Result<String, String> {
     let bytes = read_bytes(path)?;
     refuse_other_encoding(&bytes)?;
     String::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}"))
+}
+
+/// What stands between the sections of a PEM file may be in any encoding.
+fn read_pem(path: &Path) -> Result<String, String> {
+    let bytes = read_bytes(path)?;
+    refuse_other_encoding(&bytes)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 pub(super) fn refuse_other_encoding(bytes: &[u8]) -> Result<(), String> {

@@ -12,7 +12,9 @@ use crate::deployment::compiler::run::{Compiled, Run, SharedTrust};
 use crate::deployment::configuration::Configuration;
 use crate::deployment::domain::Domain;
 use crate::deployment::shared::Shared;
+use crate::deployment::tls_identities::TlsIdentities;
 use crate::deployment::{Deployment, unused_files};
+use crate::identity::tls::server_certificate::ServerCertificate;
 
 /// What each unit of a root was compiled to. A copy shares all that was compiled, so a change can be tried on one.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,9 @@ pub struct Compiler {
     shared: Option<Compiled<Shared>>,
     apis: BTreeMap<UnitName, Compiled<Deployment>>,
     domains: BTreeMap<UnitName, Compiled<Domain>>,
+    tls: Option<Compiled<ServerCertificate>>,
+    /// Those that were served last: what is of the same files goes on.
+    identities: Option<Arc<TlsIdentities>>,
 }
 
 /// What became of a listing.
@@ -59,6 +64,14 @@ impl Compiler {
         }
     }
 
+    /// A compiler for the listener of a listing: it speaks TLS where there is a certificate for it.
+    pub fn for_listener(listing: &Listing) -> Compiler {
+        match listing.units.contains_key(&UnitName::Tls) {
+            true => Compiler::default(),
+            false => Compiler::without_tls(),
+        }
+    }
+
     /// Compiles the units whose files have changed since the last listing, or all of them.
     ///
     /// A unit with errors stays as it was, but trusts no one whom its files no longer trust. A unit that is not in the
@@ -92,6 +105,10 @@ impl Compiler {
         self.tell_ids_apart(&before, &mut run.problems);
         self.domains = run.domains(std::mem::take(&mut self.domains), listing, &self.apis);
         self.shared = Some(shared);
+        self.tls = run.tls(self.tls.take(), listing);
+        if let Err(error) = self.identify() {
+            run.problems.error("tls", "", format!("TLS cannot be set up: {error}"));
+        }
         let is_stale = self.apis.values().any(|api| api.is_stale);
         let has_apis = self.values().next().is_some();
         if run.is_whole && !is_stale && has_apis {
@@ -109,8 +126,24 @@ impl Compiler {
         match name {
             UnitName::Shared => self.shared.as_ref().map(|shared| &shared.problems),
             UnitName::Domain(_) => self.domains.get(name).map(|domain| &domain.problems),
+            UnitName::Tls => self.tls.as_ref().map(|tls| &tls.problems),
             UnitName::RootApi | UnitName::Api(_) => self.apis.get(name).map(|api| &api.problems),
         }
+    }
+
+    /// Takes up the certificates that are there now.
+    fn identify(&mut self) -> Result<(), rustls::Error> {
+        let domains: Vec<_> = self
+            .domains
+            .values()
+            .filter_map(|domain| domain.value.clone())
+            .collect();
+        let listener = self.tls.as_ref().and_then(|tls| tls.value.as_ref());
+        if let Some(listener) = listener {
+            let identities = TlsIdentities::new(self.identities.as_deref(), listener, &domains)?;
+            self.identities = Some(Arc::new(identities));
+        }
+        Ok(())
     }
 
     /// The APIs that are served.
@@ -161,7 +194,8 @@ impl Compiler {
             .domains
             .iter()
             .map(|(name, domain)| (name.clone(), domain.is_stale));
-        let units = shared.chain(apis).chain(domains).collect();
+        let tls = self.tls.iter().map(|tls| (UnitName::Tls, tls.is_stale));
+        let units = shared.chain(apis).chain(domains).chain(tls).collect();
         let by_id = |api: &Arc<Deployment>| (api.api_id().to_ascii_lowercase(), Arc::clone(api));
         let root_api = self.apis.get(&UnitName::RootApi).and_then(|root| root.value.clone());
         let (mut domains, mut wildcard_domains) = (HashMap::new(), HashMap::new());
@@ -192,6 +226,7 @@ impl Compiler {
             root_api,
             domains,
             wildcard_domains,
+            tls: self.identities.clone(),
             has_apis_directory: listing.has_apis(),
             hash: String::new(),
         }

@@ -10,6 +10,11 @@ use crate::definition::unit::{APIS_DIRECTORY, Listing, Unit, UnitName};
 use crate::deployment::domain::Domain;
 use crate::deployment::shared::Shared;
 use crate::deployment::{Deployment, snapshot};
+use crate::identity::tls::server_certificate::{InvalidPair, ServerCertificate};
+use crate::platform::{clock, files};
+
+/// Permissions of those who are neither a file's owner nor of its group.
+const READ_OR_WRITE_BY_OTHERS: u32 = 0o006;
 
 /// What a unit was compiled to.
 #[derive(Debug)]
@@ -187,6 +192,30 @@ impl Run<'_> {
         domains
     }
 
+    /// The listener's own certificate. Whether there is one is said when the program starts.
+    pub(super) fn tls(
+        &mut self,
+        before: Option<Compiled<ServerCertificate>>,
+        listing: &Listing,
+    ) -> Option<Compiled<ServerCertificate>> {
+        let Some(unit) = listing.units.get(&UnitName::Tls) else {
+            return before;
+        };
+        if let Some(before) = before.as_ref().filter(|before| !self.all && !before.is_outdated(unit)) {
+            return Some(before.clone());
+        }
+        self.units.insert(UnitName::Tls);
+        let mut problems = Problems::new();
+        let value = listener_certificate(unit, &mut problems).map(Arc::new);
+        self.problems.extend(problems.clone());
+        Some(Compiled {
+            unit: Arc::clone(unit),
+            problems,
+            is_stale: value.is_none(),
+            value: value.or_else(|| before.and_then(|before| before.value)),
+        })
+    }
+
     /// Keeps what is not in the listing where the listing could not tell of it.
     fn keep_or_forget<T>(
         &mut self,
@@ -204,6 +233,39 @@ impl Run<'_> {
                 compiled.is_stale = true;
                 now.insert(name.clone(), compiled);
             }
+        }
+    }
+}
+
+/// Reads the listener's certificate and its key, which may stand in one file.
+fn listener_certificate(unit: &Unit, problems: &mut Problems) -> Option<ServerCertificate> {
+    let (certificate, key) = (unit.attachments.first()?, unit.attachments.last()?);
+    for file in &unit.attachments {
+        if let Err(reason) = &file.text {
+            problems.error(&file.path, "", format!("the file {reason}"));
+        }
+    }
+    if files::info(Path::new(&key.path)).is_ok_and(|info| info.permissions & READ_OR_WRITE_BY_OTHERS != 0) {
+        let text = "others than its owner and its group can read or write the file, which holds a secret";
+        problems.warning(&key.path, "", text);
+    }
+    let (Ok(certificate_pem), Ok(key_pem)) = (&certificate.text, &key.text) else {
+        return None;
+    };
+    match ServerCertificate::from_pem(certificate_pem.as_bytes(), key_pem.as_bytes()) {
+        Ok(pair) => {
+            for warning in pair.warnings(None, clock::unix_seconds()) {
+                problems.warning(&certificate.path, "", format!("the file {warning}"));
+            }
+            Some(pair)
+        }
+        Err(InvalidPair::Certificate(reason)) => {
+            problems.error(&certificate.path, "", format!("the file {reason}"));
+            None
+        }
+        Err(InvalidPair::Key(reason)) => {
+            problems.error(&key.path, "", format!("the file {reason}"));
+            None
         }
     }
 }

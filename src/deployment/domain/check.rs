@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::definition::problem::Problems;
 use crate::definition::resource::domain::{ApiMapping, Domain as Resource, MutualTls};
 use crate::definition::store::Store;
+use crate::definition::unit::Unit;
 use crate::deployment::domain::mapping::Mapping;
 use crate::http1::target::has_dot_segment;
+use crate::identity::tls::server_certificate::{InvalidPair, ServerCertificate};
+use crate::identity::tls::truststore::Truststore;
 use crate::platform::files;
 
 /// Most characters of a domain's name (RFC 1035 §2.3.4), and of one of its labels.
@@ -26,7 +29,11 @@ const OTHER_KEY_CHARACTERS: &str = "$-_.+!*'()/";
 
 /// Checks the file of a domain.
 pub(super) struct Checker<'a> {
+    pub(super) name: &'a str,
+    pub(super) unit: &'a Unit,
     pub(super) resource: &'a Resource,
+    /// Seconds since 1970.
+    pub(super) now: i64,
     pub(super) root: &'a Path,
     pub(super) problems: &'a mut Problems,
 }
@@ -40,7 +47,8 @@ impl Checker<'_> {
         self.problems.warning(&self.resource.file, pointer, text);
     }
 
-    pub(super) fn name(&mut self, name: &str) {
+    pub(super) fn check_name(&mut self) {
+        let name = self.name;
         if let Err(reason) = check_name(name) {
             self.error("", format!("the file name {name:?} is not a domain name: {reason}"));
         }
@@ -49,15 +57,13 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks `DomainNameConfigurations`; tells whether there is a certificate.
-    pub(super) fn configurations(&mut self) -> bool {
+    /// Checks `DomainNameConfigurations`; gives the certificate, if there is one.
+    pub(super) fn configurations(&mut self) -> Option<ServerCertificate> {
         let resource = self.resource;
         if resource.configurations.len() > 1 {
             self.error("/DomainNameConfigurations/1", "a domain has one configuration at most");
         }
-        let Some(configuration) = resource.configurations.first() else {
-            return false;
-        };
+        let configuration = resource.configurations.first()?;
         let pointer = |name: &str| format!("/DomainNameConfigurations/0/{name}");
         match configuration.security_policy.as_deref() {
             None | Some("TLS_1_2") => {}
@@ -71,45 +77,68 @@ impl Checker<'_> {
             }
         }
         match (&configuration.certificate_file, &configuration.key_file) {
-            (None, None) => false,
-            (Some(certificate), Some(key)) => {
-                self.pem(&pointer("CertificateFile"), certificate, CERTIFICATE);
-                self.pem(&pointer("KeyFile"), key, PRIVATE_KEY);
-                if self.is_open_to_others(key) {
-                    let text = "others than its owner and its group can read or write the file, which holds a secret";
-                    self.warning(&pointer("KeyFile"), text);
-                }
-                true
-            }
+            (None, None) => None,
+            (Some(certificate), Some(key)) => self.certificate(certificate, key),
             (Some(_), None) => {
                 self.error(&pointer("KeyFile"), "the field is missing: a certificate needs its key");
-                false
+                None
             }
             (None, Some(_)) => {
                 self.error(
                     &pointer("CertificateFile"),
                     "the field is missing: a key needs its certificate",
                 );
-                false
+                None
             }
         }
     }
 
-    pub(super) fn mutual_tls(&mut self, mutual_tls: &MutualTls) {
+    fn certificate(&mut self, certificate: &str, key: &str) -> Option<ServerCertificate> {
+        let pointer = |name: &str| format!("/DomainNameConfigurations/0/{name}");
+        let (at_certificate, at_key) = (pointer("CertificateFile"), pointer("KeyFile"));
+        if self.is_open_to_others(key) {
+            let text = "others than its owner and its group can read or write the file, which holds a secret";
+            self.warning(&at_key, text);
+        }
+        let read = (self.file(&at_certificate, certificate), self.file(&at_key, key));
+        let (Some(certificate_pem), Some(key_pem)) = read else {
+            return None;
+        };
+        match ServerCertificate::from_pem(certificate_pem.as_bytes(), key_pem.as_bytes()) {
+            Ok(pair) => {
+                for warning in pair.warnings(Some(self.name), self.now) {
+                    self.warning(&at_certificate, format!("the file {certificate:?} {warning}"));
+                }
+                Some(pair)
+            }
+            Err(InvalidPair::Certificate(reason)) => {
+                self.error(&at_certificate, format!("the file {certificate:?} {reason}"));
+                None
+            }
+            Err(InvalidPair::Key(reason)) => {
+                self.error(&at_key, format!("the file {key:?} {reason}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn mutual_tls(&mut self, mutual_tls: &MutualTls) -> Option<Truststore> {
         let file = mutual_tls.truststore_file.as_deref();
         let uri = mutual_tls.truststore_uri.as_deref();
         let field = |name: &str| format!("/MutualTlsAuthentication/{name}");
-        let (pointer, path) = match (file, uri) {
-            (Some(file), _) => (field("TruststoreFile"), file),
+        let pointer = match (file, uri) {
+            (Some(_), _) => field("TruststoreFile"),
             (None, Some(uri)) if uri.starts_with("s3://") => {
                 let text = "an object of S3 cannot be read here: TruststoreFile names a file that is the same";
-                return self.error(&field("TruststoreUri"), text);
+                self.error(&field("TruststoreUri"), text);
+                return None;
             }
-            (None, Some(uri)) => (field("TruststoreUri"), local_path(uri)),
+            (None, Some(_)) => field("TruststoreUri"),
             (None, None) => {
                 let text = "the field is missing: clients' certificates are verified by it";
                 let pointer = field("TruststoreFile");
-                return self.problems.error_unless_known(&self.resource.file, &pointer, text);
+                self.problems.error_unless_known(&self.resource.file, &pointer, text);
+                return None;
             }
         };
         if let (Some(_), Some(uri)) = (file, uri)
@@ -120,7 +149,12 @@ impl Checker<'_> {
             let text = format!("{uri:?} is neither a path nor a URL of S3 or of a file");
             self.error(&field("TruststoreUri"), text);
         }
-        self.pem(&pointer, path, CERTIFICATE);
+        let path = mutual_tls.truststore()?;
+        let pem = self.file(&pointer, path)?;
+        let truststore = Truststore::from_pem(pem.as_bytes());
+        truststore
+            .map_err(|reason| self.error(&pointer, format!("the file {path:?} {reason}")))
+            .ok()
     }
 
     fn path_of(&self, path: &str) -> PathBuf {
@@ -132,23 +166,17 @@ impl Checker<'_> {
         files::info(&self.path_of(path)).is_ok_and(|info| info.permissions & READ_OR_WRITE != 0)
     }
 
-    /// Checks that a file can be read and has a section of that kind.
-    fn pem(&mut self, pointer: &str, path: &str, section: Section) {
-        match Store::read_option_file(&self.path_of(path)) {
-            Err(reason) => self.error(pointer, format!("the file {path:?} {reason}")),
-            Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes);
-                let begins = |kind: &str| text.contains(&format!("-----BEGIN {kind}-----"));
-                if begins("ENCRYPTED PRIVATE KEY") && section.ends.iter().all(|kind| !begins(kind)) {
-                    self.error(
-                        pointer,
-                        format!("the key in {path:?} is encrypted, which is not supported"),
-                    );
-                } else if !section.ends.iter().any(|kind| begins(kind)) {
-                    self.error(pointer, format!("the file {path:?} has no {} in PEM", section.name));
-                }
+    /// The text of a file that the domain names. It was read with the domain's own, or is read now.
+    fn file(&mut self, pointer: &str, path: &str) -> Option<String> {
+        let text = match self.unit.attachment(path) {
+            Some(text) => text.clone(),
+            None => {
+                let bytes = Store::read_option_file(&self.path_of(path));
+                bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             }
-        }
+        };
+        text.map_err(|reason| self.error(pointer, format!("the file {path:?} {reason}")))
+            .ok()
     }
 
     pub(super) fn mappings(&mut self) -> Vec<Mapping> {
@@ -181,34 +209,12 @@ impl Checker<'_> {
     }
 }
 
-/// A kind of section of a PEM file (RFC 7468).
-#[derive(Clone, Copy)]
-struct Section {
-    name: &'static str,
-    ends: &'static [&'static str],
-}
-
-const CERTIFICATE: Section = Section {
-    name: "certificate",
-    ends: &["CERTIFICATE"],
-};
-
-const PRIVATE_KEY: Section = Section {
-    name: "private key",
-    ends: &["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"],
-};
-
 fn mapping(resource: &ApiMapping, key: &str) -> Option<Mapping> {
     Some(Mapping {
         key: key.to_owned(),
         api_id: resource.api_id.clone()?,
         stage: resource.stage.clone()?,
     })
-}
-
-/// The path that a `file:` URL names, or the text itself.
-fn local_path(uri: &str) -> &str {
-    uri.strip_prefix("file://").or(uri.strip_prefix("file:")).unwrap_or(uri)
 }
 
 /// Why a text is no name of a custom domain.

@@ -10,6 +10,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
@@ -20,6 +21,9 @@ use crate::definition::unit::Unit;
 use crate::deployment::Deployment;
 use crate::deployment::domain::check::Checker;
 use crate::deployment::domain::mapping::Mapping;
+use crate::identity::tls::server_certificate::ServerCertificate;
+use crate::identity::tls::truststore::Truststore;
+use crate::platform::clock;
 
 /// A custom domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +32,10 @@ pub struct Domain {
     pub name: String,
     /// Its mappings, in the order of the file.
     pub mappings: Vec<Mapping>,
-    /// Whether clients must show certificates: it cannot be served without TLS.
-    pub has_mutual_tls: bool,
-    /// Whether it has a certificate of its own.
-    pub has_certificate: bool,
+    /// Whom clients' certificates must be of, where they must show some: then it cannot be served without TLS.
+    pub truststore: Option<Arc<Truststore>>,
+    /// Its own certificate, where it has one.
+    pub certificate: Option<Arc<ServerCertificate>>,
     /// Where each key stands in the list.
     by_key: HashMap<String, usize>,
     /// Segments of the longest key.
@@ -47,15 +51,18 @@ impl Domain {
             return (None, problems);
         };
         let mut checker = Checker {
+            name,
+            unit,
             resource: &resource,
+            now: clock::unix_seconds(),
             root,
             problems: &mut problems,
         };
-        checker.name(name);
-        let has_certificate = checker.configurations();
-        if let Some(mutual_tls) = &resource.mutual_tls {
-            checker.mutual_tls(mutual_tls);
-        }
+        checker.check_name();
+        let certificate = checker.configurations();
+        let mutual_tls = resource.mutual_tls.as_ref();
+        // Without it where it is missing, which is an error.
+        let truststore = mutual_tls.and_then(|mutual_tls| checker.mutual_tls(mutual_tls));
         let mappings = checker.mappings();
         let by_key: HashMap<String, usize> = mappings
             .iter()
@@ -67,8 +74,8 @@ impl Domain {
             name: name.to_owned(),
             most_segments: mappings.iter().map(segments).max().unwrap_or_default(),
             mappings,
-            has_mutual_tls: resource.mutual_tls.is_some(),
-            has_certificate,
+            truststore: truststore.map(Arc::new),
+            certificate: certificate.map(Arc::new),
             by_key,
         };
         ((!problems.has_errors()).then_some(domain), problems)
@@ -93,7 +100,7 @@ impl Domain {
                 let text = format!("the API {:?} has no stage {:?}{hint}", mapping.api_id, mapping.stage);
                 problems.error(&file, format!("/ApiMappings/{at}/Stage"), text);
             }
-            if self.has_mutual_tls && !api.is_execute_api_disabled() {
+            if self.truststore.is_some() && !api.is_execute_api_disabled() {
                 let text = format!(
                     "clients need no certificate at the other addresses of the API {:?}: set \
                      DisableExecuteApiEndpoint (R11.13)",
@@ -108,10 +115,10 @@ impl Domain {
     /// domain would be open; a warning where there is a certificate.
     pub(super) fn check_without_tls(&self, problems: &mut Problems) {
         let file = format!("domains/{}.json", self.name);
-        if self.has_mutual_tls {
+        if self.truststore.is_some() {
             let text = "the listener does not speak TLS, so clients can show no certificate: the domain would be open";
             problems.error(&file, "/MutualTlsAuthentication", text);
-        } else if self.has_certificate {
+        } else if self.certificate.is_some() {
             let text = "it has no effect: the listener does not speak TLS";
             problems.warning(&file, "/DomainNameConfigurations/0/CertificateFile", text);
         }
@@ -149,7 +156,7 @@ impl Domain {
 
     /// As the column of a table has it: `-`, `certificate`, `mutual`, or both.
     pub fn tls(&self) -> &'static str {
-        match (self.has_certificate, self.has_mutual_tls) {
+        match (self.certificate.is_some(), self.truststore.is_some()) {
             (false, false) => "-",
             (true, false) => "certificate",
             (false, true) => "mutual",

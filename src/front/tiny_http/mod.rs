@@ -271,6 +271,7 @@ impl Exchange {
         let framing = framing(&headers, self.version)?;
         let (path, query) = split_target(target)?;
         let request = Request {
+            tls: None,
             client: None,
             method,
             path,

@@ -169,6 +169,8 @@ impl RouteMetrics {
 pub struct FrontMetrics {
     /// None where the front cannot tell.
     pub connections: Option<ConnectionMetrics>,
+    /// None where the front speaks plain text.
+    pub handshakes: Option<HandshakeMetrics>,
     /// Requests that wait for a worker.
     pub queue_depth: Gauge,
     /// Workers that answer a request.
@@ -189,6 +191,21 @@ pub struct ConnectionMetrics {
     pub evicted: Counter,
     /// Connections that were refused since there were too many.
     pub refused: Counter,
+}
+
+/// TLS handshakes, by what became of them.
+#[derive(Debug, Default)]
+pub struct HandshakeMetrics {
+    /// They were whole, and nothing was known before.
+    pub ok: Counter,
+    /// They were whole, and went on with what an earlier one had agreed.
+    pub resumed: Counter,
+    /// They broke off.
+    pub failed: Counter,
+    /// They were not whole in time.
+    pub timeout: Counter,
+    /// There was none: the client spoke plain HTTP.
+    pub plain_http: Counter,
 }
 
 /// Requests that integrations answered, by the connection that they took.

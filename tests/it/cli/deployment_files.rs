@@ -143,6 +143,8 @@ fn options_in_the_files_exist() {
         "deploy/kubernetes.yaml",
         "deploy/kubernetes-fleet.yaml",
         "deploy/apigateway.service",
+        "deploy/https/compose.yaml",
+        "deploy/kubernetes-tls/deployment.yaml",
         "examples/queue/compose.yaml",
     ] {
         for variable in variables(&text_of(file)) {

@@ -6,6 +6,7 @@ use crate::support::client::{Answer, Client};
 use crate::support::directory::{Directory, http_proxy, lambda_proxy, route};
 use crate::support::endpoint::{Endpoint, Next};
 use crate::support::gateway::{Gateway, options};
+use crate::support::https::{Certified, authority_params};
 use crate::support::metrics::{Samples, metrics_at};
 
 /// An API that tells its name and a version.
@@ -291,7 +292,7 @@ fn a_domain_with_mutual_tls_is_refused_without_tls() {
         domain["MutualTlsAuthentication"] = json!({"TruststoreFile": "t.pem"});
         domain.to_string()
     };
-    root.write("t.pem", "-----BEGIN CERTIFICATE-----\n");
+    root.write("t.pem", Certified::own(authority_params("Clients")).pem);
     root.write("domains/a.test.json", mutual(domain("k", "two")));
     root.write("domains/b.test.json", mutual(domain("k", "two")));
     assert_eq!(root.answers()[2], "/one/v1", "it goes on as it was");

@@ -12,6 +12,7 @@ mod memory;
 mod drain;
 mod hostile;
 mod overload;
+mod https;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -45,6 +45,7 @@ pub fn options(directory: &Directory) -> Options {
             ..Limits::default()
         },
         front: FrontKind::default(),
+        tls: None,
         upstream_ca: None,
         dns_ttl: DNS_TTL,
         access_log: Destination::Off,

@@ -11,6 +11,7 @@ pub mod tls;
 #[cfg(feature = "fleet")]
 pub mod valkey;
 pub mod gateway;
+pub mod https;
 pub mod edited_api;
 pub mod program;
 pub mod metrics;

@@ -181,16 +181,25 @@ pub fn announced(line: &str, what: &str) -> SocketAddr {
 }
 
 pub fn serve(directory: &Directory, more: &[&str]) -> Served {
+    serve_by(directory, more, "http")
+}
+
+/// As [`serve`], by a scheme.
+pub fn serve_by(directory: &Directory, more: &[&str], scheme: &str) -> Served {
     let mut command = program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--root"]);
     command.arg(directory.path()).args(more);
-    served_by(command)
+    served_with(command, scheme)
 }
 
 /// The gateway that a command starts, once it serves.
 pub fn served_by(command: Command) -> Served {
+    served_with(command, "http")
+}
+
+fn served_with(command: Command, scheme: &str) -> Served {
     let mut running = Running::spawn(command);
-    let address = announced(&running.says(), "listening on http://");
+    let address = announced(&running.says(), &format!("listening on {scheme}://"));
     let admin = announced(&running.says(), "admin on http://");
     Served {
         running,

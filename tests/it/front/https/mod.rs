@@ -1,0 +1,83 @@
+//! These tests speak HTTPS to the gateway (T1–T10, C1–C4).
+
+mod serving;
+mod handshakes;
+mod certificates;
+mod reload;
+mod mutual;
+mod client_certificates;
+
+use std::sync::Arc;
+
+use apigateway::server::Options;
+use rustls::ClientConfig;
+use serde_json::{Value, json};
+
+use crate::support::directory::{Directory, pass_everything};
+use crate::support::endpoint::Endpoint;
+use crate::support::gateway::Gateway;
+use crate::support::https::{Certified, TlsClient, authority_params, client_config, https_options, params};
+
+/// A gateway that speaks HTTPS, and who signed its certificates.
+struct Https {
+    gateway: Gateway,
+    endpoint: Endpoint,
+    authority: Certified,
+}
+
+/// A domain with a certificate of its own, and perhaps a truststore.
+fn domain(name: &str, truststore: Option<&str>) -> Value {
+    let mut file = json!({
+        "DomainNameConfigurations": [{"CertificateFile": format!("{name}.pem"), "KeyFile": format!("{name}.key")}],
+        "ApiMappings": [{"ApiId": "local", "Stage": "$default"}],
+    });
+    if let Some(truststore) = truststore {
+        file["MutualTlsAuthentication"] = json!({"TruststoreFile": truststore});
+    }
+    file
+}
+
+impl Https {
+    /// With the listener's certificate for `listener.test`.
+    fn start() -> Https {
+        Https::with(Endpoint::telling_the_target(), |_, _| {}, |options| options)
+    }
+
+    fn with(
+        endpoint: Endpoint,
+        prepare: impl FnOnce(&Directory, &Certified),
+        change: impl FnOnce(Options) -> Options,
+    ) -> Https {
+        let authority = Certified::own(authority_params("Authority"));
+        let directory = Directory::of(&pass_everything(endpoint.address));
+        Certified::by(&authority, params("listener.test")).write(&directory, "listener");
+        prepare(&directory, &authority);
+        let options = change(https_options(&directory));
+        Https {
+            gateway: Gateway::start(directory, options),
+            endpoint,
+            authority,
+        }
+    }
+
+    /// With one more domain.
+    fn with_domain(name: &str, truststore: Option<&Certified>) -> Https {
+        let prepare = |directory: &Directory, authority: &Certified| {
+            Certified::by(authority, params(name)).write(directory, name);
+            if let Some(truststore) = truststore {
+                directory.write("clients.pem", &truststore.pem);
+            }
+            let file = domain(name, truststore.map(|_| "clients.pem"));
+            directory.write(&format!("domains/{name}.json"), &file.to_string());
+        };
+        Https::with(Endpoint::telling_the_target(), prepare, |options| options)
+    }
+
+    fn config(&self) -> Arc<ClientConfig> {
+        client_config(&[&self.authority], &[])
+    }
+
+    fn connect(&self, name: &str) -> TlsClient {
+        TlsClient::connect(self.gateway.address, name, &self.config())
+    }
+}
