@@ -52,7 +52,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "address")]
     pub(crate) listen: Option<String>,
 
-    /// PEM file of a certificate chain, leaf first: with it, --listen speaks HTTPS and nothing else
+    /// PEM file of a certificate chain, leaf first: with it, the API is served by HTTPS and by nothing else
     #[argh(option, arg_name = "file")]
     pub(crate) tls_certificate: Option<String>,
 

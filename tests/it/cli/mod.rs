@@ -14,9 +14,11 @@ mod deployment_files;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 20] = [
+const OPTIONS: [(&str, &str); 22] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
+    ("--tls-certificate", ""),
+    ("--tls-key", ""),
     ("--admin", "off"),
     ("--workers", "3"),
     ("--max-connections", "100"),
