@@ -8,13 +8,16 @@ mod control_plane;
 mod commands;
 #[path = "main/template_commands.rs"]
 mod template_commands;
+#[path = "main/output.rs"]
+mod output;
+#[path = "main/tls_files.rs"]
+mod tls_files;
 #[path = "main/allocator.rs"]
 mod allocator;
 #[cfg(feature = "fleet")]
 #[path = "main/fleet.rs"]
 mod fleet;
 
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,11 +42,13 @@ use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
     AccountId, Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, Region, ServeArguments, access_log,
-    front, limits, option, parse, root, seconds, tls_files,
+    front, limits, option, parse, root, seconds,
 };
 use crate::commands::{CheckArguments, RoutesArguments};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
+use crate::output::{complain, printable, say};
 use crate::template_commands::{Template, given};
+use crate::tls_files::tls_files;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -369,30 +374,4 @@ fn account_id(given: Option<String>) -> Result<String, String> {
 
 fn refused(error: std::io::Error) -> String {
     format!("the system refuses a thread: {error}")
-}
-
-/// Writes to stdout; a closed pipe there is no reason to stop.
-pub(crate) fn say(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-}
-
-/// Writes lines to stderr, and waits for its reader.
-pub(crate) fn complain(text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    let _ = std::io::stderr().lock().write_all(printable(text).as_bytes());
-}
-
-/// Lines. What else could begin a line is taken out: it may come from a file or from the network.
-fn printable(text: &str) -> String {
-    let printable = |character: char| {
-        if character.is_control() && character != '\n' {
-            ' '
-        } else {
-            character
-        }
-    };
-    text.chars().map(printable).chain(['\n']).collect()
 }

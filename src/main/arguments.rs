@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::notation::arn;
-use apigateway::definition::store::TlsFiles;
 use apigateway::front::listener_limits::Limits;
 use apigateway::outbound::upstream::url::Url;
 use apigateway::platform::logging;
@@ -84,7 +83,7 @@ pub(crate) struct ServeArguments {
     #[argh(option, arg_name = "address")]
     pub(crate) listen: Option<String>,
 
-    /// PEM file of a certificate chain, leaf first: with it, --listen speaks HTTPS and nothing else
+    /// PEM file of a certificate chain, leaf first: with it, the API is served by HTTPS and by nothing else
     #[argh(option, arg_name = "file")]
     pub(crate) tls_certificate: Option<String>,
 
@@ -350,18 +349,6 @@ pub(crate) fn access_log(flag: Option<String>) -> Result<Destination, String> {
         "-" => Ok(Destination::Stdout),
         "off" => Ok(Destination::Off),
         file => Ok(Destination::File(file.into())),
-    }
-}
-
-/// The files of the listener's certificate: both or neither.
-pub(crate) fn tls_files(certificate: Option<String>, key: Option<String>) -> Result<Option<TlsFiles>, String> {
-    let certificate = option("--tls-certificate", certificate, String::new(), "a file")?;
-    let key = option("--tls-key", key, String::new(), "a file")?;
-    match (certificate.is_empty(), key.is_empty()) {
-        (true, true) => Ok(None),
-        (false, false) => Ok(Some(TlsFiles { certificate, key })),
-        (false, true) => Err("--tls-key is missing: --tls-certificate needs its key".to_owned()),
-        (true, false) => Err("--tls-certificate is missing: --tls-key needs its certificate".to_owned()),
     }
 }
 

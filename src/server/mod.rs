@@ -2,6 +2,7 @@
 
 mod access_to_calls;
 mod announcement;
+mod either_front;
 pub mod testing;
 #[cfg(feature = "fleet")]
 pub mod fleet;
@@ -30,14 +31,15 @@ use crate::definition::store::{Store, TlsFiles};
 use crate::definition::unit::Listing;
 use crate::deployment::compiler::Compiler;
 use crate::deployment::configuration::Configuration;
+use crate::front::acceptor;
 use crate::front::listener_limits::Limits;
-use crate::front::{Handler, acceptor};
 use crate::management::admin::Admin;
 use crate::outbound::upstream::{self, Upstream, tls};
 use crate::platform::concurrency;
-use crate::platform::metrics::FrontMetrics;
 use crate::platform::reload_gate::ReloadGate;
 use crate::platform::signals::HangUp;
+use crate::server::either_front::Front;
+pub use crate::server::either_front::FrontKind;
 use crate::template::message::Message;
 use crate::template::source::TemplateSource;
 
@@ -86,75 +88,6 @@ pub struct Options {
     /// What throttles are shared through with other gateways.
     #[cfg(feature = "fleet")]
     pub fleet: Option<fleet::FleetOptions>,
-}
-
-/// What listens to clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FrontKind {
-    /// The front of this crate.
-    #[default]
-    Own,
-    /// The one on the package tiny_http, for trusted networks and for comparison.
-    #[cfg(feature = "tiny_http")]
-    TinyHttp,
-}
-
-/// A listener that is being served, by either front.
-enum Front {
-    Own(crate::front::Front),
-    #[cfg(feature = "tiny_http")]
-    TinyHttp(crate::front::tiny_http::Front),
-}
-
-impl Front {
-    fn start(
-        kind: FrontKind,
-        name: &'static str,
-        listener: TcpListener,
-        most_workers: NonZeroUsize,
-        limits: Limits,
-        handler: Arc<dyn Handler>,
-    ) -> io::Result<Front> {
-        match kind {
-            FrontKind::Own => crate::front::Front::start(name, listener, most_workers, limits, handler).map(Front::Own),
-            #[cfg(feature = "tiny_http")]
-            FrontKind::TinyHttp => {
-                crate::front::tiny_http::Front::start(name, listener, most_workers, handler).map(Front::TinyHttp)
-            }
-        }
-    }
-
-    fn metrics(&self) -> Arc<FrontMetrics> {
-        match self {
-            Front::Own(front) => front.metrics(),
-            #[cfg(feature = "tiny_http")]
-            Front::TinyHttp(front) => front.metrics(),
-        }
-    }
-
-    fn local_addr(&self) -> SocketAddr {
-        match self {
-            Front::Own(front) => front.local_addr(),
-            #[cfg(feature = "tiny_http")]
-            Front::TinyHttp(front) => front.local_addr(),
-        }
-    }
-
-    fn stop(&self) {
-        match self {
-            Front::Own(front) => front.stop(),
-            #[cfg(feature = "tiny_http")]
-            Front::TinyHttp(front) => front.stop(),
-        }
-    }
-
-    fn drain(&self, until: Instant) -> usize {
-        match self {
-            Front::Own(front) => front.drain(until),
-            #[cfg(feature = "tiny_http")]
-            Front::TinyHttp(front) => front.drain(until),
-        }
-    }
 }
 
 /// Why a server does not start.
@@ -275,7 +208,10 @@ impl Server {
             hosts: access_to_calls::hosts(options.admin_hosts, options.admin.as_deref()),
             public_url: match options.public_url {
                 Some(url) => url,
-                None => PublicUrl::local(data_listener.local_addr().map_or(0, |address| address.port())),
+                None => {
+                    let scheme = if configuration.speaks_tls() { "https" } else { "http" };
+                    PublicUrl::local(scheme, data_listener.local_addr().map_or(0, |address| address.port()))
+                }
             },
             region: region.clone(),
         };

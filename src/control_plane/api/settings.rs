@@ -62,8 +62,8 @@ const REGION: &str = "{Region}";
 
 impl PublicUrl {
     /// The URL of APIs on this machine.
-    pub fn local(port: u16) -> PublicUrl {
-        PublicUrl(format!("http://{API_ID}.execute-api.localhost:{port}"))
+    pub fn local(scheme: &str, port: u16) -> PublicUrl {
+        PublicUrl(format!("{scheme}://{API_ID}.execute-api.localhost:{port}"))
     }
 
     /// The URL of one API.
@@ -140,6 +140,9 @@ mod tests {
             let url = text.parse().map(|url: PublicUrl| url.of("a1", "r")).ok();
             assert_eq!(url.as_deref(), expected, "{text}");
         }
-        assert_eq!(PublicUrl::local(80).of("a", "r"), "http://a.execute-api.localhost:80");
+        assert_eq!(
+            PublicUrl::local("https", 80).of("a", "r"),
+            "https://a.execute-api.localhost:80"
+        );
     }
 }

@@ -7,7 +7,9 @@ mod invoke;
 mod call_service;
 mod integrate;
 mod settings;
+mod refusals;
 
+use crate::data_plane::gateway::refusals::{check_size, take_token};
 pub use crate::data_plane::gateway::settings::Settings;
 
 use std::borrow::Cow;
@@ -27,12 +29,11 @@ use crate::definition::notation::path::RequestPath;
 use crate::deployment::Deployment;
 use crate::deployment::address::{Address, Target, Unreachable};
 use crate::deployment::configuration::Configuration;
-use crate::deployment::routes::{Route, RouteMatch};
+use crate::deployment::routes::RouteMatch;
 use crate::deployment::stage::Stage;
 use crate::front::{Handler, TlsIdentity};
 use crate::http1::error::RequestError;
 use crate::http1::message::{Method, Request, Response};
-use crate::http1::message_limits::{MAX_BODY_LENGTH, MAX_REQUEST_HEAD_LENGTH};
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::Upstream;
@@ -379,26 +380,4 @@ struct Selected<'a> {
 /// Whether a request has lasted so long that its client may have gone, and the client has.
 fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
     context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned()
-}
-
-/// Takes one of the route's tokens (`R9.1`).
-fn take_token(throttle: &Throttle, route: &Route) -> Result<(), GatewayError> {
-    let (Some(limits), Some(state)) = (route.throttle, route.state.get()) else {
-        return Ok(());
-    };
-    if throttle.take(limits, state) {
-        return Ok(());
-    }
-    state.metrics.throttled.add_one();
-    Err(GatewayError::TooManyRequests)
-}
-
-fn check_size(request: &Request) -> Result<(), GatewayError> {
-    if request.head_length > MAX_REQUEST_HEAD_LENGTH {
-        return Err(GatewayError::HeadersTooLarge);
-    }
-    if request.body.length().is_some_and(|length| length > MAX_BODY_LENGTH) {
-        return Err(GatewayError::PayloadTooLarge);
-    }
-    Ok(())
 }

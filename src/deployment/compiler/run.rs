@@ -259,12 +259,14 @@ fn listener_certificate(unit: &Unit, problems: &mut Problems) -> Option<ServerCe
             }
             Some(pair)
         }
-        Err(InvalidPair::Certificate(reason)) => {
-            problems.error(&certificate.path, "", format!("the file {reason}"));
-            None
-        }
-        Err(InvalidPair::Key(reason)) => {
-            problems.error(&key.path, "", format!("the file {reason}"));
+        Err(faults) => {
+            for fault in faults {
+                let (file, reason) = match fault {
+                    InvalidPair::Certificate(reason) => (&certificate.path, reason),
+                    InvalidPair::Key(reason) => (&key.path, reason),
+                };
+                problems.error(file, "", format!("the file {reason}"));
+            }
             None
         }
     }

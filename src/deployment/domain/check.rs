@@ -111,12 +111,15 @@ impl Checker<'_> {
                 }
                 Some(pair)
             }
-            Err(InvalidPair::Certificate(reason)) => {
-                self.error(&at_certificate, format!("the file {certificate:?} {reason}"));
-                None
-            }
-            Err(InvalidPair::Key(reason)) => {
-                self.error(&at_key, format!("the file {key:?} {reason}"));
+            Err(faults) => {
+                for fault in faults {
+                    match fault {
+                        InvalidPair::Certificate(reason) => {
+                            self.error(&at_certificate, format!("the file {certificate:?} {reason}"));
+                        }
+                        InvalidPair::Key(reason) => self.error(&at_key, format!("the file {key:?} {reason}")),
+                    }
+                }
                 None
             }
         }

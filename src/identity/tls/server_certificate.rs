@@ -8,10 +8,12 @@ use rustls::Error;
 use rustls::InconsistentKeys;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use webpki::EndEntityCert;
 
 use crate::identity::tls::x509::Certificate;
+
+const UNREADABLE: &str = "has a certificate that cannot be read";
 
 /// What stands for any label below a wildcard.
 const ANY_LABEL: &str = "any-label";
@@ -38,32 +40,16 @@ impl ServerCertificate {
     /// Reads a chain, leaf first, and its key.
     ///
     /// # Errors
-    /// See [`InvalidPair`].
-    pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<ServerCertificate, InvalidPair> {
-        let mut chain = Vec::new();
-        for der in CertificateDer::pem_slice_iter(certificate) {
-            chain.push(der.map_err(|error| InvalidPair::Certificate(format!("is not PEM: {error}")))?);
-        }
-        let Some(leaf) = chain.first() else {
-            return Err(InvalidPair::Certificate("has no certificate in PEM".to_owned()));
+    /// All that is wrong, see [`InvalidPair`].
+    pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<ServerCertificate, Vec<InvalidPair>> {
+        let (chain, signing_key) = match (chain(certificate), signing_key(key)) {
+            (Ok(chain), Ok(key)) => (chain, key),
+            (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
         };
-        let unreadable = || InvalidPair::Certificate("has a certificate that cannot be read".to_owned());
-        let says = Certificate::parse(leaf).ok_or_else(unreadable)?;
+        let unreadable = || vec![InvalidPair::Certificate(UNREADABLE.to_owned())];
+        let says = chain.first().and_then(|leaf| Certificate::parse(leaf));
+        let says = says.ok_or_else(unreadable)?;
         let (validity, not_after) = (says.validity(), says.not_after.to_string());
-        if says.version != 3 {
-            let text = format!(
-                "has a certificate of X.509 version {}, and version 3 is needed",
-                says.version
-            );
-            return Err(InvalidPair::Certificate(text));
-        }
-        let private_key = private_key(key)?;
-        let provider = rustls::crypto::ring::default_provider();
-        let signing_key = provider.key_provider.load_private_key(private_key).map_err(|_| {
-            let text = "has a key of a kind that is not supported: RSA of 2048 to 4096 bits, ECDSA with P-256 or P-384, \
-                        and Ed25519 are";
-            InvalidPair::Key(text.to_owned())
-        })?;
         let mut digest = Context::new(&SHA256);
         for der in &chain {
             digest.update(der);
@@ -73,14 +59,12 @@ impl ServerCertificate {
         match certified.keys_match() {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(Error::InconsistentKeys(_)) => {
-                return Err(InvalidPair::Key(
-                    "has a key that does not fit the certificate".to_owned(),
-                ));
+                let text = "has a key that does not fit the certificate";
+                return Err(vec![InvalidPair::Key(text.to_owned())]);
             }
             Err(error) => {
-                return Err(InvalidPair::Certificate(format!(
-                    "has a certificate that cannot be used: {error}"
-                )));
+                let text = format!("has a certificate that cannot be used: {error}");
+                return Err(vec![InvalidPair::Certificate(text)]);
             }
         }
         let mut bytes = [0; 32];
@@ -135,6 +119,35 @@ impl ServerCertificate {
         let name = ServerName::try_from(name.as_str());
         leaf.is_some_and(|leaf| name.is_ok_and(|name| leaf.verify_is_valid_for_subject_name(&name).is_ok()))
     }
+}
+
+/// The certificates of a PEM file, of which the first can be read.
+fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, InvalidPair> {
+    let mut chain = Vec::new();
+    for der in CertificateDer::pem_slice_iter(pem) {
+        chain.push(der.map_err(|error| InvalidPair::Certificate(format!("is not PEM: {error}")))?);
+    }
+    let Some(leaf) = chain.first() else {
+        return Err(InvalidPair::Certificate("has no certificate in PEM".to_owned()));
+    };
+    match Certificate::parse(leaf) {
+        Some(says) if says.version == 3 => Ok(chain),
+        Some(says) => {
+            let version = says.version;
+            let text = format!("has a certificate of X.509 version {version}, and version 3 is needed");
+            Err(InvalidPair::Certificate(text))
+        }
+        None => Err(InvalidPair::Certificate(UNREADABLE.to_owned())),
+    }
+}
+
+fn signing_key(pem: &[u8]) -> Result<Arc<dyn SigningKey>, InvalidPair> {
+    let provider = rustls::crypto::ring::default_provider();
+    provider.key_provider.load_private_key(private_key(pem)?).map_err(|_| {
+        let text = "has a key of a kind that is not supported: RSA of 2048 to 4096 bits, ECDSA with P-256 or P-384, and \
+                    Ed25519 are";
+        InvalidPair::Key(text.to_owned())
+    })
 }
 
 /// The first private key of a PEM file.

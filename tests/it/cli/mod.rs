@@ -16,9 +16,11 @@ mod fleet;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 28] = [
+const OPTIONS: [(&str, &str); 30] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
+    ("--tls-certificate", ""),
+    ("--tls-key", ""),
     ("--admin", "off"),
     ("--control-plane", "off"),
     ("--public-url", "http://{ApiId}.test"),
