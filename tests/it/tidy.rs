@@ -216,9 +216,7 @@ fn a_package_is_used_in_its_place_only() {
         ("std::fs", &["std::fs", "fs::"], |path| {
             ["src/platform/files.rs", "src/platform/process.rs"].contains(&path)
         }),
-        ("granit-parser", &["granit_parser"], |path| {
-            path == "src/template/yaml.rs"
-        }),
+        ("granit", &["granit_parser"], |path| path == "src/template/yaml.rs"),
         ("nix", &["nix::"], |path| path == "src/platform/signals.rs"),
         ("argh", &["argh::", "argh"], is_of_the_command),
         ("tiny_http", &["tiny_http::"], |path| {

@@ -44,7 +44,7 @@ pub struct Domain {
 
 impl Domain {
     /// Checks the file of a domain below a root. The domain is there only if nothing is wrong with the file; whether
-    /// APIs and stages are there is for [`Domain::check_targets`] to say.
+    /// APIs and stages are there is for the check of its targets to say.
     pub fn compile(name: &str, root: &Path, unit: &Unit) -> (Option<Domain>, Problems) {
         let (resource, mut problems) = read_domain(unit);
         let Some(resource) = resource else {

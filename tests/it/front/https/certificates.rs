@@ -326,7 +326,7 @@ fn the_program_announces_https() {
 fn the_log_tells_of_refused_clients_and_of_certificates_that_end_soon() {
     let clients = Certified::own(authority_params("Clients"));
     let mut soon = params("mutual.test");
-    soon.not_after = (SystemTime::now() + Duration::from_secs(5 * 24 * 3600)).into();
+    soon.not_after = (SystemTime::now() + Duration::from_secs(5 * 24 * 3600 - 3600)).into();
     let pair = Certified::own(soon);
     let directory = Directory::of(&pass_everything(nobody()));
     pair.write(&directory, "mutual.test");
