@@ -9,7 +9,7 @@
     reason = "what is set up here holds, or there is nothing to measure"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -26,9 +26,7 @@ use apigateway::data_plane::trusted_proxies::TrustedProxies;
 use apigateway::definition::credentials::Secret;
 use apigateway::definition::notation::integration_subtype::IntegrationSubtype;
 use apigateway::definition::notation::service_parameter::ParameterValue;
-use apigateway::definition::problem::Problems;
-use apigateway::definition::resource::File;
-use apigateway::definition::store::Listing;
+use apigateway::definition::unit::{File, Listing};
 use apigateway::deployment::service::{ServiceIntegration, ServiceParameter, ValueSource};
 use apigateway::front::listener_limits::Limits;
 use apigateway::http1::message::{Headers, Method, RequestParts};
@@ -131,18 +129,8 @@ fn gateway(stand_in: SocketAddr) -> Server {
         ),
         ("integrations/orders.json", integration),
     ];
-    let listing = Listing {
-        root: PathBuf::new(),
-        files: files
-            .into_iter()
-            .map(|(path, json)| File {
-                path: path.to_owned(),
-                text: Ok(json.to_string()),
-            })
-            .collect(),
-        problems: Problems::new(),
-        dangling: BTreeSet::new(),
-    };
+    let files = files.into_iter().map(|(path, json)| File::new(path, json.to_string()));
+    let listing = Listing::of("", files);
     let variables = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)];
     let variables: BTreeMap<String, String> = variables
         .into_iter()
@@ -150,8 +138,12 @@ fn gateway(stand_in: SocketAddr) -> Server {
         .collect();
     let options = Options {
         root: PathBuf::new(),
+        template: None,
         listen: "127.0.0.1:0".to_owned(),
         admin: None,
+        control_plane: None,
+        public_url: None,
+        admin_hosts: Vec::new(),
         workers: NonZeroUsize::MIN.saturating_add(63),
         limits: Limits::default(),
         front: FrontKind::Own,

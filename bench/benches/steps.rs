@@ -97,6 +97,7 @@ fn request() -> Request {
     }
     Request {
         client: None,
+        tls: None,
         method: "GET".to_owned(),
         path: "/p0/pets/7".to_owned(),
         query: Some("page=2&tag=dog".to_owned()),
@@ -348,7 +349,12 @@ fn signature_version_4(bencher: Bencher<'_, '_>) {
         body: b"",
     };
     bencher.bench_local(|| {
-        let caller = sigv4::verify(black_box(&signed), configuration.credentials(), REGION, now);
+        let caller = sigv4::verify(
+            black_box(&signed),
+            configuration.credentials(),
+            sigv4::Scope::execute_api(REGION),
+            now,
+        );
         caller.unwrap().account_id.len()
     });
 }
