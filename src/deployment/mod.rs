@@ -96,6 +96,11 @@ impl Deployment {
     ///
     /// The problems come with it in either case: all of them, not the first.
     pub fn compile(resources: &Resources, shared: &Shared) -> (Option<Deployment>, Problems) {
+        Deployment::compile_as(resources, shared, false)
+    }
+
+    /// As [`Deployment::compile`]; the resources are those of a deployment, or the live ones.
+    fn compile_as(resources: &Resources, shared: &Shared, is_of_deployment: bool) -> (Option<Deployment>, Problems) {
         let mut problems = resources.problems.clone();
         let authorizers = authorizer::check_all(resources, &mut problems);
         let routes = draft_routes(resources, shared, &authorizers, &mut problems);
@@ -114,7 +119,7 @@ impl Deployment {
             // A deployment has these as they were.
             stage.cors = cors.clone().filter(|_| !resource.is_undeployed());
             stage.is_execute_api_disabled = api.is_some_and(|api| api.disable_execute_api_endpoint);
-            stage.is_of_deployment = resource.served_deployment().is_some();
+            stage.is_of_deployment = is_of_deployment;
             named.insert(id.clone(), Arc::new(stage));
         }
         warnings::add(resources, &mut problems);
@@ -172,6 +177,8 @@ impl Deployment {
             .zip(other.used_functions)
             .map(|(one, more)| &one | &more);
         self.used_vpc_links.extend(other.used_vpc_links);
+        let is_disabled = self.stages().all(|stage| stage.is_execute_api_disabled);
+        self.is_execute_api_disabled = is_disabled;
         self
     }
 
@@ -202,11 +209,7 @@ impl Deployment {
 
     /// `DisableExecuteApiEndpoint`: it is reached by its custom domains only, whatever the stage.
     pub fn is_execute_api_disabled(&self) -> bool {
-        let mut stages = self.stages().peekable();
-        match stages.peek() {
-            None => self.is_execute_api_disabled,
-            Some(_) => stages.all(|stage| stage.is_execute_api_disabled),
-        }
+        self.is_execute_api_disabled
     }
 
     /// The API's `Name`.

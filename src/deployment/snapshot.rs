@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::definition::document::Document;
 use crate::definition::json::Json;
 use crate::definition::model::deployment::SNAPSHOT;
-use crate::definition::problem::{Problems, Severity, member};
+use crate::definition::problem::{Problem, Problems, Severity, member};
 use crate::definition::resource::Resources;
 use crate::definition::resource::deployment::Deployment as Resource;
 use crate::definition::unit::{API_FILE, File, Unit};
@@ -32,7 +32,7 @@ pub(super) fn compile(unit: &Unit, resources: &Resources, shared: &Shared) -> (O
     }
     let (mut served, found) = Deployment::compile(&Resources::read(&live), shared);
     // The root API has stages, though they are not among the live ones.
-    let is_of_stages = |problem: &crate::definition::problem::Problem| {
+    let is_of_stages = |problem: &Problem| {
         problem.severity == Severity::Warning && problem.file == "stages" && problem.pointer.is_empty()
     };
     for problem in found.iter().filter(|problem| !is_of_stages(problem)) {
@@ -44,7 +44,7 @@ pub(super) fn compile(unit: &Unit, resources: &Resources, shared: &Shared) -> (O
         };
         let snapshot = Snapshot { resources, resource };
         let snapshot_unit = snapshot.unit(unit, stages);
-        let (deployment, found) = Deployment::compile(&Resources::read(&snapshot_unit), shared);
+        let (deployment, found) = Deployment::compile_as(&Resources::read(&snapshot_unit), shared, true);
         snapshot.tell(&found, &mut problems);
         served = served
             .zip(deployment)

@@ -277,6 +277,13 @@ impl Plan {
         let mut writes: Vec<(&String, &String)> = self.writes.iter().collect();
         writes.sort_by_key(|(path, _)| order(path));
         for (path, text) in writes {
+            // Ids were checked when the template was read; nothing else may lead out of the root either.
+            if !Path::new(path)
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)))
+            {
+                return Err((path.clone(), io::ErrorKind::InvalidInput.into()));
+            }
             files::replace(&root.join(path), text.as_bytes()).map_err(|error| (path.clone(), error))?;
         }
         let mut removes: Vec<&String> = self.removes.iter().collect();

@@ -12,6 +12,7 @@ use crate::template::import::take_stages;
 use crate::template::listing::{TemplateListing, inline_files, list};
 use crate::template::message::{Level, Message};
 use crate::template::options::Options;
+use crate::template::output::Api;
 use crate::template::place::Place;
 use crate::template::printed::printed_resources;
 use crate::template::reading::{Reading, found, read};
@@ -114,6 +115,32 @@ fn is_known(message: &Message, known: &[Message]) -> bool {
     known.iter().any(begins)
 }
 
+/// Errors for ids that would be no names of files: ids become parts of paths, and may lead to no other directory.
+fn names_outside(reading: &Reading) -> Vec<Message> {
+    let files = reading.apis.iter().flat_map(|api| &api.files).chain(&reading.shared);
+    let of_files = files
+        .filter(|file| !is_path_of_resource(&file.path))
+        .map(|file| (&file.place, &file.path));
+    // OpenAPI has no ids.
+    let has_bad_id = |api: &&Api| !api.id.is_empty() && !is_name(&api.id);
+    let of_apis = reading.apis.iter().filter(has_bad_id).map(|api| (&api.place, &api.id));
+    let error = |(place, path): (&Place, &String)| Message {
+        place: place.clone(),
+        level: Level::Error,
+        text: format!("{path:?} cannot be the path of a file: an id has no / and no \\, and begins with no dot"),
+    };
+    of_files.chain(of_apis).map(error).collect()
+}
+
+/// Whether a path is that of a file below one directory at most.
+fn is_path_of_resource(path: &str) -> bool {
+    path.split('/').count() <= 2 && path.split('/').all(is_name)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0'])
+}
+
 impl TemplateSource {
     /// A template that is to be read.
     ///
@@ -168,7 +195,10 @@ impl TemplateSource {
         let watched = reading.watched.clone();
         self.seen = Some(Seen::of(watched, root));
         let mut messages = reading.messages.clone();
-        for (path, text) in inline_files(&reading) {
+        let outside = names_outside(&reading);
+        let may_write = outside.is_empty();
+        messages.extend(outside);
+        for (path, text) in inline_files(&reading).filter(|_| may_write) {
             let path = self.directory.path().join(path);
             let is_there = files::read_at_most(&path, text.len() as u64).is_ok_and(|known| known == text.as_bytes());
             if !is_there && let Err(error) = files::replace(&path, text.as_bytes()) {

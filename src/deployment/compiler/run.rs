@@ -144,12 +144,17 @@ impl Run<'_> {
         let (value, problems) = snapshot::compile(unit, &resources, &shared.value);
         self.problems.extend(problems.clone());
         let is_stale = value.is_none();
-        let value = value.map(Arc::new);
+        // What an API is compiled with may be older than the files that all APIs share, which may trust fewer by now.
+        let value = match value.map(Arc::new) {
+            Some(api) if shared.is_stale => Some(shared.narrowed(api, unit)),
+            None => before.map(|api| shared.narrowed(api, unit)),
+            fresh => fresh,
+        };
         Compiled {
             unit: Arc::clone(unit),
             problems,
             is_stale,
-            value: value.or_else(|| before.map(|api| shared.narrowed(api, unit))),
+            value,
         }
     }
 

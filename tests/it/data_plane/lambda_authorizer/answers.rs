@@ -101,6 +101,37 @@ fn what_is_withdrawn_lets_nobody_pass_while_another_file_is_broken() {
     }
 }
 
+/// Nor does an edit of the API let it pass again, while the file that all APIs share is broken.
+#[test]
+fn what_is_withdrawn_stays_so_when_its_api_is_edited() {
+    let api = Api::new(saying(YES), authorizer("auth", &[HEADER], 0));
+    let directory = &api.gateway.directory;
+    directory.write("functions/other.json", "{");
+    directory.remove("functions/auth.json");
+    for edit in ["first", "second"] {
+        directory.write("api.json", &json!({"Description": edit}).to_string());
+        api.gateway.server.reload();
+        assert_eq!(api.ask("/a", &token("t")).status, 500, "{edit}");
+    }
+    assert_eq!(api.asked(), 0, "the function is asked no more");
+}
+
+/// A stage whose deployment is not there serves the live files, so these say whom it trusts.
+#[test]
+fn what_is_withdrawn_is_so_for_a_stage_whose_deployment_is_missing() {
+    let api = Api::new(saying(YES), authorizer("auth", &[HEADER], 0));
+    let directory = &api.gateway.directory;
+    // The only stage, since what is withdrawn is so for all stages of an API.
+    directory.remove("stages/beta.json");
+    directory.write("stages/$default.json", r#"{"DeploymentId": "none"}"#);
+    api.gateway.server.reload();
+    assert_eq!(api.ask("/a", &token("t")).status, 200);
+    directory.write("routes/broken.json", "{");
+    directory.remove("authorizers/one.json");
+    api.gateway.server.reload();
+    assert_eq!(api.ask("/a", &token("t")).status, 500);
+}
+
 /// R8.25: a wildcard that a client sends is none in a policy that repeats the ARN.
 #[test]
 fn a_wildcard_of_a_client_opens_no_other_path() {
