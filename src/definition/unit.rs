@@ -114,6 +114,16 @@ impl fmt::Display for UnitName {
     }
 }
 
+/// Whether a text can be the id of an API in `apis/`: the first label of a host.
+pub fn is_api_id(text: &str) -> bool {
+    const MAX_LENGTH: usize = 63;
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=MAX_LENGTH).contains(&text.len())
+        && text.bytes().all(is_allowed)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// A file as it was found.
 #[derive(Clone, Debug)]
 pub struct File {

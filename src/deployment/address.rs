@@ -3,8 +3,10 @@
 //! The order is: a custom domain by its name, an API by the host `<ApiId>.execute-api`, an API by the path
 //! `/_aws/execute-api/<ApiId>`, then the root API or the only one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::definition::notation::path::RequestPath;
 use crate::deployment::Deployment;
 use crate::deployment::configuration::Configuration;
 use crate::deployment::default_stage::DEFAULT_STAGE;
@@ -141,6 +143,14 @@ impl<'c> Address<'c> {
             way,
             api,
             target: reachable.map(|_| Target::Path(start)).ok_or(Unreachable::NotFound),
+        }
+    }
+
+    /// The stage of a request, and the path below it; `path` is what follows the address.
+    pub fn stage<'p>(&self, path: &'p RequestPath) -> Option<(&'c Stage, Cow<'p, RequestPath>)> {
+        match (self.api?, self.target.ok()?) {
+            (_, Target::Stage(stage, _)) => Some((stage, Cow::Borrowed(path))),
+            (api, Target::Path(_)) => api.stage(path),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Who is asking: signatures, tokens, IAM policies; who we are to AWS.
 
+mod sha256;
 pub mod caller;
 pub mod policy;
 pub mod sigv4;

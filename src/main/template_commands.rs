@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use apigateway::control_plane::source::TemplateOption;
 use apigateway::definition::store::Store;
+use apigateway::definition::unit::is_api_id;
 use apigateway::deployment::configuration::Configuration;
 use apigateway::platform::logging::Format;
 use apigateway::server::StartError;
@@ -256,12 +257,6 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
     done.map_err(|(path, error)| format!("{} cannot be written: {error}", root.join(path).display()))?;
     say(&plan.report());
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whether a text may be the name of a folder of `apis/`, which is a label of a host's name.
-fn is_api_id(id: &str) -> bool {
-    let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=63).contains(&id.len()) && id.chars().all(is_label) && !id.starts_with('-') && !id.ends_with('-')
 }
 
 /// Prints an API as OpenAPI.

@@ -105,25 +105,20 @@ pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanati
         Ok(path) => path,
         Err(error) => return refused(lines, format!("400: {error}\n")),
     };
-    let (stage, below) = match target {
-        Target::Stage(stage, _) => {
-            lines.add("stage", format_args!("{}: the mapping names it", stage.name));
-            (stage.as_ref(), Cow::Borrowed(&path))
-        }
-        Target::Path(_) => {
-            let Some((stage, below)) = api.stage(&path) else {
-                let text = "404: there is no stage of that name, and no default stage\n";
-                return refused(lines, text.to_owned());
-            };
-            let first = path.segments().next().unwrap_or_default();
-            if matches!(below, Cow::Borrowed(_)) {
-                lines.add("stage", format_args!("{}: no stage is named {first:?}", stage.name));
-            } else {
-                lines.add("stage", format_args!("{}: the first segment of the path", stage.name));
-            }
-            (stage, below)
-        }
+    let Some((stage, below)) = address.stage(&path) else {
+        let text = "404: there is no stage of that name, and no default stage\n";
+        return refused(lines, text.to_owned());
     };
+    let first = path.segments().next().unwrap_or_default();
+    match (target, &below) {
+        (Target::Stage(..), _) => lines.add("stage", format_args!("{}: the mapping names it", stage.name)),
+        (Target::Path(_), Cow::Borrowed(_)) => {
+            lines.add("stage", format_args!("{}: no stage is named {first:?}", stage.name));
+        }
+        (Target::Path(_), Cow::Owned(_)) => {
+            lines.add("stage", format_args!("{}: the first segment of the path", stage.name));
+        }
+    }
     Ok(explain_in(lines, api, stage, method, &below))
 }
 

@@ -133,7 +133,9 @@ fn row(stage: &Stage, route: &Route) -> [String; COLUMNS.len()] {
 /// What `Target` calls the integration of a file.
 pub(super) fn id(file: &str) -> &str {
     let file = file.strip_suffix(".json").unwrap_or(file);
-    file.find("integrations/").and_then(|at| file.get(at..)).unwrap_or(file)
+    file.rfind("integrations/")
+        .and_then(|at| file.get(at..))
+        .unwrap_or(file)
 }
 
 /// What is called: a function by its name, anything else by the integration's.

@@ -62,6 +62,12 @@ impl FileKind {
 }
 
 impl FileInfo {
+    /// Whether the mode lets every user read or write. Its group may: an orchestrator mounts secrets so.
+    pub fn is_open_to_others(&self) -> bool {
+        const READ_OR_WRITE: u32 = 0o006;
+        self.permissions & READ_OR_WRITE != 0
+    }
+
     fn of(metadata: &fs::Metadata) -> FileInfo {
         FileInfo {
             id: (metadata.dev(), metadata.ino()),

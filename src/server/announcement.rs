@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::control_plane::api::settings::PublicUrl;
 use crate::deployment::configuration::Configuration;
 
 /// What is served, for the log.
@@ -15,16 +16,16 @@ pub(super) fn served(configuration: &Configuration) -> String {
 }
 
 /// Logs where each API of a template is served.
-pub(super) fn log_addresses(configuration: &Configuration, address: SocketAddr) {
+pub(super) fn log_addresses(configuration: &Configuration, scheme: &str, address: SocketAddr) {
     let has_several = configuration.apis().count() > 1;
     for api in configuration.apis() {
         let (name, id) = (api.api_name().unwrap_or("an API without a name"), api.api_id());
         match has_several {
-            true => log::info!(
-                "serving {name} ({id}): http://{id}.execute-api.localhost:{}",
-                address.port()
-            ),
-            false => log::info!("serving {name} ({id}): http://{address}"),
+            true => {
+                let url = PublicUrl::local(scheme, address.port());
+                log::info!("serving {name} ({id}): {}", url.of(id, ""));
+            }
+            false => log::info!("serving {name} ({id}): {scheme}://{address}"),
         }
     }
 }

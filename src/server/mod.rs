@@ -201,17 +201,14 @@ impl Server {
         let throttle = fleet::throttle(options.fleet, options.upstream_ca).map_err(StartError::Option)?;
         #[cfg(not(feature = "fleet"))]
         let throttle = Throttle::default();
-        let name = announcement::served(&configuration);
+        let (name, scheme) = (announcement::served(&configuration), scheme(&configuration));
         let has_administrator = configuration.credentials().has_administrator();
         let control_plane = settings::Settings {
             mode: access_to_calls::mode(options.control_plane, admin_listener.as_ref(), has_administrator),
             hosts: access_to_calls::hosts(options.admin_hosts, options.admin.as_deref()),
             public_url: match options.public_url {
                 Some(url) => url,
-                None => {
-                    let scheme = if configuration.speaks_tls() { "https" } else { "http" };
-                    PublicUrl::local(scheme, data_listener.local_addr().map_or(0, |address| address.port()))
-                }
+                None => PublicUrl::local(scheme, data_listener.local_addr().map_or(0, |address| address.port())),
             },
             region: region.clone(),
         };
@@ -234,7 +231,7 @@ impl Server {
             gateway: Arc::clone(&gateway),
             front: data.metrics(),
             control_plane: reloader
-                .clone()
+                .as_ref()
                 .map(|reloader| ControlPlane::new(reloader, control_plane)),
             is_stopping: AtomicBool::new(false),
         });
@@ -250,7 +247,7 @@ impl Server {
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
         match options.template {
             None => log::info!("serving {name} from {}, hash {hash}", options.root.display()),
-            Some(_) => announcement::log_addresses(&gateway.configuration_now(), data.local_addr()),
+            Some(_) => announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr()),
         }
         Ok(Server {
             data,
@@ -270,10 +267,7 @@ impl Server {
 
     /// What the API's listener speaks: `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        match self.gateway.configuration_now().speaks_tls() {
-            true => "https",
-            false => "http",
-        }
+        scheme(&self.gateway.configuration_now())
     }
 
     /// Where the management pages are served.
@@ -315,6 +309,14 @@ impl Drop for Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.local_addr())
+    }
+}
+
+/// What the API's listener speaks.
+fn scheme(configuration: &Configuration) -> &'static str {
+    match configuration.speaks_tls() {
+        true => "https",
+        false => "http",
     }
 }
 

@@ -60,9 +60,7 @@ impl Draft {
     }
 
     /// Adds a file; one that is there already is an error.
-    pub(super) fn add(&mut self, mut file: VirtualFile, messages: &Messages) {
-        let order = order_of(&file.path);
-        file.order(order);
+    pub(super) fn add(&mut self, file: VirtualFile, messages: &Messages) {
         let twin = self
             .by_path
             .get(&file.path.to_ascii_lowercase())

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::definition::json::Json;
+use crate::definition::store::Store;
 use crate::platform::files;
 use crate::template::message::{Level, Message};
 use crate::template::output::VirtualFile;
@@ -226,14 +227,11 @@ fn relative(path: &Path, directory: &Path) -> String {
 
 /// The JSON files of a directory, by their paths below the root.
 fn json_files(root: &Path, directory: &str) -> Vec<String> {
-    let entries = files::entries(&root.join(directory)).unwrap_or_default();
-    let names = entries.iter().filter_map(|(name, _)| name.to_str());
-    let mut paths: Vec<String> = names
-        .filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+    let names = Store::at(root).names_in(directory).into_iter();
+    names
+        .filter(|name| name.ends_with(".json"))
         .map(|name| format!("{directory}/{name}"))
-        .collect();
-    paths.sort();
-    paths
+        .collect()
 }
 
 fn read_json(path: &Path) -> Option<Json> {

@@ -119,32 +119,32 @@ impl Messages {
 
     /// Whether something keeps the template from being served.
     pub fn has_errors(&self) -> bool {
-        self.count(Level::Error) > 0
-    }
-
-    /// How many there are of a level.
-    pub fn count(&self, level: Level) -> usize {
-        self.all
-            .borrow()
-            .iter()
-            .filter(|message| message.level == level)
-            .count()
+        has_errors(&self.all.borrow())
     }
 
     /// All of them, by file, line, column and pointer.
     pub fn into_sorted(self) -> Vec<Message> {
-        let mut all = self.all.into_inner();
-        all.sort_by_cached_key(|message| {
-            let place = &message.place;
-            (
-                place.file.clone(),
-                place.line,
-                place.column,
-                place.pointer.to_string(),
-                message.level,
-            )
-        });
-        all.dedup();
-        all
+        sorted(self.all.into_inner())
     }
+}
+
+/// Messages by file, line, column and pointer, each once.
+pub fn sorted(mut all: Vec<Message>) -> Vec<Message> {
+    all.sort_by_cached_key(|message| {
+        let place = &message.place;
+        (
+            place.file.clone(),
+            place.line,
+            place.column,
+            place.pointer.to_string(),
+            message.level,
+        )
+    });
+    all.dedup();
+    all
+}
+
+/// Whether one of them is an error.
+pub fn has_errors(messages: &[Message]) -> bool {
+    messages.iter().any(|message| message.level == Level::Error)
 }

@@ -115,25 +115,3 @@ pub struct Api {
     /// `api.json`, and what is in `routes/`, `integrations/`, `authorizers/` and `stages/`.
     pub files: Vec<VirtualFile>,
 }
-
-impl Api {
-    /// Its name.
-    pub fn name(&self) -> Option<&str> {
-        self.files.iter().find(|file| file.path == "api.json")?.text_of("Name")
-    }
-
-    /// Its files of a kind.
-    pub fn of_kind<'a>(&'a self, directory: &'a str) -> impl Iterator<Item = &'a VirtualFile> {
-        let is_in = move |file: &&VirtualFile| {
-            file.path
-                .strip_prefix(directory)
-                .is_some_and(|rest| rest.starts_with('/'))
-        };
-        self.files.iter().filter(is_in)
-    }
-
-    /// Whether there is a file.
-    pub fn has(&self, path: &str) -> bool {
-        self.files.iter().any(|file| file.path == path)
-    }
-}

@@ -9,7 +9,7 @@ use crate::template::document::Documents;
 use crate::template::draft::Draft;
 use crate::template::evaluator::Evaluator;
 use crate::template::functions::InlineCode;
-use crate::template::message::{Level, Message, Messages};
+use crate::template::message::{Message, Messages, has_errors};
 use crate::template::node::Node;
 use crate::template::openapi::read::{Settings, read as read_openapi};
 use crate::template::options::{Environment, Options};
@@ -49,7 +49,7 @@ pub struct Reading {
 impl Reading {
     /// Whether it cannot be served.
     pub fn has_errors(&self) -> bool {
-        self.messages.iter().any(|message| message.level == Level::Error)
+        has_errors(&self.messages)
     }
 
     /// Where an API of several has its files, or the only one where it has an id: `apis/<id>/`; else the root.

@@ -2,23 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::definition::problem::Problems;
 use crate::definition::store::{Fingerprint, Store};
 use crate::definition::unit::Listing;
-use crate::platform::files::{self, FileInfo, PrivateDirectory};
+use crate::platform::files::{self, PrivateDirectory};
 use crate::template::import::take_stages;
 use crate::template::listing::{TemplateListing, inline_files, list};
-use crate::template::message::{Level, Message};
+use crate::template::message::{Level, Message, has_errors, sorted};
 use crate::template::options::Options;
 use crate::template::output::Api;
 use crate::template::place::Place;
 use crate::template::printed::printed_resources;
 use crate::template::reading::{Reading, found, read};
-
-/// A time stamp younger than this may be given again to a later write, so it proves nothing yet.
-const RESTLESS: Duration = Duration::from_millis(50);
 
 /// Looks at which the template's file may be missing before that is told: tools replace the folder that they build.
 const MISSES: u32 = 4;
@@ -41,9 +38,8 @@ pub struct TemplateSource {
 
 #[derive(Debug)]
 struct Seen {
-    watched: Vec<(PathBuf, Option<FileInfo>)>,
+    watched: Fingerprint,
     root: Fingerprint,
-    is_restless: bool,
 }
 
 /// One reading of a template.
@@ -60,7 +56,7 @@ pub struct Loaded {
 impl Loaded {
     /// Whether the template cannot be served.
     pub fn is_broken(&self) -> bool {
-        self.messages.iter().any(|message| message.level == Level::Error)
+        has_errors(&self.messages)
     }
 
     /// All that is to be told, with the problems of the compiled files.
@@ -71,18 +67,7 @@ impl Loaded {
                 all.push(message);
             }
         }
-        all.sort_by_cached_key(|message| {
-            let place = &message.place;
-            (
-                place.file.to_string(),
-                place.line,
-                place.column,
-                place.pointer.to_string(),
-                message.level,
-            )
-        });
-        all.dedup();
-        all
+        sorted(all)
     }
 }
 
@@ -192,8 +177,10 @@ impl TemplateSource {
         if self.takes_printed_resources && reading.is_openapi {
             take_stages(&mut reading, self.root.root(), self.options.api.as_deref());
         }
-        let watched = reading.watched.clone();
-        self.seen = Some(Seen::of(watched, root));
+        self.seen = Some(Seen {
+            watched: Fingerprint::of(reading.watched.clone()),
+            root,
+        });
         let mut messages = reading.messages.clone();
         let outside = names_outside(&reading);
         let may_write = outside.is_empty();
@@ -209,9 +196,9 @@ impl TemplateSource {
                 });
             }
         }
-        let has_errors = messages.iter().any(|message| message.level == Level::Error);
+        let is_broken = has_errors(&messages);
         let reading = Arc::new(reading);
-        if !has_errors {
+        if !is_broken {
             self.last_good = Some(Arc::clone(&reading));
         }
         // Where there are errors, the files of before with the credentials of now. What is written must hold by itself,
@@ -230,43 +217,21 @@ impl TemplateSource {
     pub fn may_differ(&mut self) -> bool {
         let Some(seen) = &self.seen else { return true };
         let (file, _) = found(&self.path);
-        if !file.is_file() && self.misses < MISSES {
+        let is_there = file.is_file();
+        if !is_there && self.misses < MISSES {
             self.misses += 1;
             return false;
         }
-        if file.is_file() {
+        if is_there {
             self.misses = 0;
         }
-        let paths = seen.watched.iter().map(|(path, _)| path.clone()).collect();
-        let now = Seen::of(paths, self.root.fingerprint(&Listing::default()));
-        let differs = seen.is_restless || now.watched != seen.watched || seen.root.may_differ(&now.root);
+        let now = Seen {
+            watched: seen.watched.again(),
+            root: self.root.fingerprint(&Listing::default()),
+        };
+        let differs = seen.watched.may_differ(&now.watched) || seen.root.may_differ(&now.root);
         self.seen = Some(now);
         differs
-    }
-}
-
-impl Seen {
-    fn of(paths: Vec<PathBuf>, root: Fingerprint) -> Seen {
-        let now = SystemTime::now();
-        let watched: Vec<(PathBuf, Option<FileInfo>)> = paths
-            .into_iter()
-            .map(|path| {
-                let info = files::info(&path).ok();
-                (path, info)
-            })
-            .collect();
-        let is_young = |info: &FileInfo| {
-            let times = [info.modified, info.changed].into_iter().filter_map(files::time_of);
-            times
-                .into_iter()
-                .any(|time| now.duration_since(time).is_ok_and(|since| since < RESTLESS))
-        };
-        let is_restless = watched.iter().filter_map(|(_, info)| info.as_ref()).any(is_young);
-        Seen {
-            watched,
-            root,
-            is_restless,
-        }
     }
 }
 

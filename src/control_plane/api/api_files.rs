@@ -6,9 +6,9 @@ use crate::control_plane::api::error::ApiError;
 use crate::control_plane::api::kind::Kind;
 use crate::definition::document::Document;
 use crate::definition::json::Json;
-use crate::definition::problem::{Problems, Severity};
+use crate::definition::problem::{Problem, Problems, Severity};
 use crate::definition::resource::Resources;
-use crate::definition::unit::{API_FILE, Unit, UnitName};
+use crate::definition::unit::{API_FILE, File, Unit, UnitName};
 
 /// The id of a root API whose files say none.
 const DEFAULT_ID: &str = "local";
@@ -75,17 +75,17 @@ impl ApiFiles {
 
     /// The ids of all resources of a kind, readable or not.
     pub fn ids(&self, kind: &Kind) -> Vec<&str> {
-        let of_kind = self
-            .unit
-            .files
-            .iter()
-            .filter(|file| file.directory(&self.prefix) == kind.directory);
-        of_kind.map(|file| file.id()).collect()
+        self.of_kind(kind).map(File::id).collect()
+    }
+
+    fn of_kind(&self, kind: &Kind) -> impl Iterator<Item = &File> {
+        let files = self.unit.files.iter().map(AsRef::as_ref);
+        files.filter(move |file: &&File| file.directory(&self.prefix) == kind.directory)
     }
 
     /// Whether a resource has a file.
     pub fn has(&self, kind: &Kind, id: &str) -> bool {
-        self.ids(kind).contains(&id)
+        self.of_kind(kind).any(|file| file.id() == id)
     }
 
     /// What `api.json` says; nothing where a root API has none.
@@ -130,20 +130,26 @@ impl ApiFiles {
 
     /// Every resource of a kind whose file can be read, by id.
     pub fn all(&self, kind: &Kind) -> Vec<(String, Members)> {
-        let ids = self.ids(kind).into_iter();
-        ids.filter_map(|id| Some((id.to_owned(), self.members_at(&self.path(kind, id)).ok()?)))
+        let members = |file: &File| self.parsed(&file.path, file.text.as_deref().ok()).ok();
+        self.of_kind(kind)
+            .filter_map(|file| Some((file.id().to_owned(), members(file)?)))
             .collect()
     }
 
     fn members_at(&self, path: &str) -> Result<Members, ApiError> {
+        self.parsed(path, self.text(path))
+    }
+
+    /// The members that a file's text has, unless the file breaks a shape.
+    fn parsed(&self, path: &str, text: Option<&str>) -> Result<Members, ApiError> {
         let problems = self.problems.get_or_init(|| Resources::read(&self.unit).problems);
-        let is_error = |problem: &&crate::definition::problem::Problem| {
-            problem.severity == Severity::Error && problem.file == path
-        };
-        if let Some(problem) = problems.iter().find(is_error).filter(|_| problems.has_errors_in(path)) {
+        let is_error = |problem: &&Problem| problem.severity == Severity::Error && problem.file == path;
+        if problems.has_errors_in(path)
+            && let Some(problem) = problems.iter().find(is_error)
+        {
             return Err(ApiError::conflict(problem.to_string()));
         }
-        let document = Document::of(self.text(path).unwrap_or_default());
+        let document = Document::of(text.unwrap_or_default());
         let document = document.map_err(|text| ApiError::conflict(format!("{path}: {text}")))?;
         Ok(document.members())
     }

@@ -15,6 +15,7 @@ use crate::control_plane::api::tag_rules;
 use crate::definition::document::Document;
 use crate::definition::json::Json;
 use crate::definition::model::api::MEMBERS;
+use crate::definition::unit::is_api_id;
 use crate::definition::unit::{API_FILE, APIS_DIRECTORY, UnitName};
 
 /// Characters of a new API's id.
@@ -136,7 +137,7 @@ fn new_id(given: &Given, root: &Root<'_>) -> Result<String, ApiError> {
     let Some(id) = custom else {
         return ids::new(ID_LENGTH, |id| root.is_api_id_taken(id));
     };
-    if !ids::is_custom(&id) {
+    if !is_api_id(&id) {
         let text = format!(
             "Tags must have an API's id in {CUSTOM_ID_TAG}: 1 to 63 lower-case letters, digits and -, no - at the ends"
         );

@@ -28,10 +28,15 @@ impl DomainFile {
             let text = "The domain name resource specified in the request was not found.";
             return Err(ApiError::not_found(text));
         }
-        Ok(DomainFile {
-            unit: root.unit(&UnitName::Domain(name.to_owned())),
-            name: name.to_owned(),
-        })
+        Ok(DomainFile::known(root, name.to_owned()))
+    }
+
+    /// The file of a domain whose name was found in the directory.
+    pub fn known(root: &Root<'_>, name: String) -> DomainFile {
+        DomainFile {
+            unit: root.unit(&UnitName::Domain(name.clone())),
+            name,
+        }
     }
 
     /// The file of a domain that is not there yet.

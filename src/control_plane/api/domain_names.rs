@@ -36,7 +36,7 @@ pub fn get(call: &Call<'_>, root: &Root<'_>) -> Answered {
 /// GetDomainNames.
 pub fn list(call: &Call<'_>, root: &Root<'_>) -> Answered {
     let read = |name: String| {
-        let file = DomainFile::find(root, &name).ok()?;
+        let file = DomainFile::known(root, name.clone());
         let members = file.members().ok()?;
         Some((name, (file, members)))
     };

@@ -65,6 +65,11 @@ impl ApiError {
         ApiError::new(501, "NotImplementedException", format!("{operation} is not supported"))
     }
 
+    /// The gateway has stopped, and does nothing more.
+    pub fn stopped() -> ApiError {
+        ApiError::new(503, "ServiceUnavailableException", "Service Unavailable")
+    }
+
     /// A defect of ours; the log tells of it.
     pub fn internal() -> ApiError {
         ApiError::new(500, "InternalServerErrorException", "Internal Server Error")

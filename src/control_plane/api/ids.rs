@@ -41,15 +41,10 @@ pub fn new(length: usize, is_taken: impl Fn(&str) -> bool) -> Result<String, Api
     Err(ApiError::internal())
 }
 
-/// Whether a text can be an API's id that its maker chose: `[a-z0-9][a-z0-9-]{0,62}`, and no `-` at its end.
-pub fn is_custom(id: &str) -> bool {
-    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&id.len()) && id.bytes().all(is_known) && !id.starts_with('-') && !id.ends_with('-')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definition::unit::is_api_id;
     use std::cell::Cell;
 
     #[test]
@@ -64,7 +59,7 @@ mod tests {
             id.len() == 10 && id.starts_with(|first: char| first.is_ascii_lowercase()),
             "{id}"
         );
-        assert!(is_custom(&id), "{id}");
+        assert!(is_api_id(&id), "{id}");
         assert!(new(6, |_| true).is_err());
     }
 
@@ -83,8 +78,8 @@ mod tests {
             ("..", false),
             ("a\0", false),
         ] {
-            assert_eq!(is_custom(id), expected, "{id:?}");
+            assert_eq!(is_api_id(id), expected, "{id:?}");
         }
-        assert!(is_custom(&"a".repeat(63)) && !is_custom(&"a".repeat(64)));
+        assert!(is_api_id(&"a".repeat(63)) && !is_api_id(&"a".repeat(64)));
     }
 }

@@ -5,6 +5,7 @@ use crate::control_plane::api::operation::Operation;
 use crate::definition::json::Json;
 use crate::definition::model::member::{Member, Shape, Update, Value};
 use crate::definition::model::model_name;
+use crate::definition::resource::fields::whole;
 
 /// What a call does with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,19 +294,6 @@ fn check_length(name: &str, text: &str, least: usize, most: usize) -> Result<(),
         usize::MAX => format!("{name} must not be empty"),
         _ => format!("{name} must be {least} to {most} characters long, not {length}"),
     }))
-}
-
-/// A number without a fraction.
-fn whole(number: &serde_json::Number) -> Option<i64> {
-    /// Beyond this, a float does not hold every whole number.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let float = || {
-        number
-            .as_f64()
-            .filter(|float| float.fract() == 0.0 && float.abs() < EXACT)
-    };
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
-    number.as_i64().or_else(|| float().map(|float| float as i64))
 }
 
 /// Whether a value is that of the model.

@@ -36,7 +36,7 @@ pub mod of_web_sockets;
 pub mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::control_plane::api::call::{Answered, Call};
 use crate::control_plane::api::edits::Edits;
@@ -49,6 +49,7 @@ use crate::control_plane::api::root::Root;
 use crate::control_plane::api::settings::{Mode, Settings};
 use crate::control_plane::api::turn::Turns;
 use crate::control_plane::reloader::Reloader;
+use crate::data_plane::gateway::Gateway;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Body, Request, Response};
 use crate::platform::logging::RateLimit;
@@ -62,7 +63,9 @@ const MAX_SHOWN: usize = 200;
 /// AWS's own API.
 #[derive(Debug)]
 pub struct ControlPlane {
-    reloader: Arc<Reloader>,
+    /// The thread that watches the files owns it: a template's private directory goes with it.
+    reloader: Weak<Reloader>,
+    gateway: Arc<Gateway>,
     settings: Settings,
     turns: Turns,
     /// Of the lines about calls that are not let in.
@@ -71,9 +74,10 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// The control plane of what that reloader changes.
-    pub fn new(reloader: Arc<Reloader>, settings: Settings) -> ControlPlane {
+    pub fn new(reloader: &Arc<Reloader>, settings: Settings) -> ControlPlane {
         ControlPlane {
-            reloader,
+            gateway: Arc::clone(reloader.gateway()),
+            reloader: Arc::downgrade(reloader),
             settings,
             turns: Turns::default(),
             refusals: RateLimit::default(),
@@ -106,7 +110,7 @@ impl ControlPlane {
     }
 
     fn with_id(&self, mut response: Response) -> Response {
-        let id = self.reloader.gateway().settings().clock.uuid();
+        let id = self.gateway.settings().clock.uuid();
         response.headers.put("x-amzn-requestid", &id);
         response
     }
@@ -127,7 +131,7 @@ impl ControlPlane {
                 labels: &labels,
                 query: request.query.as_deref(),
                 body: &body,
-                now: self.reloader.gateway().settings().clock.now(),
+                now: self.gateway.settings().clock.now(),
                 settings: &self.settings,
             };
             self.carry_out(&call)
@@ -159,22 +163,29 @@ impl ControlPlane {
         if self.settings.mode != Mode::Signed {
             return Ok((request.peer.ip().to_string(), body));
         }
-        let gateway = self.reloader.gateway();
-        let configuration = gateway.configuration();
-        let now = gateway.settings().clock.now();
+        let configuration = self.gateway.configuration();
+        let now = self.gateway.settings().clock.now();
         let caller = guard::check_signature(request, &body, configuration.credentials(), now).map_err(refused)?;
         Ok((caller, body))
     }
 
     fn read(&self, read: impl FnOnce(&Root<'_>) -> Answered) -> Answered {
         let (store, listing) = self
-            .reloader
+            .reloader()?
             .with_files(|files| (files.store().cloned(), files.listing().clone()));
         read(&Root::new(store.as_ref(), &listing))
     }
 
     fn write(&self, change: impl Fn(&Root<'_>, &mut Edits) -> Answered) -> Answered {
-        write::carry_out(&self.reloader, &self.turns, change)
+        write::carry_out(self.reloader()?.as_ref(), &self.turns, change)
+    }
+
+    /// What knows the files.
+    ///
+    /// # Errors
+    /// The gateway has stopped.
+    fn reloader(&self) -> Result<Arc<Reloader>, ApiError> {
+        self.reloader.upgrade().ok_or_else(ApiError::stopped)
     }
 
     fn carry_out(&self, call: &Call<'_>) -> Answered {
@@ -275,7 +286,7 @@ impl ControlPlane {
     fn reset_authorizers_cache(&self, call: &Call<'_>) -> Answered {
         self.read(|root| {
             let (api, stage) = stages::to_reset(call, root)?;
-            self.reloader.gateway().forget_authorizers(&api, &stage);
+            self.gateway.forget_authorizers(&api, &stage);
             Ok(None)
         })
     }

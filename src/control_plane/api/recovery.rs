@@ -5,27 +5,16 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::control_plane::api::file_writer::{DELETED_SUFFIX, JOURNAL_SUFFIX, TEMPORARY_SUFFIX, hash};
-use crate::control_plane::api::ids;
 use crate::definition::json::Json;
 use crate::definition::store::MAX_FILE_LENGTH;
+use crate::definition::unit::{API_DIRECTORIES, APIS_DIRECTORY, DOMAINS_DIRECTORY, is_api_id};
 use crate::platform::files::{self, FileKind};
 
 /// Most bytes of a journal: a line for each file of an API.
 const MAX_JOURNAL_LENGTH: u64 = 16 * 1024 * 1024;
 
-/// The directory of the APIs beside the root API.
-const APIS: &str = "apis";
-
-/// The directories in which calls write, at the root and for each API.
-const DIRECTORIES: [&str; 7] = [
-    "stages",
-    "routes",
-    "integrations",
-    "authorizers",
-    "deployments",
-    "domains",
-    "vpclinks",
-];
+/// The directories in which calls write besides those of APIs.
+const OTHER_DIRECTORIES: [&str; 2] = [DOMAINS_DIRECTORY, "vpclinks"];
 
 /// What stands in the directory of an API that a call makes.
 const CONTENT: [&str; 4] = ["api.json", "stages", "routes", "integrations"];
@@ -33,11 +22,11 @@ const CONTENT: [&str; 4] = ["api.json", "stages", "routes", "integrations"];
 /// Finishes what a crash has interrupted, as far as the files can be written.
 pub fn recover(root: &Path) {
     let mut directories = vec![root.to_owned()];
-    for (name, kind) in entries(&root.join(APIS)) {
+    for (name, kind) in entries(&root.join(APIS_DIRECTORY)) {
         let Some(name) = name.to_str().filter(|_| kind == FileKind::Directory) else {
             continue;
         };
-        let path = root.join(APIS).join(name);
+        let path = root.join(APIS_DIRECTORY).join(name);
         match name.strip_prefix('.') {
             None => directories.push(path),
             Some(hidden) if hidden.ends_with(DELETED_SUFFIX) || is_unfinished_api(hidden, &path) => {
@@ -53,7 +42,10 @@ pub fn recover(root: &Path) {
         }
     }
     for directory in &directories {
-        let below = DIRECTORIES.iter().map(|name| directory.join(name));
+        let below = API_DIRECTORIES
+            .iter()
+            .chain(&OTHER_DIRECTORIES)
+            .map(|name| directory.join(name));
         for directory in below.chain([directory.clone()]) {
             for path in hidden_files(&directory, TEMPORARY_SUFFIX) {
                 tell(&path, files::remove(&path));
@@ -64,10 +56,12 @@ pub fn recover(root: &Path) {
 
 /// Whether it is the directory of an API that was being made, and nothing else: a hidden directory may be anybody's.
 fn is_unfinished_api(name: &str, path: &Path) -> bool {
-    ids::is_custom(name)
-        && entries(path)
-            .iter()
-            .all(|(name, _)| name.to_str().is_some_and(|name| CONTENT.contains(&name)))
+    is_api_id(name)
+        && files::entries(path).is_ok_and(|found| {
+            found
+                .iter()
+                .all(|(name, _)| name.to_str().is_some_and(|name| CONTENT.contains(&name)))
+        })
 }
 
 fn hidden_files(directory: &Path, suffix: &str) -> Vec<std::path::PathBuf> {

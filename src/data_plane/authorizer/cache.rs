@@ -57,34 +57,15 @@ impl AuthorizerCache {
     /// Forgets all but what was asked for under these deployments.
     pub fn keep_only(&self, generations: impl Iterator<Item = u64>) {
         let mut known = self.known();
-        known.generations = generations.collect();
-        let Known {
-            generations,
-            by_key,
-            oldest_first,
-            bytes,
-        } = &mut *known;
-        by_key.retain(|key, entry| {
-            let is_kept = generations.contains(&key.generation);
-            if !is_kept {
-                *bytes -= entry.bytes;
-            }
-            is_kept
-        });
-        oldest_first.retain(|key| generations.contains(&key.generation));
+        let generations: HashSet<u64> = generations.collect();
+        known.keep(|key| generations.contains(&key.generation));
+        known.generations = generations;
     }
 
     /// Forgets what was answered for a stage.
     pub fn forget(&self, generation: u64, stage: &str) {
-        let mut known = self.known();
-        let Known { by_key, bytes, .. } = &mut *known;
-        by_key.retain(|key, entry| {
-            let is_kept = key.generation != generation || key.stage != stage;
-            if !is_kept {
-                *bytes -= entry.bytes;
-            }
-            is_kept
-        });
+        self.known()
+            .keep(|key| key.generation != generation || key.stage != stage);
     }
 
     /// The answer that is remembered for a key.
@@ -129,6 +110,19 @@ impl AuthorizerCache {
 }
 
 impl Known {
+    /// Forgets all other answers.
+    fn keep(&mut self, is_kept: impl Fn(&Key) -> bool) {
+        let bytes = &mut self.bytes;
+        self.by_key.retain(|key, entry| {
+            let is_kept = is_kept(key);
+            if !is_kept {
+                *bytes -= entry.bytes;
+            }
+            is_kept
+        });
+        self.oldest_first.retain(|key| is_kept(key));
+    }
+
     fn remove(&mut self, key: &Key) {
         if let Some(entry) = self.by_key.remove(key) {
             self.bytes -= entry.bytes;

@@ -1,6 +1,5 @@
 //! Whether a request may pass. Everything that is not a yes is a no.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -18,7 +17,6 @@ use crate::definition::notation::arn::RouteArn;
 use crate::definition::notation::mapping_value::Source;
 use crate::definition::notation::path::{RequestPath, decode_again};
 use crate::definition::notation::query;
-use crate::deployment::address::Target;
 use crate::deployment::authorizer::{Authorization, IdentitySource, JwtAuthorizer, LambdaAuthorizer};
 use crate::deployment::lambda_proxy::PayloadFormat;
 use crate::http1::message::{Body, Headers, Request};
@@ -295,17 +293,13 @@ impl Selected<'_> {
             return true;
         };
         let address = self.configuration.address(host, &signed);
-        let (Some(api), Ok(target)) = (address.api, &address.target) else {
+        let Ok(target) = &address.target else {
             return false;
         };
         let Ok(below) = RequestPath::parse(target.below(&signed)) else {
             return false;
         };
-        let found = match target {
-            Target::Stage(stage, _) => Some((stage.as_ref(), Cow::Borrowed(&below))),
-            Target::Path(_) => api.stage(&below),
-        };
-        let Some((stage, below)) = found else {
+        let Some((stage, below)) = address.stage(&below) else {
             return false;
         };
         let route = stage.routes.select(self.method, &below).ok().flatten();

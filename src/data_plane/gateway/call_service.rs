@@ -63,14 +63,9 @@ impl Gateway {
         let sent = Instant::now();
         let answer = self.upstream.send(request);
         let latency = sent.elapsed();
-        let mut answer = answer.map_err(|error| {
-            let error = refusal(error, &call.integration.file, &host);
-            Unanswered::after(latency, None, error)
-        })?;
-        let failure = failure_of(&mut answer).map_err(|error| {
-            let error = refusal(error, &call.integration.file, &host);
-            Unanswered::after(latency, None, error)
-        })?;
+        let unanswered = |error| Unanswered::after(latency, None, refusal(error, &call.integration.file, &host));
+        let mut answer = answer.map_err(unanswered)?;
+        let failure = failure_of(&mut answer).map_err(unanswered)?;
         if let Some(failure) = failure {
             if failure.refuses_the_gateway(answer.status) {
                 *error_message = Some(NO_PERMISSION.to_owned());

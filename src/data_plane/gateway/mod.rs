@@ -12,7 +12,6 @@ mod refusals;
 use crate::data_plane::gateway::refusals::{check_size, take_token};
 pub use crate::data_plane::gateway::settings::Settings;
 
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -108,7 +107,7 @@ impl Gateway {
             log::error!("calls of AWS's services fail until the gateway is started anew: {error}");
         }
         let before = self.configuration_now();
-        for api in configuration.apis() {
+        for api in configuration.apis().filter(|api| !api.withdrawn().is_empty()) {
             let known = before.apis().find(|known| known.unit() == api.unit());
             for (id, reason) in api.withdrawn() {
                 if known.is_none_or(|known| !known.withdrawn().contains_key(id)) {
@@ -299,13 +298,10 @@ impl Gateway {
         let path = RequestPath::parse(path).map_err(|error| GatewayError::BadRequest(error.to_string()))?;
         // R15.5: a method that no route can name is not found, not even by ANY or $default.
         let method = Method::parse(&request.method).ok_or(GatewayError::NotFound)?;
-        let (stage, path) = match target {
-            Target::Stage(stage, _) => (stage.as_ref(), Cow::Borrowed(&path)),
-            Target::Path(_) => deployment.stage(&path).ok_or_else(|| {
-                found.is_unreachable = true;
-                GatewayError::NotFound
-            })?,
-        };
+        let (stage, path) = address.stage(&path).ok_or_else(|| {
+            found.is_unreachable = true;
+            GatewayError::NotFound
+        })?;
         found.stage = Some(stage);
         if matches!(target, Target::Path(_)) && stage.is_execute_api_disabled {
             found.is_unreachable = true;

@@ -28,7 +28,7 @@ struct Entry {
 
 impl Fingerprint {
     /// Looks at files.
-    pub(super) fn of(paths: Vec<PathBuf>) -> Fingerprint {
+    pub fn of(paths: Vec<PathBuf>) -> Fingerprint {
         let now = SystemTime::now();
         let entries: Vec<Entry> = paths
             .into_iter()
@@ -40,6 +40,12 @@ impl Fingerprint {
         let mut known = entries.iter().filter_map(|entry| entry.info.as_ref());
         let restless = known.any(|info| !is_settled(info, now));
         Fingerprint { entries, restless }
+    }
+
+    /// Looks at the same files once more.
+    #[must_use]
+    pub fn again(&self) -> Fingerprint {
+        Fingerprint::of(self.entries.iter().map(|entry| entry.path.clone()).collect())
     }
 
     /// Whether files may differ between this look and a later one.

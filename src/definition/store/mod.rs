@@ -12,9 +12,7 @@ use crate::definition::problem::Problems;
 use crate::definition::resource::read_domain;
 pub use crate::definition::store::fingerprint::Fingerprint;
 pub use crate::definition::store::reader::MAX_FILE_LENGTH;
-use crate::definition::store::reader::{
-    Reader, is_open_to_others, json_names, names_in, read_bytes, refuse_other_encoding,
-};
+use crate::definition::store::reader::{Reader, json_names, names_in, read_bytes, refuse_other_encoding};
 use crate::definition::suggestion::is_near_miss;
 use crate::definition::unit::{
     API_DIRECTORIES, API_FILE, APIS_DIRECTORY, CREDENTIALS_FILE, DOMAINS_DIRECTORY, Listing, ROOT_NAMES,
@@ -129,11 +127,16 @@ impl Store {
 
     /// Reads the files of one part of the root, as [`Store::load_again`] does. Without a file it is not there.
     pub fn load_unit(&self, name: &UnitName, before: Option<&Unit>) -> Unit {
-        let mut reader = Reader::new(&self.root, name, before);
+        // The listener's files have paths of the command line.
+        let root = match name {
+            UnitName::Tls => Path::new(""),
+            _ => &self.root,
+        };
+        let mut reader = Reader::new(root, name, before);
         match name {
             UnitName::Shared => {
                 reader.read_if_there(CREDENTIALS_FILE);
-                if is_open_to_others(&self.root.join(CREDENTIALS_FILE)) {
+                if files::info(&self.root.join(CREDENTIALS_FILE)).is_ok_and(|info| info.is_open_to_others()) {
                     let text = "others than its owner and its group can read or write the file, which holds secrets";
                     reader.unit.problems.warning(CREDENTIALS_FILE, "", text);
                 }
@@ -150,8 +153,6 @@ impl Store {
                 }
             }
             UnitName::Tls => {
-                // These are paths of the command line.
-                reader = Reader::new(Path::new(""), name, before);
                 if let Some(tls) = &self.tls {
                     reader.attach(&tls.certificate);
                     reader.attach(&tls.key);

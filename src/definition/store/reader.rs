@@ -130,12 +130,6 @@ pub(super) fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Whether the file's mode lets every user in. Its group may be: an orchestrator mounts secrets so.
-pub(super) fn is_open_to_others(path: &Path) -> bool {
-    const READ_OR_WRITE: u32 = 0o006;
-    files::info(path).is_ok_and(|info| info.permissions & READ_OR_WRITE != 0)
-}
-
 fn read_text(path: &Path) -> Result<String, String> {
     let bytes = read_bytes(path)?;
     refuse_other_encoding(&bytes)?;

@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use crate::definition::problem::Problems;
 use crate::definition::resource::{Resources, SharedResources};
-use crate::definition::unit::{APIS_DIRECTORY, Listing, Unit, UnitName};
+use crate::definition::unit::{APIS_DIRECTORY, Listing, Unit, UnitName, is_api_id};
 use crate::deployment::domain::Domain;
 use crate::deployment::shared::Shared;
 use crate::deployment::{Deployment, snapshot};
 use crate::identity::tls::server_certificate::{InvalidPair, ServerCertificate};
 use crate::platform::{clock, files};
-
-/// Permissions of those who are neither a file's owner nor of its group.
-const READ_OR_WRITE_BY_OTHERS: u32 = 0o006;
 
 /// What a unit was compiled to.
 #[derive(Debug)]
@@ -250,7 +247,7 @@ fn listener_certificate(unit: &Unit, problems: &mut Problems) -> Option<ServerCe
             problems.error(&file.path, "", format!("the file {reason}"));
         }
     }
-    if files::info(Path::new(&key.path)).is_ok_and(|info| info.permissions & READ_OR_WRITE_BY_OTHERS != 0) {
+    if files::info(Path::new(&key.path)).is_ok_and(|info| info.is_open_to_others()) {
         let text = "others than its owner and its group can read or write the file, which holds a secret";
         problems.warning(&key.path, "", text);
     }
@@ -307,14 +304,4 @@ fn is_root_id(text: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !b"/%?#".contains(&byte))
         && !["-", ".", ".."].contains(&text)
-}
-
-/// Whether a text can be the first label of a host.
-fn is_api_id(text: &str) -> bool {
-    const MAX_LENGTH: usize = 63;
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=MAX_LENGTH).contains(&text.len())
-        && text.bytes().all(is_allowed)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }

@@ -96,7 +96,7 @@ impl Checker<'_> {
     fn certificate(&mut self, certificate: &str, key: &str) -> Option<ServerCertificate> {
         let pointer = |name: &str| format!("/DomainNameConfigurations/0/{name}");
         let (at_certificate, at_key) = (pointer("CertificateFile"), pointer("KeyFile"));
-        if self.is_open_to_others(key) {
+        if files::info(&self.path_of(key)).is_ok_and(|info| info.is_open_to_others()) {
             let text = "others than its owner and its group can read or write the file, which holds a secret";
             self.warning(&at_key, text);
         }
@@ -162,11 +162,6 @@ impl Checker<'_> {
 
     fn path_of(&self, path: &str) -> PathBuf {
         self.root.join(path)
-    }
-
-    fn is_open_to_others(&self, path: &str) -> bool {
-        const READ_OR_WRITE: u32 = 0o006;
-        files::info(&self.path_of(path)).is_ok_and(|info| info.permissions & READ_OR_WRITE != 0)
     }
 
     /// The text of a file that the domain names. It was read with the domain's own, or is read now.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::front::connection::{Connection, Next, State};
 use crate::front::handler::Handler;
 use crate::front::listener_limits::HEAD_READ_LENGTH;
+use crate::front::listener_limits::Limits;
 use crate::front::memory_budget::MemoryBudget;
 use crate::front::socket::{Received, Wait};
 use crate::front::tls::handshake::{Established, Handshake, Step, Turn};
@@ -93,8 +94,8 @@ impl Connection {
     }
 
     /// Whether the handshake has lasted too long.
-    pub(crate) fn is_handshake_late(&self, since: std::time::Duration) -> bool {
-        Instant::now() >= self.accepted + since
+    pub(crate) fn is_handshake_late(&self, limits: &Limits) -> bool {
+        Instant::now() >= self.end(limits)
     }
 
     /// The beginning of a record is the beginning of a request, whose head must be whole in time. A record that has

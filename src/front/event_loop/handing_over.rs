@@ -112,7 +112,7 @@ impl EventLoop {
 
     fn do_turn(self: &Arc<EventLoop>, mut connection: Box<Connection>, waited: Duration) {
         let limits = &self.shared.limits;
-        if waited >= limits.queue_timeout || connection.is_handshake_late(limits.head_timeout) {
+        if waited >= limits.queue_timeout || connection.is_handshake_late(limits) {
             return self.fail_handshake(connection, true);
         }
         match connection.do_turn(&*self.shared.handler) {
@@ -123,7 +123,7 @@ impl EventLoop {
                     .handshake(connection.peer, &reason, identity.as_deref());
                 return self.fail_handshake(connection, false);
             }
-            Turn::Done(_) if connection.is_handshake_late(limits.head_timeout) => {
+            Turn::Done(_) if connection.is_handshake_late(limits) => {
                 return self.fail_handshake(connection, true);
             }
             Turn::Done(established) => {

@@ -14,6 +14,7 @@ use crate::identity::caller::Verified;
 use crate::identity::jwt::algorithm::Algorithm;
 use crate::identity::jwt::expectations::Expectations;
 use crate::identity::jwt::key::PublicKey;
+use crate::identity::sha256::sha256_bytes;
 
 /// Most entries. A token has one for each set of expectations that it met.
 pub const MAX_TOKENS: usize = 16 * 1024;
@@ -47,11 +48,7 @@ impl Digest {
             add(&texts.len().to_string());
             texts.iter().for_each(|text| add(text));
         }
-        let mut bytes = [0; digest::SHA256_OUTPUT_LEN];
-        for (byte, of_digest) in bytes.iter_mut().zip(context.finish().as_ref()) {
-            *byte = *of_digest;
-        }
-        Digest(bytes)
+        Digest(sha256_bytes(&context.finish()))
     }
 }
 

@@ -89,11 +89,6 @@ impl Identity {
     pub fn certificate(&self) -> &Arc<ServerCertificate> {
         &self.certificate
     }
-
-    /// Whom clients' certificates must be of, where they must show some.
-    pub fn truststore(&self) -> Option<&Arc<Truststore>> {
-        self.truststore.as_ref()
-    }
 }
 
 impl TlsIdentity for Identity {

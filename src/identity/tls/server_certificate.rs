@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SigningKey};
 use webpki::EndEntityCert;
 
+use crate::identity::sha256::sha256_bytes;
 use crate::identity::tls::x509::Certificate;
 
 const UNREADABLE: &str = "has a certificate that cannot be read";
@@ -67,13 +68,9 @@ impl ServerCertificate {
                 return Err(vec![InvalidPair::Certificate(text)]);
             }
         }
-        let mut bytes = [0; 32];
-        for (byte, digested) in bytes.iter_mut().zip(digest.finish().as_ref()) {
-            *byte = *digested;
-        }
         Ok(ServerCertificate {
             key: Arc::new(certified),
-            digest: bytes,
+            digest: sha256_bytes(&digest.finish()),
             validity,
             not_after,
         })
@@ -82,11 +79,6 @@ impl ServerCertificate {
     /// The chain with its key, as a handshake wants them.
     pub fn key(&self) -> &Arc<CertifiedKey> {
         &self.key
-    }
-
-    /// A digest of what the files say.
-    pub fn digest(&self) -> &[u8; 32] {
-        &self.digest
     }
 
     /// The last second in which it is valid, since 1970.

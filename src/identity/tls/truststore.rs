@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::digest::{SHA256, digest};
 use rustls::DistinguishedName;
@@ -10,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath, anchor_from_trusted_cert};
 
+use crate::identity::sha256::sha256_bytes;
 use crate::identity::tls::x509::Certificate;
 
 /// Most certificates of a chain, leaf and root counted.
@@ -21,7 +21,6 @@ const MAX_HINTS: usize = 8 * 1024;
 /// The certificates that clients' chains lead to.
 pub struct Truststore {
     /// Another one for each reading, so that connections know whether they were verified by this one.
-    id: u64,
     digest: [u8; 32],
     anchors: Vec<TrustAnchor<'static>>,
     /// When each of them is valid, in seconds since 1970.
@@ -83,9 +82,7 @@ impl Truststore {
     /// # Errors
     /// A sentence without its subject, the file: it has no certificate, or one that cannot be used.
     pub fn from_pem(pem: &[u8]) -> Result<Truststore, String> {
-        static LAST_ID: AtomicU64 = AtomicU64::new(0);
         let mut truststore = Truststore {
-            id: LAST_ID.fetch_add(1, Ordering::Relaxed) + 1,
             digest: [0; 32],
             anchors: Vec::new(),
             validities: Vec::new(),
@@ -108,20 +105,14 @@ impl Truststore {
         if names.iter().map(Vec::len).sum::<usize>() <= MAX_HINTS {
             truststore.hints = names.iter().map(|name| DistinguishedName::in_sequence(name)).collect();
         }
-        for (byte, digested) in truststore.digest.iter_mut().zip(digest(&SHA256, pem).as_ref()) {
-            *byte = *digested;
-        }
+        truststore.digest = sha256_bytes(&digest(&SHA256, pem));
         Ok(truststore)
     }
 
-    /// Tells this reading from others.
+    /// Tells it from files that say something else; never 0.
     pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// A digest of what the file says.
-    pub fn digest(&self) -> &[u8; 32] {
-        &self.digest
+        let bytes = self.digest.first_chunk().copied().unwrap_or_default();
+        u64::from_le_bytes(bytes).max(1)
     }
 
     /// Whose certificates clients may choose.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::outbound::function::definition::Definition;
+use crate::platform::clock::iso_8601;
 
 /// The variables that tell the gateway itself what to do are none of a function's business.
 const OWN_PREFIX: &str = "APIGATEWAY_";
@@ -118,17 +119,9 @@ fn process_path(path: &Path) -> PathBuf {
 /// A name of CloudWatch's shape: `2026/07/10/[$LATEST]<32 hex digits>`.
 fn log_stream(unique: &str) -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let date = httpdate::fmt_http_date(UNIX_EPOCH + since);
-    // `Fri, 10 Jul 2026 19:19:05 GMT`
-    let mut parts = date.split(' ').skip(1);
-    let day = parts.next().unwrap_or_default();
-    let month = parts.next().unwrap_or_default();
-    let year = parts.next().unwrap_or_default();
-    let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let month = months.iter().position(|name| *name == month).unwrap_or_default() + 1;
-    format!("{year}/{month:02}/{day}/[$LATEST]{}", unique.replace('-', ""))
+    let date = iso_8601(UNIX_EPOCH + since);
+    let day = date.get(..10).unwrap_or_default().replace('-', "/");
+    format!("{day}/[$LATEST]{}", unique.replace('-', ""))
 }
 
 #[cfg(test)]

@@ -175,7 +175,10 @@ impl Connection {
 
     fn round_trip<'a>(&mut self, calls: impl ExactSizeIterator<Item = &'a Call>) -> Result<Vec<Answer>, CallError> {
         let count = calls.len();
-        let bytes: Vec<u8> = calls.flat_map(|call| call.packed(&self.hashes)).collect();
+        let mut bytes = Vec::new();
+        for call in calls {
+            bytes.extend_from_slice(&call.packed(&self.hashes));
+        }
         self.send(&bytes)?;
         (0..count)
             .map(|_| answer_of(self.incoming.next(&mut self.socket)?))

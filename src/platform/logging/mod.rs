@@ -21,6 +21,7 @@ use serde_json::json;
 
 pub use rate_limit::RateLimit;
 
+use crate::platform::clock::iso_8601;
 use crate::platform::logging::queue::Queue;
 
 /// How long the end of a process waits for its last lines to be taken.
@@ -211,24 +212,9 @@ fn line(format: Format, time: SystemTime, level: Level, message: &str) -> String
 
 /// A time in UTC with milliseconds: `2026-07-10T19:19:05.000Z`.
 fn rfc3339(time: SystemTime) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    // `Fri, 10 Jul 2026 19:19:05 GMT` (RFC 9110 §5.6.7) has the same parts.
-    let date = httpdate::fmt_http_date(time);
-    let part = |from, to| date.get(from..to).unwrap_or_default();
-    let month = MONTHS
-        .iter()
-        .position(|month| *month == part(8, 11))
-        .unwrap_or_default()
-        + 1;
+    let seconds = iso_8601(time);
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
-    format!(
-        "{}-{month:02}-{}T{}.{millis:03}Z",
-        part(12, 16),
-        part(5, 7),
-        part(17, 25)
-    )
+    format!("{}.{millis:03}Z", seconds.trim_end_matches('Z'))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const OTHERS: [&str; 10] = [
 ];
 
 /// Warns of properties that a kind of resource does not have.
-pub(super) fn warn_of_others(
+pub(in crate::template) fn warn_of_others(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
     shapes: &[(&'static str, Shape)],

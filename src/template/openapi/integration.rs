@@ -8,7 +8,7 @@ use crate::template::message::Messages;
 use crate::template::openapi::file_id::{ID, id_of};
 use crate::template::output::VirtualFile;
 use crate::template::place::Place;
-use crate::template::shape::{RESPONSE_PARAMETERS_OF_OPENAPI, Shape, order_of, put};
+use crate::template::shape::{RESPONSE_PARAMETERS_OF_OPENAPI, Shape, put};
 use crate::template::value::Value;
 
 /// Where shared integrations stand.
@@ -232,8 +232,6 @@ fn read(value: &Value, path: String, messages: &Messages) -> Option<VirtualFile>
             file.remove(name);
         }
     }
-    let order = order_of("integrations/");
-    file.order(order);
     Some(file)
 }
 

@@ -10,7 +10,6 @@ use crate::template::openapi::security::Schemes;
 use crate::template::options::{BasePath, Environment};
 use crate::template::output::VirtualFile;
 use crate::template::place::Place;
-use crate::template::shape::order_of;
 use crate::template::value::{Data, Member, Value};
 
 /// The key of the operation for all methods.
@@ -94,10 +93,6 @@ fn read_document(document: &Value, settings: &Settings<'_>, messages: &Messages)
     }
     files.extend(integrations.into_files());
     files.extend(schemes.into_files());
-    for file in &mut files {
-        let order = order_of(&file.path);
-        file.order(order);
-    }
     Document {
         title: of_info("title"),
         version: of_info("version"),

@@ -9,7 +9,7 @@ use crate::template::openapi::file_id::{ID, id_of};
 use crate::template::openapi::integration::version_text;
 use crate::template::output::VirtualFile;
 use crate::template::place::Place;
-use crate::template::shape::{Shape, order_of, put, texts};
+use crate::template::shape::{Shape, put, texts};
 use crate::template::value::{Data, Value};
 
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
@@ -272,8 +272,6 @@ fn authorizer(
     if file.get("IdentitySource").is_some_and(Json::is_empty) {
         file.remove("IdentitySource");
     }
-    let order = order_of("authorizers/");
-    file.order(order);
     let id = id.to_owned();
     let scheme = if lambda { Scheme::Lambda(id) } else { Scheme::Jwt(id) };
     Some((scheme, file))

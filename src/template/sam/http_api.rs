@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::definition::json::Json;
+use crate::template::cloudformation::api::warn_of_others;
 use crate::template::cloudformation::sections;
 use crate::template::draft::{Draft, is_true};
 use crate::template::evaluator::{Evaluator, IMPLICIT_API, Resource};
@@ -101,13 +102,7 @@ impl<'a> Source<'a> {
         let (evaluator, messages) = (self.evaluator, self.evaluator.messages);
         if let Some(resource) = &self.resource {
             sections::open(evaluator, resource);
-            let properties = resource.node.map().and_then(|map| map.get("Properties")?.map());
-            for (key, _) in properties.map(|map| map.members.as_slice()).unwrap_or_default() {
-                if !PROPERTIES.contains(&&*key.name) {
-                    let text = format!("AWS::Serverless::HttpApi has no property {:?}", key.name);
-                    messages.warning(&key.place, text);
-                }
-            }
+            warn_of_others(evaluator, resource, &[], &PROPERTIES);
         }
         let id = self.id();
         let mut draft = Draft::new(&id, &api_id(&id), &self.place);

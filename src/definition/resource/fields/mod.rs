@@ -372,7 +372,7 @@ fn number(json: &Json) -> Option<serde_json::Number> {
 }
 
 /// A number without a fraction, however it is written.
-fn whole(number: &serde_json::Number) -> Option<i64> {
+pub fn whole(number: &serde_json::Number) -> Option<i64> {
     /// Beyond this, a float does not hold every whole number.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let float = || {
