@@ -204,7 +204,7 @@ fn the_static_binary_serves_in_an_empty_root() {
         return say("not run: only root can change its root");
     }
     let length = std::fs::metadata(&binary).unwrap().len();
-    assert!(length <= 8_000_000, "the image would have {length} bytes");
+    assert!(length <= 10_000_000, "the image would have {length} bytes");
     let authority = Authority::new();
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecure";
     let secure = TlsServer::start(authority.server("upstream.test", 4000), answer, TlsEnd::Open);
