@@ -87,8 +87,7 @@ impl Configuration {
         if let Some(domain) = self.domain(&host) {
             return self.in_domain(domain.as_deref(), path);
         }
-        let mut labels = host.splitn(3, '.');
-        if let (Some(id), Some(EXECUTE_API)) = (labels.next(), labels.next()) {
+        if let Some(id) = api_id_in(&host) {
             return Address::of(Way::HostName, self.apis.get(id), 0);
         }
         if let Some(rest) = path.strip_prefix(PATH_PREFIX)
@@ -124,6 +123,13 @@ impl Configuration {
                 .ok_or(Unreachable::NotFound),
         }
     }
+}
+
+/// The first label of a host whose second one is that of APIs.
+fn api_id_in(host: &str) -> Option<&str> {
+    let (id, rest) = host.split_once('.')?;
+    let behind = rest.strip_prefix(EXECUTE_API)?;
+    (behind.is_empty() || behind.starts_with('.')).then_some(id)
 }
 
 impl<'c> Address<'c> {

@@ -79,6 +79,9 @@ impl Configuration {
     pub(super) fn domain(&self, host: &str) -> Option<&Option<Arc<Domain>>> {
         let exact = self.domains.get(host);
         exact.or_else(|| {
+            if self.wildcard_domains.is_empty() {
+                return None;
+            }
             let (label, rest) = host.split_once('.')?;
             self.wildcard_domains.get(rest).filter(|_| !label.is_empty())
         })

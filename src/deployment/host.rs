@@ -16,13 +16,21 @@ pub fn normalized(host: &[u8]) -> Cow<'_, str> {
 
 /// A host without its port; brackets stay.
 pub fn without_port(host: &str) -> &str {
-    if let Some(end) = host.find(']') {
-        return host.get(..=end).unwrap_or(host);
+    let mut colons = 0;
+    let mut name_end = host.len();
+    for (at, byte) in host.bytes().enumerate() {
+        match byte {
+            b']' => return host.get(..=at).unwrap_or(host),
+            b':' => {
+                colons += 1;
+                name_end = name_end.min(at);
+            }
+            _ => {}
+        }
     }
-    match host.split_once(':') {
-        // An address without brackets is no host, but says which one is meant.
-        Some(_) if host.parse::<Ipv6Addr>().is_ok() => host,
-        Some((name, _)) => name,
-        None => host,
+    // An address without brackets is no host, but says which one is meant.
+    if colons > 1 && host.parse::<Ipv6Addr>().is_ok() {
+        return host;
     }
+    host.get(..name_end).unwrap_or(host)
 }

@@ -4,6 +4,7 @@ use crate::http1::error::HeadError;
 use crate::http1::field_line;
 use crate::http1::message::Headers;
 use crate::http1::message_limits::MAX_REQUEST_HEAD_LENGTH;
+use crate::http1::search;
 
 /// Looks for the end of a head in bytes that come bit by bit.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ impl HeadScanner {
     fn find_empty_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some(offset) = rest.iter().position(|byte| is_control(*byte)) else {
+            let Some(offset) = search::position(rest, is_control) else {
                 self.at = bytes.len();
                 return Ok(None);
             };
@@ -75,14 +76,21 @@ impl HeadScanner {
 
 /// Whether a byte can stand nowhere in a head but in a line end.
 fn is_control(byte: u8) -> bool {
-    (byte < b' ' && byte != b'\t') || byte == 0x7f
+    ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f)
 }
 
 /// The lines of a whole head without their line ends: the first one, and those of the fields.
 pub(super) fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
-    text.split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+    let mut rest = Some(head.strip_suffix(b"\r\n\r\n").unwrap_or(head));
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (line, others) = match search::position(text, |byte| byte == b'\n') {
+            Some(end) => (text.get(..end), text.get(end + 1..)),
+            None => (Some(text), None),
+        };
+        rest = others;
+        line.map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+    })
 }
 
 /// Reads the lines of the fields, so many at most.

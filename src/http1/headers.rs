@@ -5,18 +5,21 @@ use std::fmt;
 
 /// Header fields in the order in which they came, names in lower case.
 ///
-/// One buffer holds all the text, so that a message costs two allocations however many fields it has.
+/// One buffer holds all names and one all values, so that a message costs three allocations however many fields it has.
 #[derive(Clone, Default)]
 pub struct Headers {
-    text: Vec<u8>,
+    names: String,
+    values: Vec<u8>,
     fields: Vec<Field>,
 }
 
+/// Where a field stands in the two buffers.
 #[derive(Clone, Copy)]
 struct Field {
     name: usize,
+    name_end: usize,
     value: usize,
-    end: usize,
+    value_end: usize,
 }
 
 /// A field that may not stand in a message: a name that is no token, or a value with a control byte.
@@ -32,7 +35,8 @@ impl Headers {
     /// No fields, and room for a head of that many bytes.
     pub fn with_capacity(bytes: usize) -> Headers {
         Headers {
-            text: Vec::with_capacity(bytes),
+            names: String::with_capacity(bytes / 2),
+            values: Vec::with_capacity(bytes),
             fields: Vec::with_capacity(16),
         }
     }
@@ -42,7 +46,7 @@ impl Headers {
     /// # Errors
     /// The name is not a token or the value holds a byte that could end the line (RFC 9110 §5.5).
     pub fn append(&mut self, name: &str, value: &[u8]) -> Result<(), InvalidField> {
-        if !is_token(name.as_bytes()) || !value.iter().copied().all(is_field_byte) {
+        if !is_token(name.as_bytes()) || !is_field_value(value) {
             return Err(InvalidField);
         }
         self.add(name, value);
@@ -54,7 +58,7 @@ impl Headers {
     /// A byte that may not stand in a value is left out, so that no value can begin a new line.
     pub fn put(&mut self, name: &'static str, value: &str) {
         self.remove(name);
-        if value.bytes().all(is_field_byte) {
+        if is_field_value(value.as_bytes()) {
             self.add(name, value.as_bytes());
         } else {
             let value: Vec<u8> = value.bytes().filter(|byte| is_field_byte(*byte)).collect();
@@ -63,28 +67,33 @@ impl Headers {
     }
 
     fn add(&mut self, name: &str, value: &[u8]) {
-        let start = self.text.len();
-        self.text.extend_from_slice(name.as_bytes());
-        let middle = self.text.len();
-        if let Some(name) = self.text.get_mut(start..) {
+        let start = self.names.len();
+        self.names.push_str(name);
+        if let Some(name) = self.names.get_mut(start..) {
             name.make_ascii_lowercase();
         }
-        self.text.extend_from_slice(value);
+        self.add_value(start, value);
+    }
+
+    /// Adds the field whose name is the end of all names, in lower case.
+    fn add_value(&mut self, name: usize, value: &[u8]) {
+        let start = self.values.len();
+        self.values.extend_from_slice(value);
         self.fields.push(Field {
-            name: start,
-            value: middle,
-            end: self.text.len(),
+            name,
+            name_end: self.names.len(),
+            value: start,
+            value_end: self.values.len(),
         });
     }
 
     /// A copy of the fields whose names are wanted, with room for so many bytes more.
     pub fn filtered(&self, more: usize, wanted: impl Fn(&str) -> bool) -> Headers {
-        let mut copy = Headers::with_capacity(self.text.len() + more);
-        for field in &self.fields {
-            let (name, value) = field.parts(&self.text);
-            if wanted(name) {
-                copy.add(name, value);
-            }
+        let mut copy = Headers::with_capacity(self.names.len() + self.values.len() + more);
+        for (name, value) in self.iter().filter(|(name, _)| wanted(name)) {
+            let start = copy.names.len();
+            copy.names.push_str(name);
+            copy.add_value(start, value);
         }
         copy
     }
@@ -92,16 +101,16 @@ impl Headers {
     /// Bytes of all fields with what stands between and after them in a message.
     pub fn length(&self) -> usize {
         const SEPARATORS: usize = ": \r\n".len();
-        let lengths = self.fields.iter().map(|field| field.end - field.name + SEPARATORS);
+        let lengths = self.iter().map(|(name, value)| name.len() + value.len() + SEPARATORS);
         lengths.sum()
     }
 
     /// Appends all fields as they stand in a message, but those whose names are left out.
     pub fn write_to(&self, message: &mut Vec<u8>, is_left_out: impl Fn(&[u8]) -> bool) {
-        for field in &self.fields {
-            let name = field.name(&self.text);
+        for (name, value) in self.iter() {
+            let name = name.as_bytes();
             if !is_left_out(name) {
-                for part in [name, b": ", field.value(&self.text), b"\r\n"] {
+                for part in [name, b": ", value, b"\r\n"] {
                     message.extend_from_slice(part);
                 }
             }
@@ -110,8 +119,8 @@ impl Headers {
 
     /// Drops every field of that name.
     pub fn remove(&mut self, name: &str) {
-        let text = &self.text;
-        self.fields.retain(|field| !field.is_named(name, text));
+        let names = &self.names;
+        self.fields.retain(|field| !field.is_named(name, names));
     }
 
     /// Drops the fields that some servers take for one of that name: those which hand fields to programs as CGI does
@@ -147,28 +156,27 @@ impl Headers {
 
     /// Keeps the fields for which `keep(name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
-        let text = &self.text;
-        self.fields.retain(|field| {
-            let (name, value) = field.parts(text);
-            keep(name, value)
-        });
+        let (names, values) = (&self.names, &self.values);
+        self.fields.retain(|field| keep(field.name(names), field.value(values)));
     }
 
     /// All fields, name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter().map(|field| field.parts(&self.text))
+        self.fields
+            .iter()
+            .map(|field| (field.name(&self.names), field.value(&self.values)))
     }
 
     /// The values of every field of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let fields = self.fields.iter().filter(|field| field.is_named(name, &self.text));
-        fields.map(|field| field.value(&self.text))
+        let fields = self.fields.iter().filter(|field| field.is_named(name, &self.names));
+        fields.map(|field| field.value(&self.values))
     }
 
     /// The value of the first field of that name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let field = self.fields.iter().find(|field| field.is_named(name, &self.text));
-        field.map(|field| field.value(&self.text))
+        let field = self.fields.iter().find(|field| field.is_named(name, &self.names));
+        field.map(|field| field.value(&self.values))
     }
 
     /// The members of a comma-separated list that may be spread over several fields, trimmed, without empty ones.
@@ -195,21 +203,17 @@ impl Headers {
 }
 
 impl Field {
-    fn parts(self, text: &[u8]) -> (&str, &[u8]) {
-        (str::from_utf8(self.name(text)).unwrap_or_default(), self.value(text))
+    fn name(self, names: &str) -> &str {
+        names.get(self.name..self.name_end).unwrap_or_default()
     }
 
-    fn name(self, text: &[u8]) -> &[u8] {
-        text.get(self.name..self.value).unwrap_or_default()
-    }
-
-    fn value(self, text: &[u8]) -> &[u8] {
-        text.get(self.value..self.end).unwrap_or_default()
+    fn value(self, values: &[u8]) -> &[u8] {
+        values.get(self.value..self.value_end).unwrap_or_default()
     }
 
     /// Compares lengths first, which is all that it takes with most fields.
-    fn is_named(self, name: &str, text: &[u8]) -> bool {
-        self.value - self.name == name.len() && self.name(text).eq_ignore_ascii_case(name.as_bytes())
+    fn is_named(self, name: &str, names: &str) -> bool {
+        self.name_end - self.name == name.len() && self.name(names).eq_ignore_ascii_case(name)
     }
 }
 
@@ -289,6 +293,11 @@ const IS_TOKEN_BYTE: [bool; 256] = {
     }
     table
 };
+
+/// Whether each byte may stand in a field value. All are looked at, which is faster than to stop early.
+fn is_field_value(value: &[u8]) -> bool {
+    value.iter().fold(true, |good, byte| good & is_field_byte(*byte))
+}
 
 /// Whether a byte may stand in a field value: tab, visible, or obs-text (RFC 9110 §5.5).
 fn is_field_byte(byte: u8) -> bool {

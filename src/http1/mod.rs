@@ -1,6 +1,7 @@
 //! HTTP/1.1 messages and their bytes, both directions and both roles. No sockets, no clock.
 
 pub mod message_limits;
+pub mod search;
 pub mod error;
 pub mod headers;
 pub mod body;

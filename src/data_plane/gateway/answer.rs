@@ -22,7 +22,7 @@ pub(super) struct Answer {
 pub(super) struct Unanswered {
     pub(super) error: GatewayError,
     /// What there is to tell of it all the same; nothing where it was not asked.
-    pub(super) arrived: Option<IntegrationResult>,
+    pub(super) arrived: Option<Box<IntegrationResult>>,
 }
 
 impl Unanswered {
@@ -41,7 +41,7 @@ impl Unanswered {
         let was_asked = !matches!(error, GatewayError::DestinationOverloaded(_));
         Unanswered {
             error,
-            arrived: was_asked.then_some(arrived),
+            arrived: was_asked.then(|| Box::new(arrived)),
         }
     }
 }

@@ -142,12 +142,12 @@ impl Gateway {
         let text = format!("the service refuses the gateway's credentials: {status}, {code}");
         Unanswered {
             error: GatewayError::InternalServerError(call.cause(&text)),
-            arrived: Some(IntegrationResult {
+            arrived: Some(Box::new(IntegrationResult {
                 status: Some(status),
                 service_status: Some(status),
                 latency,
                 headers: self.recorder.request_ids(&answer.headers),
-            }),
+            })),
         }
     }
 }

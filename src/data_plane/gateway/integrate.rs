@@ -80,7 +80,7 @@ impl Gateway {
             mut response,
             latency,
         } = asked.map_err(|unanswered| {
-            found.integration = unanswered.arrived;
+            found.integration = unanswered.arrived.map(|arrived| *arrived);
             unanswered.error
         })?;
         let service_status = service.as_ref().map_or(response.status, |(status, _)| *status);

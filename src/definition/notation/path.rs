@@ -91,7 +91,8 @@ impl RequestPath {
 
     /// The decoded segments: what stands between slashes, empty ones included (`R1.29`).
     pub fn segments(&self) -> impl Iterator<Item = &str> {
-        self.decoded.split('/').skip(1)
+        let below_root = self.decoded.strip_prefix('/').unwrap_or_default();
+        below_root.split('/')
     }
 
     /// The path without its first segment, which named the stage; `/` when nothing is left (`R2.3`).
