@@ -1,5 +1,12 @@
 //! A line of a head or of a trailer section: a field (RFC 9112 §5).
 
+use crate::http1::search;
+
+/// Why a line is no field.
+pub(super) const NO_COLON: &str = "a line of the head has no colon";
+/// Why a line is no field.
+pub(super) const NOT_ASCII: &str = "a field's name is not ASCII";
+
 /// Name and value of a field line, without its line end. A folded line begins with a blank, which no name does.
 ///
 /// # Errors
@@ -7,12 +14,15 @@
 ///
 /// [`Headers::append`]: crate::http1::message::Headers::append
 pub fn parse(line: &[u8]) -> Result<(&str, &[u8]), &'static str> {
-    let colon = line.iter().position(|byte| *byte == b':');
-    let (name, value) = colon
-        .and_then(|at| line.split_at_checked(at))
-        .ok_or("a line of the head has no colon")?;
-    let name = str::from_utf8(name).map_err(|_| "a field's name is not ASCII")?;
-    Ok((name, trimmed(value.get(1..).unwrap_or_default())))
+    let (name, value) = split(line).ok_or(NO_COLON)?;
+    let name = str::from_utf8(name).map_err(|_| NOT_ASCII)?;
+    Ok((name, value))
+}
+
+/// What stands before the first colon, and behind it without the blanks round it.
+pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = search::find_byte(line, b':')?;
+    Some((line.get(..colon)?, trimmed(line.get(colon + 1..)?)))
 }
 
 /// Without the blanks round it; other white space belongs to a value, or is refused in it.

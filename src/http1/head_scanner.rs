@@ -46,12 +46,13 @@ impl HeadScanner {
     fn find_empty_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some(offset) = search::position(rest, is_control) else {
+            let Some(offset) = search::find_control(rest) else {
                 self.at = bytes.len();
                 return Ok(None);
             };
             let at = self.at + offset;
             match (bytes.get(at), bytes.get(at + 1)) {
+                (Some(b'\t'), _) => self.at = at + 1,
                 (Some(b'\r'), None) => {
                     self.at = at;
                     return Ok(None);
@@ -74,42 +75,45 @@ impl HeadScanner {
     }
 }
 
-/// Whether a byte can stand nowhere in a head but in a line end.
-fn is_control(byte: u8) -> bool {
-    ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f)
+/// The first line of a whole head without its line end, and the lines of its fields.
+pub(super) fn split_first_line(head: &[u8]) -> (&[u8], &[u8]) {
+    let Some(end) = search::find_byte(head, b'\n') else {
+        return (head, &[]);
+    };
+    let line = head.get(..end).unwrap_or_default();
+    let fields = head.get(end + 1..).unwrap_or_default();
+    (line.strip_suffix(b"\r").unwrap_or(line), fields)
 }
 
-/// The lines of a whole head without their line ends: the first one, and those of the fields.
-pub(super) fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(head.strip_suffix(b"\r\n\r\n").unwrap_or(head));
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let (line, others) = match search::position(text, |byte| byte == b'\n') {
-            Some(end) => (text.get(..end), text.get(end + 1..)),
-            None => (Some(text), None),
-        };
-        rest = others;
-        line.map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-    })
-}
-
-/// Reads the lines of the fields, so many at most.
+/// Reads the lines of the fields up to the empty line, so many at most.
 ///
 /// # Errors
 /// A line is no field, or there are more.
-pub(super) fn read_fields<'a>(
-    lines: impl Iterator<Item = &'a [u8]>,
-    headers: &mut Headers,
-    most: usize,
-) -> Result<(), HeadError> {
-    for (number, line) in lines.enumerate() {
+pub(super) fn read_fields(lines: &[u8], headers: &mut Headers, most: usize) -> Result<(), HeadError> {
+    // Names are checked at once where all is text, as it is but for values in Latin-1.
+    let text = str::from_utf8(lines).ok();
+    let mut start = 0;
+    for number in 0.. {
+        let rest = lines.get(start..).unwrap_or_default();
+        let length = search::find_byte(rest, b'\n').unwrap_or(rest.len());
+        let line = rest.get(..length).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
         if number == most {
             return Err(HeadError::TooManyFields);
         }
-        let (name, value) = field_line::parse(line).map_err(HeadError::Malformed)?;
+        let (name, value) = field_line::split(line).ok_or(HeadError::Malformed(field_line::NO_COLON))?;
+        let name = match text {
+            Some(text) => text.get(start..start + name.len()),
+            None => str::from_utf8(name).ok(),
+        };
+        let name = name.ok_or(HeadError::Malformed(field_line::NOT_ASCII))?;
         headers
             .append(name, value)
             .map_err(|_| HeadError::Malformed("a line of the head is no field"))?;
+        start += length + 1;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::http1::framing::{Framing, framing};
 use crate::http1::head_scanner;
 use crate::http1::message::{Body, Headers, Request, Version, is_token};
 use crate::http1::message_limits::MAX_FIELDS;
+use crate::http1::search;
 use crate::http1::target::{authority, check_host, is_without_path, split_target};
 
 /// A request's head, understood.
@@ -50,10 +51,10 @@ fn bad(reason: &str) -> RequestError {
 /// # Errors
 /// The answer; the connection must be closed with it.
 pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, RequestError> {
-    let mut lines = head_scanner::lines(head);
-    let (method, target, version) = parse_request_line(lines.next().unwrap_or_default()).map_err(bad)?;
-    let mut headers = Headers::with_capacity(head.len());
-    head_scanner::read_fields(lines, &mut headers, MAX_FIELDS)?;
+    let (line, fields) = head_scanner::split_first_line(head);
+    let (method, target, version) = parse_request_line(line).map_err(bad)?;
+    let mut headers = Headers::with_capacity(fields.len());
+    head_scanner::read_fields(fields, &mut headers, MAX_FIELDS)?;
     check_host(&headers, version).map_err(bad)?;
     let framing = framing(&headers, version).map_err(bad)?;
     let (path, query) = match (method, target) {
@@ -102,7 +103,7 @@ fn parse_request_line(line: &[u8]) -> Result<(&str, &str, Version), &'static str
 
 /// What stands before the first blank and behind it. `str::split_once` takes longer for texts as short as these.
 fn split_at_blank(text: &str) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == b' ')?;
+    let at = search::find_byte(text.as_bytes(), b' ')?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 

@@ -118,10 +118,10 @@ impl ResponseReader {
 
 /// Reads a whole head, from the status line to the empty line.
 fn parse(head: &[u8], is_to_head: bool) -> Result<ResponseHead, ResponseError> {
-    let mut lines = head_scanner::lines(head);
-    let (version, status) = parse_status_line(lines.next().unwrap_or_default()).map_err(ResponseError::new)?;
-    let mut headers = Headers::with_capacity(head.len());
-    head_scanner::read_fields(lines, &mut headers, MAX_RESPONSE_FIELDS)?;
+    let (line, fields) = head_scanner::split_first_line(head);
+    let (version, status) = parse_status_line(line).map_err(ResponseError::new)?;
+    let mut headers = Headers::with_capacity(fields.len());
+    head_scanner::read_fields(fields, &mut headers, MAX_RESPONSE_FIELDS)?;
     let framing = response_framing(&headers, version, status, is_to_head).map_err(ResponseError::new)?;
     Ok(ResponseHead {
         status,

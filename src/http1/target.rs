@@ -46,7 +46,7 @@ pub fn split_target(target: &str) -> Result<(String, Option<String>), &'static s
     if !target.bytes().fold(true, is_graphic) {
         return Err("the target has a character that must be percent-encoded");
     }
-    if search::position(target.as_bytes(), |byte| byte == b'#').is_some() {
+    if search::find_byte(target.as_bytes(), b'#').is_some() {
         return Err("the target has a fragment");
     }
     if target.starts_with('/') {
@@ -63,7 +63,7 @@ pub fn split_target(target: &str) -> Result<(String, Option<String>), &'static s
 
 /// What stands before the first `?`, and behind it.
 fn split_query(target: &str) -> (String, Option<String>) {
-    let mark = search::position(target.as_bytes(), |byte| byte == b'?');
+    let mark = search::find_byte(target.as_bytes(), b'?');
     match mark.and_then(|at| Some((target.get(..at)?, target.get(at + 1..)?))) {
         Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
         None => (target.to_owned(), None),
@@ -263,7 +263,7 @@ fn check_characters(text: &str) -> Result<(), InvalidUrl> {
 /// Whether every `%` begins a percent-encoded byte.
 pub fn percent_signs_are_whole(text: &str) -> bool {
     let mut rest = text.as_bytes();
-    while let Some(at) = search::position(rest, |byte| byte == b'%') {
+    while let Some(at) = search::find_byte(rest, b'%') {
         let digits = rest.get(at + 1..at + 3).unwrap_or_default();
         if digits.len() < 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
             return false;
@@ -278,7 +278,7 @@ pub fn percent_signs_are_whole(text: &str) -> bool {
 /// Some readers take `\` for a slash (the URL standard, Windows), and some cut a segment at `;` before they look at it
 /// (servlet containers).
 pub fn has_dot_segment(text: &str) -> bool {
-    if search::position(text.as_bytes(), |byte| byte == b'.').is_none() {
+    if search::find_byte(text.as_bytes(), b'.').is_none() {
         return false;
     }
     let names = text.split(['/', '\\']).filter_map(|segment| segment.split(';').next());

@@ -143,7 +143,9 @@ pub fn trace_id<'a>(context: &'a RequestContext, client: &'a Headers) -> &'a [u8
 
 /// The fields that pass and that are `wanted`, without those that `Connection` names.
 fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
-    let named: Vec<&[u8]> = all.list("connection").collect();
+    // Most servers name only what does not pass in any case.
+    let is_known = |token: &&[u8]| token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close");
+    let named: Vec<&[u8]> = all.list("connection").filter(|token| !is_known(token)).collect();
     // Host is for the message, whatever a client says (see `Headers::remove_fields_of_connection`).
     let is_named = |name: &str| name != "host" && named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
     all.filtered(ADDED_LENGTH, |name| {
@@ -183,6 +185,9 @@ fn forwarded(by: Option<IpAddr>, context: &RequestContext, client: &Headers) -> 
 
 /// One element for each address of `X-Forwarded-For`, host and protocol with the first.
 fn translated(client: &Headers) -> Vec<Vec<u8>> {
+    if !client.iter().any(|(name, _)| name.starts_with("x-forwarded-")) {
+        return Vec::new();
+    }
     let mut elements: Vec<Vec<u8>> = client
         .list("x-forwarded-for")
         .map(|address| {
