@@ -1,6 +1,8 @@
 //! These tests run the built program: command line, environment, output, signals and exit status.
 
 mod help;
+mod init;
+mod shells;
 mod options;
 mod environment;
 mod check;
