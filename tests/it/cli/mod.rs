@@ -3,6 +3,7 @@
 mod help;
 mod init;
 mod shells;
+mod terminal;
 mod options;
 mod environment;
 mod check;
