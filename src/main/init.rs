@@ -88,7 +88,7 @@ pub(crate) fn init(arguments: InitArguments) -> Result<ExitCode, String> {
     };
     let curl = "  curl http://127.0.0.1:8000/hello/Rex\n  curl 'http://127.0.0.1:8000/echo/pets?a=b'\n";
     say(&format!(
-        "{lines}{}Edit {code}, or put the URL of a service into integrations/echo.json: the next request sees it.\n",
+        "{lines}{}Edit {code}, or put the URL of a service into integrations/echo.json: an edit is served within a second.\n",
         next_steps(&directory, curl)
     ));
     Ok(ExitCode::SUCCESS)

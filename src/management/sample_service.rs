@@ -20,7 +20,7 @@ Try next:
   apigateway init pets                          an API of your own
 
 The files of this API are api.json, stages/, routes/, integrations/ and functions/.
-An edit takes effect at the next request.
+An edit is served within a second.
 ";
 
 /// The service.
