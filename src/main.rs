@@ -2,12 +2,20 @@
 
 #[path = "main/arguments.rs"]
 mod arguments;
+#[path = "main/command_line.rs"]
+mod command_line;
 #[path = "main/control_plane.rs"]
 mod control_plane;
 #[path = "main/commands.rs"]
 mod commands;
 #[path = "main/template_commands.rs"]
 mod template_commands;
+#[path = "main/inspection.rs"]
+mod inspection;
+#[path = "main/init.rs"]
+mod init;
+#[path = "main/shells.rs"]
+mod shells;
 #[path = "main/output.rs"]
 mod output;
 #[path = "main/tls_files.rs"]
@@ -18,6 +26,7 @@ mod allocator;
 #[path = "main/fleet.rs"]
 mod fleet;
 
+use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,26 +34,19 @@ use std::time::Duration;
 use apigateway::control_plane::api::settings::Mode;
 use apigateway::data_plane::gateway::Settings;
 use apigateway::data_plane::trusted_proxies::TrustedProxies;
-use apigateway::definition::content_hash;
-use apigateway::definition::problem::Severity;
-use apigateway::definition::store::Store;
-use apigateway::definition::unit::UnitName;
-use apigateway::deployment::compiler::Compiler;
-use apigateway::deployment::configuration::Configuration;
 use apigateway::identity::aws::{self, AwsAccess};
-use apigateway::management::{explanation, route_table};
 use apigateway::outbound::function::launcher;
 use apigateway::outbound::upstream;
 use apigateway::platform::clock::Clock;
 use apigateway::platform::logging::{self, END_PATIENCE, SHORT_PATIENCE};
 use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
-use apigateway::server::{Options, Server, StartError};
+use apigateway::server::{Options, Server};
 
 use crate::arguments::{
-    AccountId, Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, Region, ServeArguments, access_log,
-    front, limits, option, parse, root, seconds,
+    AccountId, Address, Endpoint, LogFormat, LogLevel, Region, ServeArguments, access_log, front, limits, option, root,
+    seconds,
 };
-use crate::commands::{CheckArguments, RoutesArguments};
+use crate::command_line::{Arguments, Command, parse};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
 use crate::output::{complain, printable, say};
 use crate::template_commands::{Template, given};
@@ -76,11 +78,11 @@ fn run() -> Result<ExitCode, String> {
         Ok(Arguments {
             command: Some(Command::Check(arguments)),
             ..
-        }) => check(arguments),
+        }) => inspection::check(arguments),
         Ok(Arguments {
             command: Some(Command::Routes(arguments)),
             ..
-        }) => routes(arguments),
+        }) => inspection::routes(arguments),
         Ok(Arguments {
             command: Some(Command::Import(arguments)),
             ..
@@ -89,6 +91,26 @@ fn run() -> Result<ExitCode, String> {
             command: Some(Command::Export(arguments)),
             ..
         }) => template_commands::export(arguments),
+        Ok(Arguments {
+            command: Some(Command::Init(arguments)),
+            ..
+        }) => init::init(arguments),
+        Ok(Arguments {
+            command: Some(Command::Completions(arguments)),
+            ..
+        }) => {
+            let shell = &arguments.shell;
+            let text = shells::completions(shell);
+            say(&text.ok_or_else(|| format!("completions: {shell:?} is not bash, zsh or fish"))?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Arguments {
+            command: Some(Command::Man(_)),
+            ..
+        }) => {
+            say(&shells::manual_page());
+            Ok(ExitCode::SUCCESS)
+        }
         Ok(Arguments {
             command: Some(Command::Serve(arguments)),
             ..
@@ -109,96 +131,6 @@ fn install_log(level: Option<String>, format: Option<String>) -> Result<(), Stri
     let LogFormat(format) = option("--log-format", format, default, "text or json")?;
     logging::install(level, format);
     Ok(())
-}
-
-fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
-    let LogFormat(format) = option(
-        "--format",
-        arguments.format,
-        LogFormat(logging::Format::Text),
-        "text or json",
-    )?;
-    let given = given!(arguments);
-    let region = region(arguments.region)?;
-    let account_id = account_id(arguments.account_id)?;
-    let store = Store::at(root(arguments.root)?);
-    if let Some(template) = Template::given(given, false)? {
-        return template_commands::check(template, store, format, &region, &account_id);
-    }
-    let listing = store.load();
-    let compilation = Compiler::default().compile(&listing, true);
-    let (configuration, mut problems) = (compilation.configuration, compilation.problems);
-    if !problems.has_errors() {
-        problems.extend(configuration.review_options(&region, &account_id));
-        problems = problems.sorted();
-    }
-    let root_api = configuration.root_api();
-    let api = |file: &str| match UnitName::of(file) {
-        UnitName::Api(id) => Some(id),
-        UnitName::RootApi => root_api.map(|api| api.api_id().to_owned()),
-        UnitName::Shared | UnitName::Domain(_) | UnitName::Tls => None,
-    };
-    let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
-    say(&match format {
-        logging::Format::Text => {
-            let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
-            format!("{lines}{errors} errors, {warnings} warnings\n")
-        }
-        logging::Format::Json => {
-            let mut said = problems.to_json(api);
-            if let Some(members) = said.as_object_mut() {
-                members.insert("hash".to_owned(), content_hash::of(&listing).into());
-            }
-            format!("{said}\n")
-        }
-    });
-    Ok(if errors == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
-}
-
-fn routes(mut arguments: RoutesArguments) -> Result<ExitCode, String> {
-    let LogFormat(format) = option(
-        "--format",
-        arguments.format,
-        LogFormat(logging::Format::Text),
-        "text or json",
-    )?;
-    let template = Template::given(given!(arguments), false)?;
-    let store = Store::at(root(arguments.root)?);
-    let configuration = match template {
-        Some(template) => template_commands::compiled(template, store)?,
-        None => match Configuration::of(&store.load()) {
-            (Some(configuration), _) => configuration,
-            (None, problems) => return Err(StartError::Problems(problems).to_string()),
-        },
-    };
-    let request = option(
-        "--match",
-        arguments.request,
-        Match(None),
-        "a request such as \"GET /path\"",
-    )?;
-    let Some(request) = request.0 else {
-        say(&match format {
-            logging::Format::Text => route_table::table(&configuration),
-            logging::Format::Json => format!("{}\n", route_table::to_json(&configuration)),
-        });
-        return Ok(ExitCode::SUCCESS);
-    };
-    let explanation = explanation::explain(&configuration, &request).map_err(|error| format!("--match: {error}"))?;
-    let is_answered = explanation.is_answered;
-    say(&match format {
-        logging::Format::Text => explanation.text,
-        logging::Format::Json => format!("{}\n", explanation.to_json()),
-    });
-    Ok(if is_answered {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }
 
 fn serve(mut arguments: ServeArguments) -> Result<ExitCode, String> {
@@ -324,6 +256,11 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     say(&format!("listening on {}://{}\n", server.scheme(), server.local_addr()));
     if let Some(address) = server.admin_addr() {
         say(&format!("admin on http://{address}\n"));
+    }
+    if std::io::stdout().is_terminal() {
+        // For a person: what a program reads is the lines above.
+        let lines: String = server.route_lines().iter().map(|line| format!("{line}\n")).collect();
+        say(&lines);
     }
     server.begin_access_log();
     let access_log = server.access_log().clone();

@@ -196,7 +196,8 @@ impl Recorder {
         };
         // What belongs to no stage is logged as the default stage says.
         let stage = found.stage.or(api.and_then(Deployment::default_stage));
-        Line::begin(stage.map_or(&self.log_format, |stage| &stage.log_format), &values)
+        let format = stage.map_or(&self.log_format, |stage| &stage.log_format);
+        Line::begin(format, &values, self.access_log.has_colours())
     }
 }
 

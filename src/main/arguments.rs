@@ -1,6 +1,5 @@
-//! What the command line and the environment say: commands, options, and what their values may be.
+//! The options of `serve`, and what the values of options may be.
 
-use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,41 +10,18 @@ use apigateway::front::listener_limits::Limits;
 use apigateway::outbound::upstream::url::Url;
 use apigateway::platform::logging;
 use apigateway::server::FrontKind;
-use argh::FromArgs;
-
-use crate::commands::{CheckArguments, ExportArguments, ImportArguments, RoutesArguments};
+use argh::{ArgsInfo, FromArgs};
 
 /// What the names of environment variables begin with.
 const ENVIRONMENT_PREFIX: &str = "APIGATEWAY_";
 
-/// Serves an Amazon API Gateway HTTP API from the JSON files in a directory.
-///
-/// Without a command it serves. Each option of a command can also come from the environment: --listen as
-/// APIGATEWAY_LISTEN.
-#[derive(FromArgs)]
-pub(crate) struct Arguments {
-    /// print the version
-    #[argh(switch)]
-    pub(crate) version: bool,
-
-    #[argh(subcommand)]
-    pub(crate) command: Option<Command>,
-}
-
-#[derive(FromArgs)]
-#[argh(subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one value in the program's life")]
-pub(crate) enum Command {
-    Serve(ServeArguments),
-    Check(CheckArguments),
-    Routes(RoutesArguments),
-    Import(ImportArguments),
-    Export(ExportArguments),
-}
-
 /// Serve the API found under the root.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "serve")]
+#[derive(FromArgs, ArgsInfo, Default)]
+#[argh(
+    subcommand,
+    name = "serve",
+    example = "apigateway --root pets --listen 0.0.0.0:8000 --trusted-proxy 10.0.0.0/8\napigateway serve --template template.yaml --parameter Stage=dev"
+)]
 pub(crate) struct ServeArguments {
     /// directory that holds stages/, routes/ and integrations/; default: .
     #[argh(option, arg_name = "dir")]
@@ -203,21 +179,6 @@ pub(crate) struct ServeArguments {
     /// seconds that a stop waits for requests in flight; default: 25
     #[argh(option, arg_name = "seconds")]
     pub(crate) grace: Option<String>,
-}
-
-/// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.
-pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Result<Arguments, argh::EarlyExit>, String> {
-    let mut texts = Vec::new();
-    for argument in arguments.skip(1) {
-        let text = argument.into_string();
-        texts.push(text.map_err(|argument| format!("the argument {} is not UTF-8", argument.display()))?);
-    }
-    let first = texts.first().map(String::as_str).unwrap_or_default();
-    if first.starts_with("--") && !["--version", "--help"].contains(&first) {
-        texts.insert(0, "serve".to_owned());
-    }
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    Ok(Arguments::from_args(&["apigateway"], &texts))
 }
 
 /// The value of an option: the flag's, else the environment's, else the default.

@@ -1,10 +1,53 @@
 //! The options of the commands besides `serve`.
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
+
+/// Make a small API: a stage, a route to an HTTP service, and a function. Nothing is overwritten.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    subcommand,
+    name = "init",
+    example = "apigateway init pets\napigateway init pets --from openapi.yaml"
+)]
+pub(crate) struct InitArguments {
+    /// directory that the files are written to, which is made if it is missing; default: .
+    #[argh(positional)]
+    pub(crate) dir: Option<String>,
+
+    /// SAM or CloudFormation template, cdk.out, OpenAPI document, or what the AWS CLI has printed, whose API is written instead
+    #[argh(option, arg_name = "file")]
+    pub(crate) from: Option<String>,
+
+    /// what the function is written in: python or node; default: python where python3 is found, else node
+    #[argh(option, arg_name = "language")]
+    pub(crate) language: Option<String>,
+}
+
+/// Print what makes a shell complete commands and options.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    subcommand,
+    name = "completions",
+    example = "source <(apigateway completions bash)\napigateway completions zsh > ~/.zfunc/_apigateway\napigateway completions fish > ~/.config/fish/completions/apigateway.fish"
+)]
+pub(crate) struct CompletionsArguments {
+    /// bash, zsh or fish
+    #[argh(positional)]
+    pub(crate) shell: String,
+}
+
+/// Print the manual page.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    subcommand,
+    name = "man",
+    example = "apigateway man > ~/.local/share/man/man1/apigateway.1"
+)]
+pub(crate) struct ManArguments {}
 
 /// Read and compile the same files, print every problem, serve nothing.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "check")]
+#[derive(FromArgs, ArgsInfo, Default)]
+#[argh(subcommand, name = "check", example = "apigateway check --root pets")]
 pub(crate) struct CheckArguments {
     /// directory that holds stages/, routes/ and integrations/; default: .
     #[argh(option, arg_name = "dir")]
@@ -52,8 +95,12 @@ pub(crate) struct CheckArguments {
 }
 
 /// Show what is served, or which route would answer a request.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "routes")]
+#[derive(FromArgs, ArgsInfo, Default)]
+#[argh(
+    subcommand,
+    name = "routes",
+    example = "apigateway routes --root pets --match \"GET /hello/Rex\""
+)]
 pub(crate) struct RoutesArguments {
     /// directory that holds stages/, routes/ and integrations/; default: .
     #[argh(option, arg_name = "dir")]
@@ -105,8 +152,8 @@ pub(crate) struct RoutesArguments {
 }
 
 /// Write a template, an OpenAPI document, or what the AWS CLI prints, as the files that a person would write.
-#[derive(FromArgs)]
-#[argh(subcommand, name = "import")]
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "import", example = "apigateway import template.yaml --root pets")]
 pub(crate) struct ImportArguments {
     /// SAM or CloudFormation template, cdk.out, OpenAPI document, or what the AWS CLI has printed; or a folder with one
     #[argh(positional)]
@@ -158,8 +205,12 @@ pub(crate) struct ImportArguments {
 }
 
 /// Print an API as OpenAPI 3.0.1.
-#[derive(FromArgs, Default)]
-#[argh(subcommand, name = "export")]
+#[derive(FromArgs, ArgsInfo, Default)]
+#[argh(
+    subcommand,
+    name = "export",
+    example = "apigateway export --root pets > openapi.yaml"
+)]
 pub(crate) struct ExportArguments {
     /// directory that holds stages/, routes/ and integrations/; default: .
     #[argh(option, arg_name = "dir")]

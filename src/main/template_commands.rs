@@ -1,6 +1,6 @@
 //! What the commands do with templates.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -8,10 +8,11 @@ use apigateway::control_plane::source::TemplateOption;
 use apigateway::definition::store::Store;
 use apigateway::definition::unit::is_api_id;
 use apigateway::deployment::configuration::Configuration;
+use apigateway::platform::files;
 use apigateway::platform::logging::Format;
 use apigateway::server::StartError;
 use apigateway::template::export;
-use apigateway::template::import;
+use apigateway::template::import::{self, Plan};
 use apigateway::template::message::{Level, Message};
 use apigateway::template::openapi::write;
 use apigateway::template::options::{BasePath, Options};
@@ -234,11 +235,36 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
     {
         return Err(format!("--api: {id:?} is no id of an API: 1 to 63 of a-z, 0-9 and -"));
     }
-    let under = options.api.clone();
     let root = PathBuf::from(root(arguments.root)?);
-    let path = PathBuf::from(arguments.file);
+    let Some(plan) = planned(arguments.file.into(), &root, options, arguments.replace)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    carry_out(&plan, &root)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what a document means into a directory that has no API; tells whether it could be read.
+pub(crate) fn import_into_new(file: &str, root: &Path) -> Result<bool, String> {
+    let options = Given::default().options(false)?;
+    let Some(plan) = planned(file.into(), root, options, false)? else {
+        return Ok(false);
+    };
+    let is_there = |path: &&String| files::link_info(&root.join(path)).is_ok();
+    if let Some(path) = plan.removes.iter().chain(plan.writes.keys()).find(is_there) {
+        return Err(format!(
+            "{} is there already: init overwrites nothing",
+            root.join(path).display()
+        ));
+    }
+    carry_out(&plan, root)?;
+    Ok(true)
+}
+
+/// What an import is to do; none where the document has errors, which are told.
+fn planned(file: PathBuf, root: &Path, options: Options, replace: bool) -> Result<Option<Plan>, String> {
+    let under = options.api.clone();
     // The root's own functions stand in for none: what is written must hold by itself.
-    let mut source = TemplateSource::for_import(path, options, Store::at(&root))?;
+    let mut source = TemplateSource::for_import(file, options, Store::at(root))?;
     let loaded = source.load();
     let messages = match loaded.files().filter(|_| !loaded.is_broken()) {
         None => loaded.messages.clone(),
@@ -246,17 +272,20 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
     };
     complain(lines(&messages).trim_end());
     if count(&messages, Level::Error) > 0 {
-        return Ok(ExitCode::FAILURE);
+        return Ok(None);
     }
     if under.is_some() && loaded.reading.apis.len() > 1 {
         return Err("--api: the template has several APIs, each with an id of its own".to_owned());
     }
-    let plan = import::plan(&loaded.reading, &root, under.as_deref(), arguments.replace)?;
+    import::plan(&loaded.reading, root, under.as_deref(), replace).map(Some)
+}
+
+fn carry_out(plan: &Plan, root: &Path) -> Result<(), String> {
     complain(lines(&plan.notes).trim_end());
-    let done = plan.carry_out(&root);
+    let done = plan.carry_out(root);
     done.map_err(|(path, error)| format!("{} cannot be written: {error}", root.join(path).display()))?;
     say(&plan.report());
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Prints an API as OpenAPI.

@@ -68,10 +68,7 @@ impl Admin {
             ("GET" | "HEAD", "/metrics") => {
                 answer(exposition::CONTENT_TYPE, metrics_page::page(&self.gateway, &self.front))
             }
-            _ if path == "/echo" || path.starts_with("/echo/") => match echo(request) {
-                Ok(description) => answer("application/json; charset=utf-8", description.to_string()),
-                Err(error) => error.response(),
-            },
+            _ if path == "/echo" || path.starts_with("/echo/") => echo_page(request),
             _ => GatewayError::NotFound.response(),
         }
     }
@@ -93,7 +90,15 @@ impl Handler for Admin {
     }
 }
 
-fn answer(content_type: &str, text: String) -> Response {
+/// The page that describes a request.
+pub(super) fn echo_page(request: Request) -> Response {
+    match echo(request) {
+        Ok(description) => answer("application/json; charset=utf-8", description.to_string()),
+        Err(error) => error.response(),
+    }
+}
+
+pub(super) fn answer(content_type: &str, text: String) -> Response {
     let mut headers = Headers::new();
     headers.put("content-type", content_type);
     Response {

@@ -6,3 +6,4 @@ pub mod metrics_page;
 pub mod route_table;
 pub mod explanation;
 pub mod admin;
+pub mod sample_service;

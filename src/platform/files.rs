@@ -201,6 +201,20 @@ pub fn write_new(path: &Path, content: &[u8], permissions: u32) -> io::Result<()
     file.sync_all()
 }
 
+/// Makes a file that is not there yet, with its content and the permissions of a new file. Directories are made.
+///
+/// # Errors
+/// What the operating system says. A file that was there is as it was; one that could not be written whole is gone.
+pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or_else(|| Path::new("")))?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    let written = file.write_all(content);
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
 /// Gives a file or a directory another name, in the place of a file that has it. The directory is to be synchronised.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod signals;
 pub mod files;
 pub mod process;
+pub mod terminal;
 pub mod logging;
 pub mod metrics;
 pub mod reload_gate;

@@ -29,3 +29,44 @@ pub(super) fn log_addresses(configuration: &Configuration, scheme: &str, address
         }
     }
 }
+
+/// Most routes that are told at the start.
+const MAX_ROUTES: usize = 20;
+
+/// A line for each route, with its whole URL.
+pub(super) fn route_lines(configuration: &Configuration, scheme: &str, address: SocketAddr) -> Vec<String> {
+    let default_api = configuration.default_api().map(|api| api.unit());
+    // An address that stands for all of this machine's is none that a browser could go to.
+    let host = match address.ip().is_unspecified() {
+        true => format!("localhost:{}", address.port()),
+        false => address.to_string(),
+    };
+    let mut lines = Vec::new();
+    let mut others = 0_usize;
+    for api in configuration.apis() {
+        let base = match default_api == Some(api.unit()) {
+            true => format!("{scheme}://{host}"),
+            false => PublicUrl::local(scheme, address.port()).of(api.api_id(), ""),
+        };
+        let default_stage = api.default_stage().map(|stage| stage.name.as_str());
+        let mut stages: Vec<_> = api.stages().collect();
+        stages.sort_by(|one, other| one.name.cmp(&other.name));
+        for stage in stages {
+            let prefix = match Some(stage.name.as_str()) == default_stage {
+                true => String::new(),
+                false => format!("/{}", stage.name),
+            };
+            for route in stage.routes.iter() {
+                let (method, path) = route.key_text.split_once(' ').unwrap_or(("ANY", "/"));
+                match lines.len() < MAX_ROUTES {
+                    true => lines.push(format!("  {method:7} {base}{prefix}{path}")),
+                    false => others += 1,
+                }
+            }
+        }
+    }
+    if others > 0 {
+        lines.push(format!("  and {others} more: apigateway routes"));
+    }
+    lines
+}

@@ -3,6 +3,7 @@
 mod access_to_calls;
 mod announcement;
 mod either_front;
+mod own_host;
 pub mod testing;
 #[cfg(feature = "fleet")]
 pub mod fleet;
@@ -34,12 +35,14 @@ use crate::deployment::configuration::Configuration;
 use crate::front::acceptor;
 use crate::front::listener_limits::Limits;
 use crate::management::admin::Admin;
+use crate::management::sample_service;
 use crate::outbound::upstream::{self, Upstream, tls};
 use crate::platform::concurrency;
 use crate::platform::reload_gate::ReloadGate;
 use crate::platform::signals::HangUp;
 use crate::server::either_front::Front;
 pub use crate::server::either_front::FrontKind;
+use crate::server::own_host::OwnHost;
 use crate::template::message::Message;
 use crate::template::source::TemplateSource;
 
@@ -188,7 +191,7 @@ impl Server {
         }
         let (limits, for_management) = options.limits.within_descriptors(options.workers);
         let most_exchanges = options.workers.min(limits.max_connections).get();
-        let upstream = upstream(&options, most_exchanges)?;
+        let upstream = upstream(&options, most_exchanges, for_management)?;
         let access_log = access_log(options.access_log)?;
         let data_listener = bind("--listen", &options.listen)?;
         let admin_listener = options
@@ -213,6 +216,7 @@ impl Server {
             region: region.clone(),
         };
         let hash = configuration.hash().to_owned();
+        let is_without_api = configuration.apis().next().is_none();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Arc::new(Gateway::new(
             configuration,
@@ -246,7 +250,15 @@ impl Server {
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
         match options.template {
-            None => log::info!("serving {name} from {}, hash {hash}", options.root.display()),
+            None => {
+                log::info!("serving {name} from {}, hash {hash}", options.root.display());
+                if is_without_api {
+                    log::info!(
+                        "{} has no API: apigateway init DIR makes a small one",
+                        options.root.display()
+                    );
+                }
+            }
             Some(_) => announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr()),
         }
         Ok(Server {
@@ -268,6 +280,11 @@ impl Server {
     /// What the API's listener speaks: `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         scheme(&self.gateway.configuration_now())
+    }
+
+    /// A line for each route that is served, with its whole URL; those of the first APIs, if there are very many.
+    pub fn route_lines(&self) -> Vec<String> {
+        announcement::route_lines(&self.gateway.configuration_now(), self.scheme(), self.local_addr())
     }
 
     /// Where the management pages are served.
@@ -333,7 +350,7 @@ fn access_log(destination: Destination) -> Result<AccessLog, StartError> {
     AccessLog::start(destination).map_err(|error| StartError::Option(format!("--access-log {shown}: {error}")))
 }
 
-fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, StartError> {
+fn upstream(options: &Options, most_connections: usize, limits: Limits) -> Result<Upstream, StartError> {
     let ca = options.upstream_ca.as_deref();
     let unusable = |reason: String| {
         let path = ca.unwrap_or_else(|| "".as_ref()).display();
@@ -341,10 +358,14 @@ fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, Star
     };
     let pem = ca.map(Store::read_option_file).transpose().map_err(unusable)?;
     let tls = tls::client_config(pem.as_deref()).map_err(|error| unusable(error.to_string()))?;
-    Ok(Upstream::new(upstream::Settings {
+    let own_host = OwnHost::new(options.front, limits);
+    let settings = upstream::Settings {
         tls,
         most_connections,
         share: concurrency::share(options.workers),
         dns_ttl: options.dns_ttl,
+    };
+    Ok(Upstream::with_own_host(settings, sample_service::HOST, move || {
+        own_host.address()
     }))
 }

@@ -16,7 +16,10 @@ mod conformance;
 mod properties;
 mod schemas;
 mod documents;
+mod troubleshooting;
+mod typed_commands;
 mod tidy;
+mod architecture;
 
 mod platform;
 mod outbound;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::data_plane::context_variables::ContextVariables;
 use crate::definition::notation::context_variable::ContextVariable as Variable;
 use crate::definition::notation::log_format::{Escaping, LogFormat, Part};
+use crate::platform::terminal::Colour;
 
 /// Most bytes of a line; what is above is cut off, as AWS does it (`R10.2`).
 pub const MAX_LENGTH: usize = 1024 * 1024;
@@ -15,12 +16,15 @@ pub struct Line {
     text: Vec<u8>,
     holes: Vec<(usize, Variable)>,
     escaping: Escaping,
+    /// Whether a status has the colour of its class.
+    has_colours: bool,
 }
 
 impl Line {
     /// Puts in the values of a request. What only the end of its answer tells is left open if that is not known yet.
-    pub fn begin(format: &LogFormat, values: &ContextVariables<'_>) -> Line {
+    pub fn begin(format: &LogFormat, values: &ContextVariables<'_>, has_colours: bool) -> Line {
         let mut line = Line {
+            has_colours,
             text: Vec::with_capacity(512),
             holes: Vec::new(),
             escaping: format.escaping(),
@@ -31,6 +35,10 @@ impl Line {
                 Part::Text(text) => line.text.extend_from_slice(text.as_bytes()),
                 Part::Variable(variable) if !has_ended && is_late(variable) => {
                     line.holes.push((line.text.len(), variable.clone()));
+                }
+                Part::Variable(Variable::Status) if has_colours => {
+                    let value = values.get(&Variable::Status).unwrap_or(Cow::Borrowed(b""));
+                    push_status(&mut line.text, &value);
                 }
                 Part::Variable(variable) => push_value(&mut line.text, variable, values, line.escaping),
             }
@@ -47,11 +55,11 @@ impl Line {
             for (at, variable) in &self.holes {
                 whole.extend_from_slice(line.get(from..*at).unwrap_or_default());
                 let value = values(variable);
-                push_escaped(
-                    &mut whole,
-                    value.as_deref().unwrap_or_default().as_bytes(),
-                    self.escaping,
-                );
+                let value = value.as_deref().unwrap_or_default().as_bytes();
+                match *variable == Variable::Status && self.has_colours {
+                    true => push_status(&mut whole, value),
+                    false => push_escaped(&mut whole, value, self.escaping),
+                }
                 from = *at;
             }
             whole.extend_from_slice(line.get(from..).unwrap_or_default());
@@ -84,6 +92,19 @@ fn push_value(line: &mut Vec<u8>, variable: &Variable, values: &ContextVariables
     } else {
         push_escaped(line, &value, escaping);
     }
+}
+
+/// A status in the colour of its class.
+fn push_status(line: &mut Vec<u8>, status: &[u8]) {
+    let colour = match status.first() {
+        Some(b'1' | b'2') => Colour::Green,
+        Some(b'3') => Colour::Cyan,
+        Some(b'4') => Colour::Yellow,
+        _ => Colour::Red,
+    };
+    line.extend_from_slice(colour.start().as_bytes());
+    push_escaped(line, status, Escaping::Text);
+    line.extend_from_slice(Colour::END.as_bytes());
 }
 
 /// A value; `-` where it has no content (`R10.3`).
@@ -119,6 +140,20 @@ mod tests {
         let mut line = Vec::new();
         push_escaped(&mut line, value, escaping);
         String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn a_status_has_the_colour_of_its_class() {
+        for (status, expected) in [
+            ("200", "\x1b[32m200\x1b[0m"),
+            ("302", "\x1b[36m302\x1b[0m"),
+            ("404", "\x1b[33m404\x1b[0m"),
+            ("503", "\x1b[31m503\x1b[0m"),
+        ] {
+            let mut line = Vec::new();
+            push_status(&mut line, status.as_bytes());
+            assert_eq!(line, expected.as_bytes());
+        }
     }
 
     #[test]

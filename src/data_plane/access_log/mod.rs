@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::platform::files::{self, FileId};
 use crate::platform::metrics::Counter;
+use crate::platform::terminal;
 
 /// Most lines that wait to be written.
 const MAX_QUEUED_LINES: usize = 16 * 1024;
@@ -52,6 +53,8 @@ pub struct AccessLog(Option<Arc<Shared>>);
 struct Shared {
     /// The writer ends when it is dropped.
     queue: SyncSender<Message>,
+    /// Whether lines go to a terminal that shows colours.
+    has_colours: bool,
     state: Arc<State>,
     reported: Mutex<Reported>,
     begin: Mutex<Option<Sender<Infallible>>>,
@@ -114,6 +117,7 @@ impl AccessLog {
         let state = Arc::new(State::default());
         let shared = Arc::new(Shared {
             queue,
+            has_colours: destination == Destination::Stdout && terminal::has_colours(&io::stdout()),
             state: Arc::clone(&state),
             reported: Mutex::default(),
             begin: Mutex::new((destination == Destination::Stdout).then_some(begin)),
@@ -139,6 +143,11 @@ impl AccessLog {
     /// Whether lines go anywhere.
     pub fn is_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Whether a status is to have a colour.
+    pub fn has_colours(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.has_colours)
     }
 
     /// Lets the first lines go to stdout. Until then they wait, since other lines come first there.

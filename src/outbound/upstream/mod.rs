@@ -86,6 +86,8 @@ pub mod url;
 #[cfg(test)]
 mod tests;
 
+use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,6 +126,20 @@ impl Upstream {
     /// Nothing is connected yet.
     pub fn new(settings: Settings) -> Upstream {
         Upstream::with_look_up(settings, Box::new(resolver::of_the_system))
+    }
+
+    /// The same with a host that stands for a service of this process. `start` is asked for the service's address when
+    /// the host, with its port, is looked up.
+    pub fn with_own_host(
+        settings: Settings,
+        host: &'static str,
+        start: impl Fn() -> io::Result<SocketAddr> + Send + Sync + 'static,
+    ) -> Upstream {
+        let look_up = move |name: &str| match name.eq_ignore_ascii_case(host) {
+            true => Ok(vec![start()?]),
+            false => resolver::of_the_system(name),
+        };
+        Upstream::with_look_up(settings, Box::new(look_up))
     }
 
     fn with_look_up(settings: Settings, look_up: LookUp) -> Upstream {

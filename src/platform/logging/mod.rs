@@ -23,6 +23,7 @@ pub use rate_limit::RateLimit;
 
 use crate::platform::clock::iso_8601;
 use crate::platform::logging::queue::Queue;
+use crate::platform::terminal::{self, Colour};
 
 /// How long the end of a process waits for its last lines to be taken.
 pub const END_PATIENCE: Duration = Duration::from_secs(1);
@@ -41,7 +42,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(10);
 static LINES: Queue = Queue::new();
 
 /// What they look like.
-static FORMAT: OnceLock<Format> = OnceLock::new();
+static FORMAT: OnceLock<Look> = OnceLock::new();
 
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,13 @@ pub enum Format {
     Text,
     /// `{"time":"2026-07-10T19:19:05.000Z","level":"info","message":"serving pets from ."}`
     Json,
+}
+
+/// A format, and whether levels have colours in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    format: Format,
+    has_colours: bool,
 }
 
 impl Format {
@@ -66,9 +74,13 @@ impl Format {
 /// Takes what the program logs from now on, down to that level, and its panics. Only the first call in a process has an
 /// effect. Lines wait until [`begin`] or [`finish`].
 pub fn install(level: LevelFilter, format: Format) {
-    if log::set_boxed_logger(Box::new(Lines(format))).is_ok() {
+    let look = Look {
+        format,
+        has_colours: terminal::has_colours(&io::stderr()),
+    };
+    if log::set_boxed_logger(Box::new(Lines(look))).is_ok() {
         log::set_max_level(level);
-        let _ = FORMAT.set(format);
+        let _ = FORMAT.set(look);
         std::panic::set_hook(Box::new(|info| {
             if IS_EXPECTING.get() {
                 return;
@@ -128,8 +140,16 @@ pub fn finish(patience: Duration) {
 
 fn losses(more: u64, all: u64) -> String {
     let text = format!("operational log: {more} lines lost, {all} since the start");
-    let format = FORMAT.get().copied().unwrap_or(Format::Text);
-    line(format, SystemTime::now(), Level::Warn, &text)
+    let plain = Look {
+        format: Format::Text,
+        has_colours: false,
+    };
+    line(
+        FORMAT.get().copied().unwrap_or(plain),
+        SystemTime::now(),
+        Level::Warn,
+        &text,
+    )
 }
 
 /// A panic in a line, with the calls that led to it where `RUST_BACKTRACE` asks for them.
@@ -173,7 +193,7 @@ impl Write for Stderr {
     }
 }
 
-struct Lines(Format);
+struct Lines(Look);
 
 impl Log for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -197,9 +217,24 @@ impl Log for Lines {
     fn flush(&self) {}
 }
 
-fn line(format: Format, time: SystemTime, level: Level, message: &str) -> String {
+/// The colour of a level's name on a terminal.
+fn colour(level: Level) -> Colour {
+    match level {
+        Level::Error => Colour::Red,
+        Level::Warn => Colour::Yellow,
+        Level::Info => Colour::Green,
+        Level::Debug | Level::Trace => Colour::Dim,
+    }
+}
+
+fn line(look: Look, time: SystemTime, level: Level, message: &str) -> String {
+    let colour = colour(level);
     let level = level.as_str().to_ascii_lowercase();
-    match format {
+    match look.format {
+        Format::Text if look.has_colours => {
+            let message = message.replace(char::is_control, " ");
+            format!("{}{level}:{} {message}\n", colour.start(), Colour::END)
+        }
         // What else could begin a line is taken out: it may come from a file or from the network.
         Format::Text => format!("{level}: {}\n", message.replace(char::is_control, " ")),
         Format::Json => {
@@ -244,11 +279,12 @@ mod tests {
     fn a_message_is_one_line_in_either_format() {
         let time = UNIX_EPOCH + Duration::from_millis(1_783_711_145_042);
         let message = "a\nb \"c\" \u{1b}[2J\u{9b}";
-        assert_eq!(
-            line(Format::Text, time, Level::Warn, message),
-            "warn: a b \"c\"  [2J \n"
-        );
-        let json = line(Format::Json, time, Level::Info, message);
+        let look = |format, has_colours| Look { format, has_colours };
+        let text = line(look(Format::Text, false), time, Level::Warn, message);
+        assert_eq!(text, "warn: a b \"c\"  [2J \n");
+        let text = line(look(Format::Text, true), time, Level::Warn, message);
+        assert_eq!(text, "\u{1b}[33mwarn:\u{1b}[0m a b \"c\"  [2J \n");
+        let json = line(look(Format::Json, true), time, Level::Info, message);
         assert_eq!(json.matches('\n').count(), 1);
         assert!(
             json.starts_with("{\"time\":\"2026-07-10T19:19:05.042Z\",\"level\":\"info\","),

@@ -1,6 +1,9 @@
 //! These tests run the built program: command line, environment, output, signals and exit status.
 
 mod help;
+mod init;
+mod shells;
+mod terminal;
 mod options;
 mod environment;
 mod check;

@@ -1,41 +1,24 @@
 //! The API that comes with the sources has no problem, and its files are those that the article prints.
 
-use std::net::SocketAddr;
-
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::client::{exchange, get};
 use crate::support::directory::Directory;
 use crate::support::endpoint::Endpoint;
-use crate::support::program::{json_of, run, serve};
+use crate::support::program::{Running, announced, json_of, program, run, serve};
 use crate::support::repository::{root, text_of};
 
-/// A copy of the shipped files; the stage variable `echo` is put to that address.
-fn shipped(echo: Option<SocketAddr>) -> Directory {
+/// A copy of the shipped files.
+fn shipped() -> Directory {
     let directory = Directory::empty();
-    for kind in ["stages", "routes", "integrations"] {
+    for kind in ["stages", "routes", "integrations", "functions"] {
         for entry in std::fs::read_dir(root().join(kind)).unwrap() {
             let entry = entry.unwrap();
             let text = std::fs::read_to_string(entry.path()).unwrap();
             directory.write(&format!("{kind}/{}", entry.file_name().to_str().unwrap()), &text);
         }
     }
-    if let Some(echo) = echo {
-        point_echo_to(&directory, echo);
-    }
     directory
-}
-
-fn point_echo_to(directory: &Directory, echo: SocketAddr) {
-    let text = std::fs::read_to_string(directory.path().join("stages/v0.json")).unwrap();
-    let mut stage: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(
-        stage["StageVariables"]["echo"], "127.0.0.1:8001",
-        "the default of --admin"
-    );
-    stage["StageVariables"]["echo"] = json!(echo.to_string());
-    directory.write("stages/v0.json", &stage.to_string());
 }
 
 #[test]
@@ -123,20 +106,33 @@ fn the_shipped_files_have_what_the_article_prints() {
 }
 
 #[test]
-fn the_shipped_api_answers_by_its_own_echo() {
-    let directory = shipped(None);
-    let mut served = serve(&directory, &[]);
-    point_echo_to(&directory, served.admin);
-    served.running.signal(Signal::HUP);
-    served.running.complains("reloaded");
-    let echoed = json_of(&get(served.address, "/v0/echo?a=b"));
+fn the_shipped_api_answers_by_its_own_echo_whatever_the_management_listener_is() {
+    let directory = shipped();
+    let mut command = program();
+    command.args(["--listen", "127.0.0.1:0", "--admin", "off", "--root"]);
+    command.arg(directory.path());
+    let mut running = Running::spawn(command);
+    let address = announced(&running.says(), "listening on http://");
+    let echoed = json_of(&get(address, "/v0/echo?a=b"));
     assert_eq!(echoed["args"], json!({"a": "b"}));
-    assert_eq!(echoed["url"], format!("http://{}/echo?a=b", served.admin));
-    assert_eq!(echoed["headers"]["host"], served.admin.to_string());
-    let echoed = json_of(&get(served.address, "/v0/echo/x/y%20z"));
-    assert_eq!(echoed["url"], format!("http://{}/echo/x/y%20z", served.admin));
+    assert_eq!(echoed["url"], "http://apigateway.localhost/echo?a=b");
+    assert_eq!(echoed["headers"]["host"], "apigateway.localhost");
+    let echoed = json_of(&get(address, "/echo/x/y%20z"));
+    assert_eq!(echoed["url"], "http://apigateway.localhost/echo/x/y%20z");
     let post =
         "POST /v0/echo HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}";
-    assert_eq!(json_of(&exchange(served.address, post))["json"], json!({"a": 1}));
-    assert_eq!(get(served.address, "/echo").status, 404, "there is no default stage");
+    assert_eq!(json_of(&exchange(address, post))["json"], json!({"a": 1}));
+}
+
+#[test]
+fn the_shipped_api_says_at_its_root_what_to_try() {
+    let served = serve(&shipped(), &[]);
+    let answer = exchange(served.address, "GET / HTTP/1.1\r\nHost: gw.test:80\r\n\r\n");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = answer.text();
+    assert!(text.starts_with("apigateway works: "), "{text}");
+    assert!(text.contains("curl 'http://gw.test:80/echo/pets?a=b'"), "{text}");
+    // What a client calls itself is no command.
+    let answer = exchange(served.address, "GET / HTTP/1.1\r\nHost: a;rm\r\n\r\n");
+    assert!(answer.status == 400 || !answer.text().contains("rm/"), "{answer:?}");
 }

@@ -1,0 +1,141 @@
+//! Completions of shells and the manual page name every command and every option that `--help` names.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use crate::support::program::run;
+
+const COMMANDS: [&str; 8] = [
+    "init",
+    "serve",
+    "check",
+    "routes",
+    "import",
+    "export",
+    "completions",
+    "man",
+];
+
+/// The options that the help of a command lists.
+fn options_of(command: &str) -> BTreeSet<String> {
+    let help = run(&[command, "--help"]).stdout;
+    let words = help
+        .iter()
+        .filter_map(|line| line.strip_prefix("  --")?.split([' ', ',']).next());
+    words
+        .filter(|word| *word != "help")
+        .map(|word| format!("--{word}"))
+        .collect()
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let ended = run(arguments);
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    ended.stdout.join("\n") + "\n"
+}
+
+#[test]
+fn each_shell_gets_every_command_and_option() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = printed(&["completions", shell]);
+        for command in COMMANDS {
+            assert!(script.contains(command), "{shell}: {command}");
+            for option in options_of(command) {
+                let written = match shell {
+                    "fish" => format!("-l {}", option.trim_start_matches('-')),
+                    _ => option,
+                };
+                assert!(script.contains(&written), "{shell}: {command} {written}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_scripts_are_of_their_shells() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = printed(&["completions", shell]);
+        let child = Command::new(shell)
+            .arg("-n")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        // Not every machine has every shell.
+        let Ok(mut child) = child else { continue };
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{shell}: {output:?}"
+        );
+    }
+}
+
+/// What bash offers at the end of a line.
+fn offered(line: &str) -> Option<BTreeSet<String>> {
+    let script = printed(&["completions", "bash"]);
+    let words: Vec<String> = line.split(' ').map(|word| format!("'{word}'")).collect();
+    let probe = format!(
+        "{script}\nCOMP_WORDS=({})\nCOMP_CWORD={}\n_apigateway\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        words.join(" "),
+        words.len() - 1
+    );
+    let output = Command::new("bash").arg("-c").arg(probe).output().ok()?;
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    Some(text.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn bash_offers_what_can_come_next() {
+    for (line, expected) in [
+        ("apigateway ro", vec!["routes"]),
+        ("apigateway completions ", vec!["--help", "bash", "fish", "zsh"]),
+        ("apigateway serve --log-format ", vec!["json", "text"]),
+        ("apigateway --list", vec!["--listen"]),
+        ("apigateway routes --m", vec!["--match"]),
+    ] {
+        let Some(offered) = offered(line) else { return };
+        assert_eq!(offered, expected.into_iter().map(str::to_owned).collect(), "{line}");
+    }
+}
+
+#[test]
+fn the_manual_page_has_every_command_and_option() {
+    let page = printed(&["man"]);
+    assert!(page.starts_with(".TH APIGATEWAY 1 "), "{page}");
+    let plain = page.replace("\\-", "-");
+    for command in COMMANDS {
+        assert!(plain.contains(&format!(".B apigateway {command}\n")), "{command}");
+        for option in options_of(command) {
+            assert!(plain.contains(&format!("\\fB{option}\\fR")), "{command} {option}");
+        }
+    }
+    assert!(plain.contains("NO_COLOR"));
+    // A line that began with a dot would be a command of roff.
+    let known = [".TH", ".SH", ".TP", ".B", ".I", ".PP", ".nf", ".fi"];
+    for line in page.lines().filter(|line| line.starts_with(['.', '\''])) {
+        assert!(known.contains(&line.split(' ').next().unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn an_unknown_shell_is_refused() {
+    assert_eq!(
+        run(&["completions", "tcsh"]).refusal(),
+        "completions: \"tcsh\" is not bash, zsh or fish"
+    );
+}
+
+#[test]
+fn help_has_examples() {
+    for command in COMMANDS {
+        let help = printed(&[command, "--help"]);
+        let examples = help
+            .split("\nExamples:\n")
+            .nth(1)
+            .unwrap_or_else(|| panic!("{command}: {help}"));
+        assert!(examples.contains("apigateway"), "{command}: {examples}");
+    }
+}
