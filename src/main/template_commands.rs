@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use apigateway::control_plane::import;
 use apigateway::control_plane::source::TemplateOption;
 use apigateway::definition::store::Store;
 use apigateway::definition::unit::is_api_id;
@@ -11,7 +12,7 @@ use apigateway::deployment::configuration::Configuration;
 use apigateway::platform::logging::Format;
 use apigateway::server::StartError;
 use apigateway::template::export;
-use apigateway::template::import;
+use apigateway::template::import::plan;
 use apigateway::template::message::{Level, Message};
 use apigateway::template::openapi::write;
 use apigateway::template::options::{BasePath, Options};
@@ -237,6 +238,8 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
     let under = options.api.clone();
     let root = PathBuf::from(root(arguments.root)?);
     let path = PathBuf::from(arguments.file);
+    // What an import has left that was killed; the files are to be whole before they are compared.
+    import::finish(&root);
     // The root's own functions stand in for none: what is written must hold by itself.
     let mut source = TemplateSource::for_import(path, options, Store::at(&root))?;
     let loaded = source.load();
@@ -251,10 +254,9 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
     if under.is_some() && loaded.reading.apis.len() > 1 {
         return Err("--api: the template has several APIs, each with an id of its own".to_owned());
     }
-    let plan = import::plan(&loaded.reading, &root, under.as_deref(), arguments.replace)?;
+    let plan = plan(&loaded.reading, &root, under.as_deref(), arguments.replace)?;
     complain(lines(&plan.notes).trim_end());
-    let done = plan.carry_out(&root);
-    done.map_err(|(path, error)| format!("{} cannot be written: {error}", root.join(path).display()))?;
+    import::carry_out(&plan, &root)?;
     say(&plan.report());
     Ok(ExitCode::SUCCESS)
 }
@@ -295,9 +297,10 @@ pub(crate) fn export(arguments: ExportArguments) -> Result<ExitCode, String> {
             (listing, None, String::new())
         }
     };
-    let files = export::chosen(&listing, api.as_deref())?;
+    let stage = text("--stage", arguments.stage, "a stage")?;
+    let files = export::chosen(&listing, api.as_deref(), stage.as_deref())?;
     let settings = write::Settings {
-        stage: text("--stage", arguments.stage, "a stage")?,
+        stage,
         no_extensions: arguments.no_extensions,
         ids: arguments.ids,
         endpoint: export::endpoint(&files),

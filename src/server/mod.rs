@@ -211,6 +211,7 @@ impl Server {
                 None => PublicUrl::local(scheme, data_listener.local_addr().map_or(0, |address| address.port())),
             },
             region: region.clone(),
+            account_id: account_id.clone(),
         };
         let hash = configuration.hash().to_owned();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
