@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::definition::json::Json;
+use crate::definition::store::Fingerprint;
 use crate::template::assemble::{Assembly, assemble, has_http_api};
 use crate::template::cdk::{self, Stack};
 use crate::template::document::Documents;
@@ -49,8 +50,8 @@ pub struct Reading {
     pub infos: Vec<String>,
     /// Whether an OpenAPI document says that the API's own endpoint is open.
     pub opens_endpoint: bool,
-    /// The files that decide what it means, and folders that may come to.
-    pub watched: Vec<PathBuf>,
+    /// The files that decide what it means, and folders that may come to, as they were before they were read.
+    pub watched: Fingerprint,
 }
 
 impl Reading {
@@ -89,10 +90,10 @@ impl Reading {
 pub fn read(path: &Path, options: &Options) -> Reading {
     let documents = Documents::default();
     let messages = Messages::default();
-    let (file, shown) = found(path);
     for name in IN_FOLDER.iter().filter(|_| path.is_dir() || !path.exists()) {
         documents.watch(&path.join(name));
     }
+    let (file, shown) = found(path);
     let mut is_openapi = false;
     let assembly = match documents.read(&file, &shown) {
         Ok(document) => {

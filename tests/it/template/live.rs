@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use apigateway::definition::store::Fingerprint;
+use apigateway::template::options::Options;
+use apigateway::template::reading::read;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -187,4 +190,22 @@ fn calls_read_a_template_and_do_not_write_it() {
         1,
         "nothing was written"
     );
+}
+
+#[test]
+fn an_edit_after_the_reading_began_is_not_lost() {
+    // What decides the template is looked at before it is read, and not after.
+    let endpoint = Endpoint::ok();
+    let directory = Directory::empty();
+    directory.write("api.yaml", &document(&endpoint, "/a"));
+    let path = directory.path().join("api.yaml");
+    let look = || Fingerprint::of(vec![path.clone()]);
+    wait_until("the file's time stamp tells writes apart", || {
+        !look().may_differ(&look())
+    });
+    let reading = read(&path, &Options::default());
+    assert!(!reading.watched.may_differ(&reading.watched.again()));
+    // As an editor that saves in the middle of the reading.
+    directory.write("api.yaml", &document(&endpoint, "/edited"));
+    assert!(reading.watched.may_differ(&reading.watched.again()));
 }
