@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use apigateway::control_plane::import;
 use apigateway::control_plane::source::TemplateOption;
+use apigateway::definition::content_hash;
 use apigateway::definition::store::Store;
-use apigateway::definition::unit::is_api_id;
+use apigateway::definition::unit::{Listing, is_api_id};
 use apigateway::deployment::configuration::Configuration;
 use apigateway::platform::logging::Format;
 use apigateway::server::StartError;
@@ -181,7 +182,7 @@ pub(crate) fn check(
     // The source keeps the directory of inline code, which the files are checked against.
     let (loaded, _source) = template.load(root)?;
     let messages = match loaded.files().filter(|_| !loaded.is_broken()) {
-        None => loaded.messages,
+        None => loaded.messages.clone(),
         Some(listing) => {
             let (configuration, mut problems) = Configuration::of(listing);
             if let Some(configuration) = configuration {
@@ -191,11 +192,14 @@ pub(crate) fn check(
         }
     };
     let (errors, warnings) = (count(&messages, Level::Error), count(&messages, Level::Warning));
+    let hash = content_hash::of(loaded.files().unwrap_or(&Listing::default()));
     say(&match format {
         Format::Text => format!("{}{errors} errors, {warnings} warnings\n", lines(&messages)),
         Format::Json => {
             let problems: Vec<serde_json::Value> = messages.iter().map(Message::to_json).collect();
-            let json = serde_json::json!({ "problems": problems, "errors": errors, "warnings": warnings });
+            let json = serde_json::json!({
+                "problems": problems, "errors": errors, "warnings": warnings, "hash": hash,
+            });
             format!("{json}\n")
         }
     });

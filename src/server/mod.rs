@@ -248,7 +248,10 @@ impl Server {
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
         match options.template {
             None => log::info!("serving {name} from {}, hash {hash}", options.root.display()),
-            Some(_) => announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr()),
+            Some(template) => {
+                log::info!("serving {name} from {}, hash {hash}", template.path.display());
+                announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr());
+            }
         }
         Ok(Server {
             data,
