@@ -41,21 +41,21 @@ const MONTHS: [&str; 12] = [
 
 /// Values one after the other.
 #[derive(Clone, Copy, Debug)]
-pub struct Der<'a>(pub &'a [u8]);
+pub(crate) struct Der<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Der<'a> {
     /// Whether there is none left.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
     /// The tag of the next one.
-    pub fn tag(self) -> Option<u8> {
+    pub(crate) fn tag(self) -> Option<u8> {
         self.0.first().copied()
     }
 
     /// Tag and value of the next one.
-    pub fn next(&mut self) -> Option<(u8, &'a [u8])> {
+    pub(crate) fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (&[tag, first], mut rest) = self.0.split_first_chunk::<2>()?;
         let length = match first {
             0..=0x7f => usize::from(first),
@@ -73,13 +73,13 @@ impl<'a> Der<'a> {
     }
 
     /// The value of the next one, which must have that tag.
-    pub fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (found, value) = self.next()?;
         (found == tag).then_some(value)
     }
 
     /// The values in the next one, which must have that tag.
-    pub fn within(&mut self, tag: u8) -> Option<Der<'a>> {
+    pub(crate) fn within(&mut self, tag: u8) -> Option<Der<'a>> {
         self.expect(tag).map(Der)
     }
 }
@@ -97,7 +97,7 @@ pub struct Time {
 
 impl Time {
     /// The next value, which must be a time as certificates have it: to the second, in UTC.
-    pub fn read(der: &mut Der<'_>) -> Option<Time> {
+    pub(crate) fn read(der: &mut Der<'_>) -> Option<Time> {
         let (tag, text) = der.next()?;
         let text = str::from_utf8(text).ok()?.strip_suffix('Z')?;
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
