@@ -15,3 +15,4 @@ pub mod source;
 pub mod reloader;
 pub mod watcher;
 pub mod api;
+pub mod import;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::control_plane::api::recovery;
 use crate::control_plane::changes::Changes;
 use crate::control_plane::source::{Source, report_messages};
 use crate::data_plane::gateway::Gateway;
@@ -22,7 +23,12 @@ pub struct Files {
     /// Those of what is served: of each unit with errors, the last ones without.
     served: Listing,
     compiler: Compiler,
+    /// Looks that another process has put off, which is in the middle of a change of several files.
+    put_off: u32,
 }
+
+/// Looks that another process can put off: 2 s. Then it has ended, and what it has begun is finished here.
+const MOST_PUT_OFF: u32 = 5;
 
 impl Files {
     /// Reads and compiles the files for the first time.
@@ -62,6 +68,7 @@ impl Files {
             served: listing.clone(),
             listing,
             compiler,
+            put_off: 0,
         };
         (files, configuration, problems)
     }
@@ -93,7 +100,20 @@ impl Files {
 
     /// Whether the files are others than before, or may be.
     fn look(&mut self) -> bool {
-        self.source.look(&self.listing)
+        let may_differ = self.source.look(&self.listing) || self.put_off > 0;
+        if !may_differ {
+            return false;
+        }
+        let root = self.store().map(Store::root);
+        if let Some(root) = root.filter(|root| !recovery::journals(root).is_empty()) {
+            if self.put_off < MOST_PUT_OFF {
+                self.put_off += 1;
+                return false;
+            }
+            recovery::finish(root);
+        }
+        self.put_off = 0;
+        true
     }
 
     /// Reads the files again; tells whether they differ from those that were read last.

@@ -1,5 +1,7 @@
 //! A short name for what the files say, by which gateways tell whether they serve the same ones (`F13`).
 
+use std::borrow::Cow;
+
 use ring::digest::{Context, SHA256};
 
 use crate::definition::unit::{CREDENTIALS_FILE, Listing};
@@ -7,7 +9,7 @@ use crate::definition::unit::{CREDENTIALS_FILE, Listing};
 /// 16 hexadecimal digits: the first 64 bits of SHA-256 over each file that is read, in the order of the paths. A file is
 /// its path below the root, a zero byte, its length in decimal, a zero byte, and its bytes.
 ///
-/// The file of secrets is left out: a hash of a secret helps to guess it.
+/// A template's files are those that it means. The file of secrets is left out: a hash of a secret helps to guess it.
 ///
 /// # Example
 /// ```
@@ -26,6 +28,10 @@ pub fn of(listing: &Listing) -> String {
     files.sort_unstable();
     let mut hash = Context::new(&SHA256);
     for (path, text) in files {
+        let text = match &listing.private {
+            Some(private) => Cow::from(text.replace(private.as_str(), "")),
+            None => Cow::from(text),
+        };
         for part in [
             path.as_bytes(),
             b"\0",

@@ -240,6 +240,8 @@ pub struct Listing {
     /// What is wrong with the root itself, and with what belongs to no part of it. With an error here, a part that is not
     /// in the listing may be there all the same.
     pub problems: Problems,
+    /// A directory that files name and that is of this process alone: it is no part of what they say.
+    pub private: Option<String>,
 }
 
 impl Listing {

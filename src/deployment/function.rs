@@ -265,8 +265,7 @@ impl Checker<'_> {
         }
         self.refuse_nul("/Handler", [&managed.handler]);
         self.refuse_nul("/Layers", self.resource.layers.as_deref().unwrap_or_default());
-        let command = managed.command();
-        self.local(&command, Some(managed))
+        self.local(&[], Some(managed))
     }
 
     fn refuse_what_is_for_commands(&mut self) {
@@ -293,7 +292,7 @@ impl Checker<'_> {
         let is_known = ["/Command", "/Command/0"]
             .iter()
             .any(|pointer| self.problems.has_error(&resource.file, pointer));
-        if command.iter().any(String::is_empty) || (command.is_empty() && !is_known) {
+        if command.iter().any(String::is_empty) || (command.is_empty() && managed.is_none() && !is_known) {
             self.error(
                 "/Command",
                 "a command is a program and its arguments, none of them empty",

@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use apigateway::control_plane::import;
 use apigateway::control_plane::source::TemplateOption;
+use apigateway::definition::content_hash;
 use apigateway::definition::store::Store;
-use apigateway::definition::unit::is_api_id;
+use apigateway::definition::unit::{Listing, is_api_id};
 use apigateway::deployment::configuration::Configuration;
 use apigateway::platform::files;
 use apigateway::platform::logging::Format;
 use apigateway::server::StartError;
 use apigateway::template::export;
-use apigateway::template::import::{self, Plan};
+use apigateway::template::import::{Plan, plan};
 use apigateway::template::message::{Level, Message};
 use apigateway::template::openapi::write;
 use apigateway::template::options::{BasePath, Options};
@@ -181,7 +183,7 @@ pub(crate) fn check(
     // The source keeps the directory of inline code, which the files are checked against.
     let (loaded, _source) = template.load(root)?;
     let messages = match loaded.files().filter(|_| !loaded.is_broken()) {
-        None => loaded.messages,
+        None => loaded.messages.clone(),
         Some(listing) => {
             let (configuration, mut problems) = Configuration::of(listing);
             if let Some(configuration) = configuration {
@@ -191,11 +193,14 @@ pub(crate) fn check(
         }
     };
     let (errors, warnings) = (count(&messages, Level::Error), count(&messages, Level::Warning));
+    let hash = content_hash::of(loaded.files().unwrap_or(&Listing::default()));
     say(&match format {
         Format::Text => format!("{}{errors} errors, {warnings} warnings\n", lines(&messages)),
         Format::Json => {
             let problems: Vec<serde_json::Value> = messages.iter().map(Message::to_json).collect();
-            let json = serde_json::json!({ "problems": problems, "errors": errors, "warnings": warnings });
+            let json = serde_json::json!({
+                "problems": problems, "errors": errors, "warnings": warnings, "hash": hash,
+            });
             format!("{json}\n")
         }
     });
@@ -236,6 +241,8 @@ pub(crate) fn import(arguments: ImportArguments) -> Result<ExitCode, String> {
         return Err(format!("--api: {id:?} is no id of an API: 1 to 63 of a-z, 0-9 and -"));
     }
     let root = PathBuf::from(root(arguments.root)?);
+    // What an import has left that was killed; the files are to be whole before they are compared.
+    import::finish(&root);
     let Some(plan) = planned(arguments.file.into(), &root, options, arguments.replace)? else {
         return Ok(ExitCode::FAILURE);
     };
@@ -277,13 +284,12 @@ fn planned(file: PathBuf, root: &Path, options: Options, replace: bool) -> Resul
     if under.is_some() && loaded.reading.apis.len() > 1 {
         return Err("--api: the template has several APIs, each with an id of its own".to_owned());
     }
-    import::plan(&loaded.reading, root, under.as_deref(), replace).map(Some)
+    plan(&loaded.reading, root, under.as_deref(), replace).map(Some)
 }
 
 fn carry_out(plan: &Plan, root: &Path) -> Result<(), String> {
     complain(lines(&plan.notes).trim_end());
-    let done = plan.carry_out(root);
-    done.map_err(|(path, error)| format!("{} cannot be written: {error}", root.join(path).display()))?;
+    import::carry_out(plan, root)?;
     say(&plan.report());
     Ok(())
 }
@@ -324,9 +330,10 @@ pub(crate) fn export(arguments: ExportArguments) -> Result<ExitCode, String> {
             (listing, None, String::new())
         }
     };
-    let files = export::chosen(&listing, api.as_deref())?;
+    let stage = text("--stage", arguments.stage, "a stage")?;
+    let files = export::chosen(&listing, api.as_deref(), stage.as_deref())?;
     let settings = write::Settings {
-        stage: text("--stage", arguments.stage, "a stage")?,
+        stage,
         no_extensions: arguments.no_extensions,
         ids: arguments.ids,
         endpoint: export::endpoint(&files),

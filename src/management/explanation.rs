@@ -109,6 +109,13 @@ pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanati
         let text = "404: there is no stage of that name, and no default stage\n";
         return refused(lines, text.to_owned());
     };
+    if matches!(target, Target::Path(_)) && stage.is_execute_api_disabled {
+        let text = format!(
+            "404: DisableExecuteApiEndpoint is set in what the stage {} serves: it is reached by custom domains only\n",
+            stage.name
+        );
+        return refused(lines, text);
+    }
     let first = path.segments().next().unwrap_or_default();
     match (target, &below) {
         (Target::Stage(..), _) => lines.add("stage", format_args!("{}: the mapping names it", stage.name)),

@@ -242,6 +242,14 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a directory, and those that it lies in.
+///
+/// # Errors
+/// What the operating system says.
+pub fn make_directories(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
 /// Removes a directory with all that is in it. Links in it are removed, and not followed.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod concurrency;
 pub mod clock;
+pub mod der;
 pub mod signals;
 pub mod files;
 pub mod process;

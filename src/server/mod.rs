@@ -214,6 +214,7 @@ impl Server {
                 None => PublicUrl::local(scheme, data_listener.local_addr().map_or(0, |address| address.port())),
             },
             region: region.clone(),
+            account_id: account_id.clone(),
         };
         let hash = configuration.hash().to_owned();
         let is_without_api = configuration.apis().next().is_none();
@@ -259,7 +260,10 @@ impl Server {
                     );
                 }
             }
-            Some(_) => announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr()),
+            Some(template) => {
+                log::info!("serving {name} from {}, hash {hash}", template.path.display());
+                announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr());
+            }
         }
         Ok(Server {
             data,

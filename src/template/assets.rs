@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::template::evaluator::{Evaluator, Resource};
 use crate::template::place::Place;
-use crate::template::sam::globals;
 use crate::template::value::{Data, Value};
 
 /// Where code is.
@@ -21,10 +20,7 @@ pub(super) enum Code {
 pub(super) fn of_function(evaluator: &Evaluator<'_>, function: &Resource) -> Option<Code> {
     let place = &function.place;
     let is_sam = function.kind == "AWS::Serverless::Function";
-    let property = |name: &str| match is_sam {
-        true => globals::property(evaluator, function, name),
-        false => evaluator.property(function, name),
-    };
+    let property = |name: &str| evaluator.property_with_globals(function, name);
     let package = property("PackageType");
     let image = property("ImageUri");
     if package.peek() == Some("Image") || !image.is_absent() {

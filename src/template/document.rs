@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::definition::store::Fingerprint;
 use crate::platform::files;
 use crate::template::message::Messages;
 use crate::template::node::{Content, Key, Node};
@@ -26,8 +27,8 @@ pub(super) type ReadDocument = Result<Arc<Node>, (Place, String)>;
 pub(super) struct Documents {
     read: RefCell<HashMap<PathBuf, ReadDocument>>,
     nodes: Cell<usize>,
-    /// Files and folders that decide what the template means.
-    watched: RefCell<Vec<PathBuf>>,
+    /// Files and folders that decide what the template means, each as it was before it was read.
+    watched: RefCell<Fingerprint>,
 }
 
 impl Documents {
@@ -55,16 +56,14 @@ impl Documents {
         Ok(document)
     }
 
-    /// Notes that a change at a path changes what the template means.
+    /// Notes that a change at a path changes what the template means. To be called before it is read, so that a write in
+    /// between is seen.
     pub(super) fn watch(&self, path: &Path) {
-        let mut watched = self.watched.borrow_mut();
-        if !watched.iter().any(|known| known == path) {
-            watched.push(path.to_owned());
-        }
+        self.watched.borrow_mut().note(path);
     }
 
-    /// The paths that were noted.
-    pub(super) fn watched(&self) -> Vec<PathBuf> {
+    /// What was noted.
+    pub(super) fn watched(&self) -> Fingerprint {
         self.watched.borrow().clone()
     }
 

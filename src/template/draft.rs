@@ -98,10 +98,10 @@ impl Draft {
                 (Some(_), Some(_)) => {}
             }
         }
-        if let Some(place) = document.disabled_endpoint
+        if let Some((is_disabled, place)) = document.disabled_endpoint
             && file.get("DisableExecuteApiEndpoint").is_none()
         {
-            file.set("DisableExecuteApiEndpoint", Json::Bool(true), &place);
+            file.set("DisableExecuteApiEndpoint", Json::Bool(is_disabled), &place);
         }
         for file in document.files {
             self.add(file, messages);

@@ -9,7 +9,6 @@ use crate::template::cloudformation::sections;
 use crate::template::evaluator::{Evaluator, Resource};
 use crate::template::output::{Api, VirtualFile};
 use crate::template::place::Place;
-use crate::template::sam::globals;
 use crate::template::shape::{Shape, put, texts};
 use crate::template::value::{Data, Value};
 
@@ -92,11 +91,7 @@ fn function(
     inline: &mut Vec<InlineCode>,
 ) -> Option<VirtualFile> {
     let messages = evaluator.messages;
-    let is_sam = resource.kind == "AWS::Serverless::Function";
-    let property = |name: &str| match is_sam {
-        true => globals::property(evaluator, resource, name),
-        false => evaluator.property(resource, name),
-    };
+    let property = |name: &str| evaluator.property_with_globals(resource, name);
     let code = assets::of_function(evaluator, resource)?;
     if let Code::Elsewhere(why, place) = &code {
         messages.warning(place, format!("{name} is not run here: {why}; {NOT_RUN}"));
@@ -131,9 +126,12 @@ fn function(
     }
     match code {
         Code::Folder(folder, place) => {
-            let has_bootstrap = folder.join("bootstrap").exists();
-            if is_provided && !has_bootstrap && evaluator.options.has_lambda_endpoint {
-                evaluator.documents.watch(&folder.join("bootstrap"));
+            let bootstrap = folder.join("bootstrap");
+            let can_go_elsewhere = is_provided && evaluator.options.has_lambda_endpoint;
+            if can_go_elsewhere {
+                evaluator.documents.watch(&bootstrap);
+            }
+            if can_go_elsewhere && !bootstrap.exists() {
                 let text = format!(
                     "{name} is invoked at --lambda-endpoint: there is no bootstrap in {}",
                     folder.display()

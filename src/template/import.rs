@@ -1,7 +1,6 @@
 //! Writes what a document means as the files that a person would write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::definition::json::Json;
@@ -252,11 +251,8 @@ fn has(json: &Json, name: &str) -> bool {
 }
 
 impl Plan {
-    /// Does what is planned: each file is replaced as a whole, those first that others name.
-    ///
-    /// # Errors
-    /// The path that could not be written or removed, and why.
-    pub fn carry_out(&self, root: &Path) -> Result<(), (String, io::Error)> {
+    /// What becomes of each file, by its path: its text, or nothing where it goes. Those come first that others name.
+    pub fn steps(&self) -> Vec<(&str, Option<&str>)> {
         let order = |path: &str| {
             let kinds = [
                 "functions",
@@ -272,27 +268,19 @@ impl Plan {
                 .position(|kind| parts.contains(kind))
                 .unwrap_or(kinds.len())
         };
-        let mut writes: Vec<(&String, &String)> = self.writes.iter().collect();
+        let mut writes: Vec<(&str, Option<&str>)> = Vec::new();
+        writes.extend(
+            self.writes
+                .iter()
+                .map(|(path, text)| (path.as_str(), Some(text.as_str()))),
+        );
         writes.sort_by_key(|(path, _)| order(path));
-        for (path, text) in writes {
-            // Ids were checked when the template was read; nothing else may lead out of the root either.
-            if !Path::new(path)
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)))
-            {
-                return Err((path.clone(), io::ErrorKind::InvalidInput.into()));
-            }
-            files::replace(&root.join(path), text.as_bytes()).map_err(|error| (path.clone(), error))?;
-        }
-        let mut removes: Vec<&String> = self.removes.iter().collect();
+        let mut removes: Vec<&str> = self.removes.iter().map(String::as_str).collect();
         removes.sort_by_key(|path| std::cmp::Reverse(order(path)));
-        for path in removes {
-            match files::remove(&root.join(path)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err((path.clone(), error)),
-                _ => {}
-            }
-        }
-        Ok(())
+        writes
+            .into_iter()
+            .chain(removes.into_iter().map(|path| (path, None)))
+            .collect()
     }
 
     /// A line for each file, sorted by path, and their numbers.

@@ -41,6 +41,7 @@ pub fn list(reading: &Reading, root: Option<&Store>, under: Option<&str>, inline
         Some(root) => of_root(root, &files),
         None => Listing::default(),
     };
+    listing.private = Some(inline.to_string_lossy().into_owned()).filter(|private| !private.is_empty());
     let stand_ins: HashSet<String> = listing.files().map(|file| file.path.clone()).collect();
     for file in files.iter().filter(|file| !stand_ins.contains(&file.path)) {
         listing.put(File::new(file.path.clone(), file.text()));

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::definition::json::Json;
+use crate::definition::store::Fingerprint;
 use crate::template::assemble::{Assembly, assemble, has_http_api};
 use crate::template::cdk::{self, Stack};
 use crate::template::document::Documents;
@@ -11,11 +13,13 @@ use crate::template::evaluator::Evaluator;
 use crate::template::functions::InlineCode;
 use crate::template::message::{Message, Messages, has_errors};
 use crate::template::node::Node;
+use crate::template::openapi::info::infos;
 use crate::template::openapi::read::{Settings, read as read_openapi};
 use crate::template::options::{Environment, Options};
 use crate::template::output::{Api, VirtualFile};
 use crate::template::place::Place;
 use crate::template::value::Value;
+use crate::template::yaml::{SyntaxError, parse_json, parse_yaml};
 
 /// What a folder stands for: the first of these.
 const IN_FOLDER: [&str; 5] = [
@@ -42,8 +46,12 @@ pub struct Reading {
     pub messages: Vec<Message>,
     /// Whether it describes one API and no ids, as OpenAPI does.
     pub is_openapi: bool,
-    /// The files that decide what it means, and folders that may come to.
-    pub watched: Vec<PathBuf>,
+    /// What an OpenAPI document says that HTTP APIs do not have: a sentence each.
+    pub infos: Vec<String>,
+    /// Whether an OpenAPI document says that the API's own endpoint is open.
+    pub opens_endpoint: bool,
+    /// The files that decide what it means, and folders that may come to, as they were before they were read.
+    pub watched: Fingerprint,
 }
 
 impl Reading {
@@ -82,10 +90,10 @@ impl Reading {
 pub fn read(path: &Path, options: &Options) -> Reading {
     let documents = Documents::default();
     let messages = Messages::default();
-    let (file, shown) = found(path);
     for name in IN_FOLDER.iter().filter(|_| path.is_dir() || !path.exists()) {
         documents.watch(&path.join(name));
     }
+    let (file, shown) = found(path);
     let mut is_openapi = false;
     let assembly = match documents.read(&file, &shown) {
         Ok(document) => {
@@ -104,7 +112,40 @@ pub fn read(path: &Path, options: &Options) -> Reading {
         messages: messages.into_sorted(),
         is_openapi,
         watched: documents.watched(),
+        ..Reading::default()
     }
+}
+
+/// Reads the text of an OpenAPI document as the API with that id, and nothing besides it. It makes no stage, since
+/// AWS's ImportApi makes none (`R12.10`). Messages call the text `name`.
+pub fn read_text(text: &str, name: &str, id: &str, options: &Options) -> Reading {
+    let messages = Messages::default();
+    let mut reading = Reading {
+        is_openapi: true,
+        ..Reading::default()
+    };
+    match parse(&name.into(), text) {
+        Ok(document) if has(&document, &["openapi", "swagger"]) => {
+            let draft = openapi_draft(&document, id, options, &messages);
+            reading.opens_endpoint = draft.api_file.get("DisableExecuteApiEndpoint") == Some(&Json::Bool(false));
+            reading.apis = vec![draft.finish()];
+            reading.infos = infos(&document);
+        }
+        Ok(document) => messages.error(&document.place, "this is no OpenAPI document: it has no member openapi"),
+        Err(error) => messages.error(&error.place, error.text),
+    }
+    reading.messages = messages.into_sorted();
+    reading
+}
+
+/// A text as JSON where it is that, else as YAML. Neither has a bound that the other needs.
+fn parse(name: &Arc<str>, text: &str) -> Result<Arc<Node>, SyntaxError> {
+    let text = text.trim_start_matches('\u{feff}');
+    if !text.trim_start().starts_with('{') {
+        return parse_yaml(name, text);
+    }
+    // A mapping in YAML can begin so too; what is neither is told as JSON.
+    parse_json(name, text).or_else(|error| parse_yaml(name, text).map_err(|_| error))
 }
 
 /// The file that a path stands for, and what messages call it.
@@ -189,18 +230,9 @@ fn environment(options: &Options, stack: Option<&Stack>) -> Environment {
     }
 }
 
-/// A document that is one API, which a stage serves (`R30.17`).
-fn openapi(document: &Node, options: &Options, messages: &Messages) -> Assembly {
-    let place = Place {
-        pointer: Default::default(),
-        ..document.place.clone()
-    };
-    for (name, _) in &options.parameters {
-        messages.error(
-            &place,
-            format!("--parameter {name}: an OpenAPI document has no parameters"),
-        );
-    }
+/// The API that a document describes.
+fn openapi_draft(document: &Node, id: &str, options: &Options, messages: &Messages) -> Draft {
+    let place = whole(document);
     let environment = environment(options, None);
     let settings = Settings {
         environment: &environment,
@@ -208,9 +240,30 @@ fn openapi(document: &Node, options: &Options, messages: &Messages) -> Assembly 
         fail_on_warnings: options.fail_on_warnings,
     };
     refuse_duplicates(document, messages);
-    let mut draft = Draft::new(&"api".into(), "", &place);
-    draft.api_file.remove("ApiId");
+    let mut draft = Draft::new(&"api".into(), id, &place);
     draft.take(read_openapi(&Value::of(document), &settings, messages), messages);
+    draft
+}
+
+/// The place of a document as a whole.
+fn whole(document: &Node) -> Place {
+    Place {
+        pointer: Default::default(),
+        ..document.place.clone()
+    }
+}
+
+/// A document that is one API, which a stage serves (`R30.17`).
+fn openapi(document: &Node, options: &Options, messages: &Messages) -> Assembly {
+    let place = whole(document);
+    for (name, _) in &options.parameters {
+        messages.error(
+            &place,
+            format!("--parameter {name}: an OpenAPI document has no parameters"),
+        );
+    }
+    let mut draft = openapi_draft(document, "", options, messages);
+    draft.api_file.remove("ApiId");
     match stage_variables(&draft) {
         names if names.is_empty() => draft.add_stage("$default", &place, VirtualFile::new("", &place), messages),
         names => {

@@ -178,7 +178,7 @@ impl TemplateSource {
             take_stages(&mut reading, self.root.root(), self.options.api.as_deref());
         }
         self.seen = Some(Seen {
-            watched: Fingerprint::of(reading.watched.clone()),
+            watched: reading.watched.clone(),
             root,
         });
         let mut messages = reading.messages.clone();

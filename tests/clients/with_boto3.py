@@ -1,6 +1,7 @@
 """From create_api to a served request, with boto3: python with_boto3.py <management URL> <address of the APIs>."""
 
 import sys
+import json
 import urllib.error
 import urllib.request
 
@@ -80,6 +81,25 @@ client.create_api_mapping(DomainName="pets.example.test", ApiId=api["ApiId"], St
 assert get({"ApiEndpoint": "http://pets.example.test"}, "/pets")[0] == 200
 refused("BadRequestException", client.delete_api, **key)
 client.delete_domain_name(DomainName="pets.example.test")
+
+exported = client.export_api(**key, Specification="OAS30", OutputType="YAML", StageName="$default")["body"].read()
+assert b"/dogs" in exported and exported.count(b"x-amazon-apigateway-integration:") == 3, exported
+imported = client.import_api(Body=exported.decode(), FailOnWarnings=True)
+assert imported["Name"] == "pets" and "Warnings" not in imported, imported
+copy = {"ApiId": imported["ApiId"]}
+client.create_stage(**copy, StageName="$default", AutoDeploy=True)
+assert get(imported, "/dogs")[0] == 200
+document = json.loads(client.export_api(**copy, Specification="OAS30", OutputType="JSON")["body"].read())
+del document["paths"]["/dogs"]
+document["paths"]["/x"] = {"get": {"responses": {}}}
+text = json.dumps(document)
+message = refused("BadRequestException", client.reimport_api, **copy, Body=text, FailOnWarnings=True)
+assert message.startswith("Warnings found during import:\n\tbody#/paths/~1x/get: "), message
+assert get(imported, "/dogs")[0] == 200
+again = client.reimport_api(**copy, Body=text, Basepath="ignore")
+assert again["ApiId"] == imported["ApiId"] and len(again["Warnings"]) == 1, again
+assert get(imported, "/dogs")[0] == 404 and get(imported, "/cats")[0] == 200
+client.delete_api(**copy)
 client.delete_api(**key)
 assert client.get_apis()["Items"] == []
 print("done")

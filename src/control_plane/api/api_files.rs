@@ -58,6 +58,11 @@ impl ApiFiles {
         &self.unit.name
     }
 
+    /// What the paths of its files begin with: nothing for the root API.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The path of `api.json` below the root.
     pub fn api_path(&self) -> String {
         format!("{}{API_FILE}", self.prefix)

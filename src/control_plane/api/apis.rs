@@ -48,6 +48,11 @@ pub fn list(call: &Call<'_>, root: &Root<'_>) -> Answered {
 }
 
 fn answer(call: &Call<'_>, root: &Root<'_>, files: &ApiFiles, members: &Members) -> Json {
+    answered(call, root, files, members).into_json()
+}
+
+/// What is answered of an API.
+pub fn answered(call: &Call<'_>, root: &Root<'_>, files: &ApiFiles, members: &Members) -> Answer {
     let mut answer = Answer::of(MEMBERS, members);
     answer.remove("ApiGatewayManaged");
     answer.put_text("ApiId", files.id());
@@ -57,7 +62,7 @@ fn answer(call: &Call<'_>, root: &Root<'_>, files: &ApiFiles, members: &Members)
         call.settings.public_url.of(files.id(), &call.settings.region),
     );
     root.put_date(&mut answer, "CreatedDate", members, &files.api_path());
-    answer.into_json()
+    answer
 }
 
 /// CreateApi.
@@ -129,14 +134,20 @@ fn check(given: &Given, cors: Option<&Json>) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// A new id.
+///
+/// # Errors
+/// The system has no random bytes.
+pub fn random_id(root: &Root<'_>) -> Result<String, ApiError> {
+    ids::new(ID_LENGTH, |id| root.is_api_id_taken(id))
+}
+
 fn new_id(given: &Given, root: &Root<'_>) -> Result<String, ApiError> {
     let custom = match given.get("Tags") {
         Some(Json::Object(tags)) => api_files::text(tags, CUSTOM_ID_TAG).map(str::to_owned),
         _ => None,
     };
-    let Some(id) = custom else {
-        return ids::new(ID_LENGTH, |id| root.is_api_id_taken(id));
-    };
+    let Some(id) = custom else { return random_id(root) };
     if !is_api_id(&id) {
         let text = format!(
             "Tags must have an API's id in {CUSTOM_ID_TAG}: 1 to 63 lower-case letters, digits and -, no - at the ends"

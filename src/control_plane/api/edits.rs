@@ -2,6 +2,7 @@
 
 use crate::control_plane::api::file_writer::Edit;
 use crate::definition::unit::{File, Listing, UnitName};
+use crate::template::listing::TemplateListing;
 use std::sync::Arc;
 
 /// What a call changes.
@@ -13,6 +14,8 @@ pub struct Edits {
     created: Option<(String, Vec<(String, String)>)>,
     /// The API whose directory goes.
     deleted: Option<UnitName>,
+    /// What files come from, where they are those of a document.
+    origin: Option<Arc<TemplateListing>>,
 }
 
 impl Edits {
@@ -45,6 +48,16 @@ impl Edits {
     /// The directory of an API is to go.
     pub fn delete_directory(&mut self, api: UnitName) {
         self.deleted = Some(api);
+    }
+
+    /// Problems of files are to be told of the document that these come from.
+    pub fn explain(&mut self, origin: Arc<TemplateListing>) {
+        self.origin = Some(origin);
+    }
+
+    /// What the files come from.
+    pub fn origin(&self) -> Option<&TemplateListing> {
+        self.origin.as_deref()
     }
 
     /// The files that change.

@@ -4,6 +4,7 @@
 //! first what is to become of each; a crash behind that leaves the journal, and the next start carries it out
 //! (`recovery`). The order of the edits is such that the files are without errors in between, too.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -91,15 +92,16 @@ impl FileWriter {
                 files::remove_directory(&self.root.join(&hidden))?;
             }
             files::make_directory(&self.root.join(&hidden))?;
+            let directories: BTreeSet<&str> = content.iter().map(|(path, _)| split(path).0).collect();
+            for below in &directories {
+                files::make_directory(&at(below))?;
+            }
             for (path, text) in content {
-                let (below, _) = split(path);
-                if !below.is_empty() {
-                    files::make_directory(&at(below))?;
-                }
                 files::write_new(&at(path), text.as_bytes(), PERMISSIONS)?;
+            }
+            for below in directories.into_iter().chain([""]) {
                 files::synchronise_directory(&at(below))?;
             }
-            files::synchronise_directory(&at(""))?;
             files::rename(&self.root.join(&hidden), &self.root.join(directory))?;
             files::synchronise_directory(&self.root.join(parent))
         };
@@ -161,6 +163,10 @@ impl FileWriter {
         if directory.is_dir() {
             return Ok(());
         }
+        if parent.is_empty() {
+            return files::make_directories(&self.root).map_err(|error| ApiError::cannot_write(".", &error));
+        }
+        self.make_parent(parent)?;
         let (above, _) = split(parent);
         files::make_directory(&directory)
             .and_then(|()| files::synchronise_directory(&self.root.join(above)))
@@ -209,11 +215,18 @@ impl FileWriter {
 
     /// Renames and removes; where one of them fails, what was done is undone.
     fn apply(&self, prepared: &[Prepared<'_>]) -> Result<(), ApiError> {
+        let failed = |place: usize, path: &str, error: &io::Error| {
+            self.undo(prepared.get(..=place).unwrap_or_default());
+            ApiError::cannot_write(path, error)
+        };
         for (place, prepared_edit) in prepared.iter().enumerate() {
-            if let Err(error) = self.apply_one(prepared_edit) {
-                self.undo(prepared.get(..=place).unwrap_or_default());
-                return Err(ApiError::cannot_write(&prepared_edit.edit.path, &error));
-            }
+            let outcome = self.apply_one(prepared_edit);
+            outcome.map_err(|error| failed(place, &prepared_edit.edit.path, &error))?;
+        }
+        let parents: BTreeSet<&str> = prepared.iter().map(|prepared| split(&prepared.edit.path).0).collect();
+        for parent in parents {
+            let outcome = files::synchronise_directory(&self.root.join(parent));
+            outcome.map_err(|error| failed(prepared.len().saturating_sub(1), parent, &error))?;
         }
         Ok(())
     }
@@ -221,11 +234,16 @@ impl FileWriter {
     fn apply_one(&self, prepared: &Prepared<'_>) -> io::Result<()> {
         let place = self.root.join(&prepared.edit.path);
         match &prepared.temporary {
-            Some(temporary) => files::rename(&self.root.join(temporary), &place)?,
-            None => files::remove(&place)?,
+            Some(temporary) => match files::rename(&self.root.join(temporary), &place) {
+                // Another process that started in this moment has found the journal, and done it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && is_done(&place, prepared.edit) => Ok(()),
+                outcome => outcome,
+            },
+            None => match files::remove(&place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                outcome => outcome,
+            },
         }
-        let (parent, _) = split(&prepared.edit.path);
-        files::synchronise_directory(&self.root.join(parent))
     }
 
     /// Writes what was there before, in the opposite order.
@@ -250,9 +268,19 @@ impl FileWriter {
         let temporary = hidden_name(path, TEMPORARY_SUFFIX).map_err(|error| io::Error::other(error.message))?;
         let (temporary, place) = (self.root.join(temporary), self.root.join(path));
         let permissions = files::info(&place).map_or(PERMISSIONS, |info| info.permissions);
-        files::write_new(&temporary, text.as_bytes(), permissions)?;
-        files::rename(&temporary, &place)
+        let outcome = files::write_new(&temporary, text.as_bytes(), permissions);
+        let outcome = outcome.and_then(|()| files::rename(&temporary, &place));
+        if outcome.is_err() {
+            let _ = files::remove(&temporary);
+        }
+        outcome
     }
+}
+
+/// Whether a file says what an edit wants it to say.
+fn is_done(place: &Path, edit: &Edit) -> bool {
+    let length = edit.after.as_ref().map_or(0, String::len) as u64;
+    files::read_at_most(place, length).is_ok_and(|now| edit.after.as_deref().map(str::as_bytes) == Some(&now))
 }
 
 /// A journal: each file with the hash of what it said, and where its new content stands.

@@ -22,6 +22,7 @@ pub mod call;
 pub mod resources;
 pub mod stage_routes;
 pub mod apis;
+pub mod open_api;
 pub mod routes;
 pub mod integrations;
 pub mod authorizers;
@@ -134,12 +135,12 @@ impl ControlPlane {
                 now: self.gateway.settings().clock.now(),
                 settings: &self.settings,
             };
-            self.carry_out(&call)
+            match operation {
+                Operation::ExportApi => self.export(&call),
+                _ => self.carry_out(&call).map(|answer| respond(operation, answer)),
+            }
         });
-        let response = match outcome {
-            Ok(answer) => respond(operation, answer),
-            Err(error) => error.response(),
-        };
+        let response = outcome.unwrap_or_else(|error| error.response());
         if operation.is_write() {
             let path = request.path.get(..MAX_SHOWN).unwrap_or(&request.path);
             log::info!("{caller}: {operation} {path}: {}", response.status);
@@ -169,7 +170,7 @@ impl ControlPlane {
         Ok((caller, body))
     }
 
-    fn read(&self, read: impl FnOnce(&Root<'_>) -> Answered) -> Answered {
+    fn read<T>(&self, read: impl FnOnce(&Root<'_>) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let (store, listing) = self
             .reloader()?
             .with_files(|files| (files.store().cloned(), files.listing().clone()));
@@ -279,8 +280,16 @@ impl ControlPlane {
                 self.read(|root| of_web_sockets::not_found(call, root, Kind::IntegrationResponse))
             }
 
-            O::ImportApi | O::ReimportApi | O::ExportApi | O::Other(_) => Err(ApiError::not_supported(call.operation)),
+            O::ImportApi => self.write(|root, edits| open_api::import(call, root, edits)),
+            O::ReimportApi => self.write(|root, edits| open_api::reimport(call, root, edits)),
+            // Its answer is no object.
+            O::ExportApi | O::Other(_) => Err(ApiError::not_supported(call.operation)),
         }
+    }
+
+    fn export(&self, call: &Call<'_>) -> Result<Response, ApiError> {
+        members::refuse_all(call.operation, call.body)?;
+        self.read(|root| open_api::export(call, root))
     }
 
     fn reset_authorizers_cache(&self, call: &Call<'_>) -> Answered {
@@ -306,6 +315,8 @@ fn respond(operation: Operation, answer: Option<crate::definition::json::Json>) 
         | O::CreateRoute
         | O::CreateStage
         | O::CreateVpcLink
+        | O::ImportApi
+        | O::ReimportApi
         | O::TagResource => 201,
         _ => 200,
     };

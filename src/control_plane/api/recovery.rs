@@ -2,7 +2,7 @@
 //! the files are read.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::control_plane::api::file_writer::{DELETED_SUFFIX, JOURNAL_SUFFIX, TEMPORARY_SUFFIX, hash};
 use crate::definition::json::Json;
@@ -13,11 +13,14 @@ use crate::platform::files::{self, FileKind};
 /// Most bytes of a journal: a line for each file of an API.
 const MAX_JOURNAL_LENGTH: u64 = 16 * 1024 * 1024;
 
-/// The directories in which calls write besides those of APIs.
-const OTHER_DIRECTORIES: [&str; 2] = [DOMAINS_DIRECTORY, "vpclinks"];
+/// Where an import writes functions, and their code below it.
+const FUNCTIONS_DIRECTORY: &str = "functions";
+
+/// The directories in which calls and imports write besides those of APIs.
+const OTHER_DIRECTORIES: [&str; 3] = [DOMAINS_DIRECTORY, "vpclinks", FUNCTIONS_DIRECTORY];
 
 /// What stands in the directory of an API that a call makes.
-const CONTENT: [&str; 4] = ["api.json", "stages", "routes", "integrations"];
+const CONTENT: [&str; 5] = ["api.json", "stages", "routes", "integrations", "authorizers"];
 
 /// Finishes what a crash has interrupted, as far as the files can be written.
 pub fn recover(root: &Path) {
@@ -35,10 +38,10 @@ pub fn recover(root: &Path) {
             Some(_) => {}
         }
     }
-    for directory in &directories {
-        for path in hidden_files(directory, JOURNAL_SUFFIX) {
-            carry_out(root, &path);
-            tell(&path, files::remove(&path));
+    finish(root);
+    for (name, kind) in entries(&root.join(FUNCTIONS_DIRECTORY)) {
+        if kind == FileKind::Directory {
+            directories.push(root.join(FUNCTIONS_DIRECTORY).join(name));
         }
     }
     for directory in &directories {
@@ -54,6 +57,24 @@ pub fn recover(root: &Path) {
     }
 }
 
+/// Carries journals out. Nothing else is touched, so that a gateway which is at work below the root is not disturbed.
+pub fn finish(root: &Path) {
+    for path in journals(root) {
+        carry_out(root, &path);
+        tell(&path, files::remove(&path));
+    }
+}
+
+/// The journals of changes that are under way, or were when a process ended.
+pub fn journals(root: &Path) -> Vec<PathBuf> {
+    let of_apis = entries(&root.join(APIS_DIRECTORY)).into_iter();
+    let of_apis = of_apis.map(|(name, _)| root.join(APIS_DIRECTORY).join(name));
+    let directories = of_apis.chain([root.to_owned()]);
+    directories
+        .flat_map(|directory| hidden_files(&directory, JOURNAL_SUFFIX))
+        .collect()
+}
+
 /// Whether it is the directory of an API that was being made, and nothing else: a hidden directory may be anybody's.
 fn is_unfinished_api(name: &str, path: &Path) -> bool {
     is_api_id(name)
@@ -64,7 +85,7 @@ fn is_unfinished_api(name: &str, path: &Path) -> bool {
         })
 }
 
-fn hidden_files(directory: &Path, suffix: &str) -> Vec<std::path::PathBuf> {
+fn hidden_files(directory: &Path, suffix: &str) -> Vec<PathBuf> {
     let is_ours = |(name, kind): &(OsString, FileKind)| {
         let name = name.to_str().unwrap_or_default();
         *kind == FileKind::File && name.starts_with('.') && name.ends_with(suffix)
@@ -136,7 +157,6 @@ mod tests {
     use super::*;
     use crate::control_plane::api::file_writer::{Edit, FileWriter};
     use std::fs;
-    use std::path::PathBuf;
 
     fn root(name: &str) -> PathBuf {
         let root = std::env::temp_dir().join(format!("apigateway-recovery-{name}-{}", std::process::id()));
@@ -240,11 +260,13 @@ mod tests {
     fn a_call_that_fails_in_the_middle_is_undone() {
         let root = root("undo");
         let mut edits = edits();
-        // What is to go is not there: a person has removed it in this moment.
+        // What is to go is no file.
         fs::remove_file(root.join("routes/r.json")).unwrap();
+        fs::create_dir(root.join("routes/r.json")).unwrap();
         assert!(FileWriter::at(&root).write(&edits).is_err());
         assert_eq!(text(&root, "stages/s.json").as_deref(), Some("old stage"));
         assert_eq!(text(&root, "deployments/d.json"), None);
+        fs::remove_dir(root.join("routes/r.json")).unwrap();
         edits[2].after = Some("new route".to_owned());
         FileWriter::at(&root).write(&edits).unwrap();
         assert_eq!(text(&root, "routes/r.json").as_deref(), Some("new route"));

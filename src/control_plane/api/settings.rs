@@ -48,6 +48,8 @@ pub struct Settings {
     pub public_url: PublicUrl,
     /// The region in ARNs.
     pub region: String,
+    /// The account in ARNs of imported documents.
+    pub account_id: String,
 }
 
 /// The URL of an API, with places for its id and the region.

@@ -30,6 +30,48 @@ pub fn forget(files: &ApiFiles, id: &str, key: Option<&str>, edits: &mut Edits) 
     }
 }
 
+/// Lets every stage know other routes than before: those that are new, with their ids and keys. In its list the place of
+/// a route that is gone goes to the one that has its key now.
+pub fn replace_routes(files: &ApiFiles, new: &[(&str, &str)], edits: &mut Edits) {
+    let before = files.all(&ROUTE);
+    let successor = |id: &str| {
+        let key = before.iter().find(|(known, _)| known == id);
+        let key = key.and_then(|(_, members)| api_files::text(members, "RouteKey"))?;
+        new.iter().find(|(_, known)| *known == key).map(|(id, _)| *id)
+    };
+    for name in files.ids(&STAGE) {
+        let path = files.path(&STAGE, name);
+        let Some(Ok(mut document)) = files.text(&path).map(Document::of) else {
+            continue;
+        };
+        if let Some(Json::Array(routes)) = document.get(&["Routes"]) {
+            let now = routes.iter().filter_map(|route| {
+                let Json::String(reference) = route else {
+                    return Some(route.clone());
+                };
+                let id = bare_id(&ROUTE, reference);
+                match new.iter().any(|(known, _)| *known == id) {
+                    true => Some(route.clone()),
+                    false => Some(Json::String(format!("{}/{}", ROUTE.directory, successor(id)?))),
+                }
+            });
+            let now: Vec<Json> = now.collect();
+            if now != routes {
+                document.set(&["Routes"], &Json::Array(now), &[]);
+            }
+        }
+        if let Some(Json::Object(settings)) = document.get(&["RouteSettings"]) {
+            for (key, _) in settings
+                .iter()
+                .filter(|(key, _)| !new.iter().any(|(_, known)| known == key))
+            {
+                remove_settings(&mut document, key);
+            }
+        }
+        edits.put(&path, files.text(&path), document.text().to_owned());
+    }
+}
+
 /// Takes the settings of a route out of every stage.
 pub fn forget_settings(files: &ApiFiles, key: Option<&str>, edits: &mut Edits) {
     for name in files.ids(&STAGE) {

@@ -9,6 +9,7 @@ use crate::control_plane::api::call::Answered;
 use crate::control_plane::api::edits::Edits;
 use crate::control_plane::api::error::ApiError;
 use crate::control_plane::api::file_writer::FileWriter;
+use crate::control_plane::api::open_api;
 use crate::control_plane::api::root::Root;
 use crate::control_plane::api::turn::Turns;
 use crate::control_plane::reloader::{Files, Reloader};
@@ -16,6 +17,7 @@ use crate::definition::problem::{Problem, Severity};
 use crate::definition::store::{MAX_FILE_LENGTH, Store};
 use crate::definition::unit::{File, Listing, Unit, UnitName};
 use crate::deployment::compiler::Compiler;
+use crate::template::message::Message;
 
 /// How long a call waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -111,13 +113,13 @@ fn with_units(listing: &Listing, read: &BTreeMap<UnitName, Arc<Unit>>) -> Listin
 
 /// Files are read up to a length; none may be written that could not be read again.
 fn check_lengths(edits: &Edits) -> Result<(), ApiError> {
-    for edit in edits.files() {
-        let length = edit.after.as_ref().map_or(0, String::len);
+    let edited = edits.files().iter().map(|edit| (&edit.path, edit.after.as_ref()));
+    let created = edits.created().into_iter().flat_map(|(_, files)| files);
+    let created = created.map(|(path, text)| (path, Some(text)));
+    for (path, text) in edited.chain(created) {
+        let length = text.map_or(0, String::len);
         if length as u64 > MAX_FILE_LENGTH {
-            let text = format!(
-                "{}: the file would have {length} bytes, {MAX_FILE_LENGTH} at most",
-                edit.path
-            );
+            let text = format!("{path}: the file would have {length} bytes, {MAX_FILE_LENGTH} at most");
             return Err(ApiError::bad_request(text));
         }
     }
@@ -135,13 +137,24 @@ fn refusal(files: &Files, before: &Listing, edits: &Edits, compiler: &Compiler) 
             let text = format!("the files of this API have errors, first correct: {known}");
             ApiError::conflict(text)
         }
-        None => ApiError::bad_request(sentence(&problem)),
+        None => match edits.origin() {
+            Some(origin) => {
+                let problems = units.iter().flat_map(|unit| errors(compiler, unit));
+                let messages: Vec<Message> = problems.map(|problem| origin.message(problem)).collect();
+                open_api::found("Errors", &open_api::told(messages.iter()))
+            }
+            None => ApiError::bad_request(sentence(&problem)),
+        },
     })
 }
 
+fn errors<'a>(compiler: &'a Compiler, unit: &UnitName) -> impl Iterator<Item = &'a Problem> {
+    let problems = compiler.problems_of(unit).into_iter().flatten();
+    problems.filter(|problem| problem.severity == Severity::Error)
+}
+
 fn first_error(compiler: &Compiler, unit: &UnitName) -> Option<Problem> {
-    let mut problems = compiler.problems_of(unit)?.iter();
-    problems.find(|problem| problem.severity == Severity::Error).cloned()
+    errors(compiler, unit).next().cloned()
 }
 
 /// What is wrong with a member, which stands first.

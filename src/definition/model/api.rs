@@ -64,3 +64,6 @@ pub const MEMBERS: &[Member] = &[
     Member::of_calls("RouteKey", Shape::Text { least: 1, most: 1024 }),
     Member::of_calls("Target", Shape::Text { least: 1, most: 2048 }),
 ];
+
+/// The members of a call that brings an OpenAPI document.
+pub const IMPORT: &[Member] = &[Member::any_text("Body").required()];

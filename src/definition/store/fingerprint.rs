@@ -1,6 +1,6 @@
 //! What can be told of files without reading them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::platform::files::{self, FileInfo};
@@ -40,6 +40,16 @@ impl Fingerprint {
         let mut known = entries.iter().filter_map(|entry| entry.info.as_ref());
         let restless = known.any(|info| !is_settled(info, now));
         Fingerprint { entries, restless }
+    }
+
+    /// Looks at one more file, unless it was looked at before.
+    pub fn note(&mut self, path: &Path) {
+        if self.entries.iter().any(|entry| entry.path == path) {
+            return;
+        }
+        let Fingerprint { entries, restless } = Fingerprint::of(vec![path.to_owned()]);
+        self.entries.extend(entries);
+        self.restless |= restless;
     }
 
     /// Looks at the same files once more.

@@ -3,7 +3,6 @@
 //! [`server_certificate`] and [`truststore`] are what files hold, [`identity`] is what a TLS handshake goes on with, and
 //! [`client`] what its requests get to know. [`x509`] reads what a certificate says, and [`name`] writes names down.
 
-mod der;
 pub mod name;
 pub mod x509;
 pub mod client;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::identity::tls::der::{
+use crate::platform::der::{
     BMP_STRING, Der, IA5_STRING, NUMERIC_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, SET, TELETEX_STRING,
     UNIVERSAL_STRING, UTF8_STRING,
 };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::outbound::function::managed::ManagedRuntime;
+use crate::outbound::function::programs::SearchPlaces;
 
 /// What `functions/<name>.json` says of a function that runs on this machine. Equal definitions are the same function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,8 @@ pub struct Definition {
     pub name: String,
     /// `AWS_REGION`, which is that of the ARN that names it.
     pub region: String,
-    /// Program and arguments; not empty. A program with a `/` is a path below the working directory.
+    /// Program and arguments, of which there are none where a runtime is named: see [`Definition::command`]. A program with
+    /// a `/` is a path below the working directory.
     pub command: Vec<String>,
     /// The runtime that the command stands for, where the file names one.
     pub managed: Option<ManagedRuntime>,
@@ -36,4 +38,14 @@ pub struct Definition {
     pub memory_size: u32,
     /// What it is restarted for when it changes, instead of the working directory; relative to that. Empty: that.
     pub watch: Vec<PathBuf>,
+}
+
+impl Definition {
+    /// What is started: the command of the file, or that which a runtime stands for.
+    pub(super) fn command(&self, places: &SearchPlaces) -> Vec<String> {
+        match &self.managed {
+            Some(managed) => managed.command(places),
+            None => self.command.clone(),
+        }
+    }
 }

@@ -3,9 +3,10 @@
 //! Python and Node get a runtime client of ours, which stands in this program. The packages for other runtimes hold the
 //! client that AWS uses too.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use crate::outbound::function::programs::{binary_on_path, on_path, runnable};
+use crate::outbound::function::programs::{SearchPlaces, binary_on_path, on_path, runnable};
 use crate::platform::files;
 
 const PYTHON_CLIENT: &str = include_str!("clients/client.py");
@@ -45,10 +46,10 @@ impl ManagedRuntime {
     }
 
     /// The program and its arguments.
-    pub fn command(&self) -> Vec<String> {
+    pub(super) fn command(&self, places: &SearchPlaces) -> Vec<String> {
         let (runtime, handler) = (self.runtime.as_str(), self.handler.as_str());
         let words: Vec<&str> = if runtime.starts_with("python") {
-            vec![self.python(), "-u", "-c", PYTHON_CLIENT, handler]
+            vec![self.python(places), "-u", "-c", PYTHON_CLIENT, handler]
         } else if runtime.starts_with("nodejs") {
             vec!["node", "-e", NODE_CLIENT, "--", handler]
         } else if runtime.starts_with("java") {
@@ -65,28 +66,33 @@ impl ManagedRuntime {
     }
 
     /// The interpreter of the runtime's version, else any of Python 3.
-    fn python(&self) -> &str {
-        match binary_on_path(&self.runtime) {
+    fn python(&self, places: &SearchPlaces) -> &str {
+        match binary_on_path(&self.runtime, places.path.as_ref()) {
             Some(_) => &self.runtime,
             None => "python3",
         }
     }
 
     /// What keeps a function from starting in a directory, and what is to be done about it.
-    pub fn obstacle(&self, directory: &Path) -> Option<String> {
+    pub(super) fn obstacle(&self, directory: &Path, places: &SearchPlaces) -> Option<String> {
         let runtime = self.runtime.as_str();
         let shown = directory.file_name().unwrap_or_default().to_string_lossy();
         let missing = |program: &str, remedy: &str| {
-            let path = std::env::var_os("PATH").unwrap_or_default();
+            let path = places.path.clone().unwrap_or_default();
             let is_there = on_path(program, &path, directory).is_ok();
             (!is_there).then(|| format!("there is no {program} in the directories of PATH: {remedy}"))
         };
         let built = "build it (`sam build`) and serve .aws-sam/build";
         if runtime.starts_with("python") {
-            missing("python3", "install Python 3.8 or later").or_else(|| {
+            missing(self.python(places), "install Python 3.8 or later").or_else(|| {
                 let module = self.handler.rsplit_once('.')?.0.replace('.', "/");
-                let is_there = directory.join(format!("{module}.py")).exists() || directory.join(&module).is_dir();
-                (!is_there).then(|| {
+                let is_in = |place: &Path| place.join(format!("{module}.py")).exists() || place.join(&module).is_dir();
+                let is_named = || {
+                    named(places.python.as_ref(), directory)
+                        .iter()
+                        .any(|place| is_in(place))
+                };
+                (!is_in(directory) && !is_named()).then(|| {
                     format!(
                         "there is no {module}.py in {shown}/, which the Handler {} names",
                         self.handler
@@ -94,7 +100,8 @@ impl ManagedRuntime {
                 })
             })
         } else if runtime.starts_with("nodejs") {
-            missing("node", "install Node.js 18 or later").or_else(|| self.missing_module(directory, &shown, built))
+            missing("node", "install Node.js 18 or later")
+                .or_else(|| self.missing_module(directory, places, &shown, built))
         } else if runtime.starts_with("java") {
             missing("java", "install a Java runtime").or_else(|| {
                 let names = files::entries(&directory.join("lib")).unwrap_or_default();
@@ -125,7 +132,7 @@ impl ManagedRuntime {
     }
 
     /// The file of a handler of Node that is not there.
-    fn missing_module(&self, directory: &Path, shown: &str, built: &str) -> Option<String> {
+    fn missing_module(&self, directory: &Path, places: &SearchPlaces, shown: &str, built: &str) -> Option<String> {
         let (folder, name) = self
             .handler
             .rsplit_once('/')
@@ -136,8 +143,15 @@ impl ManagedRuntime {
         if [".js", ".mjs", ".cjs", ""].iter().any(|ending| has(ending)) {
             return None;
         }
-        // A handler may name a package, which Node finds by rules of its own.
-        if directory.join("node_modules").join(folder).join(stem).exists() {
+        // A handler may name a package or a file in one, which Node finds by rules of its own.
+        let mut packages = named(places.node.as_ref(), directory);
+        packages.push(directory.join("node_modules"));
+        let endings = [".js", ".cjs", ".json", ""];
+        let names = endings.map(|ending| Path::new(folder).join(format!("{stem}{ending}")));
+        if packages
+            .iter()
+            .any(|place| names.iter().any(|name| place.join(name).exists()))
+        {
             return None;
         }
         let is_typescript = [".ts", ".mts", ".cts", ".tsx"].iter().any(|ending| has(ending));
@@ -147,4 +161,11 @@ impl ManagedRuntime {
         };
         Some(format!("there is no {stem}.js in {shown}/: {remedy}"))
     }
+}
+
+/// The places that a variable names; a relative one is below the directory.
+fn named(variable: Option<&OsString>, directory: &Path) -> Vec<PathBuf> {
+    let places = variable.into_iter().flat_map(std::env::split_paths);
+    let places = places.filter(|place| !place.as_os_str().is_empty());
+    places.map(|place| directory.join(place)).collect()
 }

@@ -68,7 +68,9 @@ pub(super) fn working_directory(directory: &Path) -> PathBuf {
 impl Start<'_> {
     fn spawn(&self, before_start: impl FnOnce()) -> Result<Started, String> {
         let refused = |error: io::Error| format!("the system refuses what a process needs: {error}");
-        let Some((program, arguments)) = self.definition.command.split_first() else {
+        let places = variables::search_places(self.definition);
+        let command = self.definition.command(&places);
+        let Some((program, arguments)) = command.split_first() else {
             return Err("it has no command".to_owned());
         };
         let root = self.working_directory;
@@ -79,7 +81,7 @@ impl Start<'_> {
             .definition
             .managed
             .as_ref()
-            .and_then(|managed| managed.obstacle(root))
+            .and_then(|managed| managed.obstacle(root, &places))
         {
             return Err(obstacle);
         }

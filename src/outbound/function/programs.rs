@@ -34,10 +34,20 @@ pub(super) fn on_path(program: &str, path: &OsString, directory: &Path) -> Resul
     }
 }
 
-/// The program of a name on `PATH` that is no script. Version managers put scripts there for versions that they lack.
-pub(super) fn binary_on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let place = std::env::split_paths(&path)
+/// Where what a function starts and loads is looked for: the values of the variables that say so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SearchPlaces {
+    /// `PATH`.
+    pub(super) path: Option<OsString>,
+    /// `PYTHONPATH`.
+    pub(super) python: Option<OsString>,
+    /// `NODE_PATH`.
+    pub(super) node: Option<OsString>,
+}
+
+/// The program of a name on a `PATH` that is no script. Version managers put scripts there for versions that they lack.
+pub(super) fn binary_on_path(program: &str, path: Option<&OsString>) -> Option<PathBuf> {
+    let place = std::env::split_paths(path?)
         .map(|place| place.join(program))
         .find(|place| runnable(place).is_ok())?;
     let begin = files::read_at_most(&place, 2).ok()?;

@@ -1,11 +1,11 @@
 //! What keeps a function from being started, as far as the files tell.
 
-use std::ffi::OsString;
 use std::fmt;
 
 use crate::outbound::function::definition::Definition;
 use crate::outbound::function::process;
 use crate::outbound::function::programs::{on_path, runnable};
+use crate::outbound::function::variables;
 
 /// Why a process of a function would not start now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,17 +37,17 @@ impl Obstacle {
             let text = format!("its working directory {} {what}", directory.display());
             return Some(Obstacle::WorkingDirectory(text));
         }
+        let places = variables::search_places(definition);
         if let Some(managed) = &definition.managed {
-            return managed.obstacle(&directory).map(Obstacle::Runtime);
+            return managed.obstacle(&directory, &places).map(Obstacle::Runtime);
         }
         let program = definition.command.first().filter(|program| !program.is_empty())?;
         // As the system does it: a name with a slash is a path, any other is looked up.
         let found = if program.contains('/') {
             runnable(&directory.join(program))
         } else {
-            let given = definition.environment.get("PATH").map(OsString::from);
             // Without a variable, each system has directories of its own.
-            on_path(program, &given.or_else(|| std::env::var_os("PATH"))?, &directory)
+            on_path(program, places.path.as_ref()?, &directory)
         };
         found.err().map(Obstacle::Program)
     }

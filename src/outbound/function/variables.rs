@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::outbound::function::definition::Definition;
+use crate::outbound::function::programs::SearchPlaces;
 use crate::platform::clock::iso_8601;
 
 /// The variables that tell the gateway itself what to do are none of a function's business.
@@ -65,6 +66,25 @@ pub(super) fn of(
     add_layers(definition, &mut variables);
     variables.insert("AWS_LAMBDA_RUNTIME_API".into(), runtime_api.to_string().into());
     variables
+}
+
+/// Where what the function starts and loads is looked for: what its variables say of it, layers among that.
+pub(super) fn search_places(definition: &Definition) -> SearchPlaces {
+    let given = |name: &str| {
+        let own = definition.environment.get(name).map(OsString::from);
+        Some((name.into(), own.or_else(|| std::env::var_os(name))?))
+    };
+    let mut variables = ["PATH", "PYTHONPATH", "NODE_PATH"]
+        .into_iter()
+        .filter_map(given)
+        .collect();
+    add_layers(definition, &mut variables);
+    let mut take = |name: &str| variables.remove(OsStr::new(name));
+    SearchPlaces {
+        path: take("PATH"),
+        python: take("PYTHONPATH"),
+        node: take("NODE_PATH"),
+    }
 }
 
 /// The function's `Handler`; without one, what the last argument names, as `app.handler` in

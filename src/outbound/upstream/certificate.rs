@@ -2,18 +2,10 @@
 
 use rustls::pki_types::UnixTime;
 
-use crate::platform::clock::days_from_civil;
+use crate::platform::der::{
+    BOOLEAN, Der, IA5_STRING, OBJECT_IDENTIFIER, OCTET_STRING, PRINTABLE_STRING, SEQUENCE, SET, Time, UTF8_STRING,
+};
 
-const BOOLEAN: u8 = 0x01;
-const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const UTF8_STRING: u8 = 0x0c;
-const PRINTABLE_STRING: u8 = 0x13;
-const IA5_STRING: u8 = 0x16;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
 /// `[0]`, the version; where it is left out, that is the first.
 const VERSION: u8 = 0xa0;
 /// `[3]`.
@@ -42,16 +34,15 @@ pub(super) struct Certificate {
 impl Certificate {
     /// Reads a certificate; none where it is malformed.
     pub(super) fn parse(der: &[u8]) -> Option<Certificate> {
-        let mut certificate = Der(Der(der).expect(SEQUENCE)?);
-        let mut fields = Der(certificate.expect(SEQUENCE)?);
+        let mut fields = Der(der).within(SEQUENCE)?.within(SEQUENCE)?;
         let (first, _) = fields.next()?;
         let has_version = first == VERSION;
         if has_version {
             fields.next()?;
         }
         let (_algorithm, _issuer) = (fields.expect(SEQUENCE)?, fields.expect(SEQUENCE)?);
-        let mut validity = Der(fields.expect(SEQUENCE)?);
-        let validity = (validity.time()?, validity.time()?);
+        let mut validity = fields.within(SEQUENCE)?;
+        let validity = (Time::read(&mut validity)?.unix(), Time::read(&mut validity)?.unix());
         let common_name = common_name(fields.expect(SEQUENCE)?)?;
         let mut parsed = Certificate {
             validity,
@@ -69,7 +60,7 @@ impl Certificate {
 
     fn read_extensions(&mut self, extensions: &[u8]) -> Option<()> {
         let mut extensions = Der(extensions);
-        while !extensions.0.is_empty() {
+        while !extensions.is_empty() {
             let mut extension = Der(extensions.expect(SEQUENCE)?);
             let name = extension.expect(OBJECT_IDENTIFIER)?;
             let value = match extension.next()? {
@@ -104,9 +95,9 @@ impl Certificate {
 fn common_name(names: &[u8]) -> Option<Option<String>> {
     let mut names = Der(names);
     let mut common_name = None;
-    while !names.0.is_empty() {
+    while !names.is_empty() {
         let mut parts = Der(names.expect(SET)?);
-        while !parts.0.is_empty() {
+        while !parts.is_empty() {
             let mut part = Der(parts.expect(SEQUENCE)?);
             if part.expect(OBJECT_IDENTIFIER)? == COMMON_NAME
                 && let (UTF8_STRING | PRINTABLE_STRING | IA5_STRING, text) = part.next()?
@@ -116,66 +107,6 @@ fn common_name(names: &[u8]) -> Option<Option<String>> {
         }
     }
     Some(common_name)
-}
-
-/// Values one after the other, in the distinguished encoding (X.690).
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    /// Tag and value of the next one.
-    fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        let (&[tag, first], mut rest) = self.0.split_first_chunk::<2>()?;
-        let length = match first {
-            0..=0x7f => usize::from(first),
-            0x81..=0x84 => {
-                let (digits, behind) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                rest = behind;
-                let number = |length: u64, digit: &u8| (length << 8) | u64::from(*digit);
-                usize::try_from(digits.iter().fold(0, number)).ok()?
-            }
-            _ => return None,
-        };
-        let (value, behind) = rest.split_at_checked(length)?;
-        self.0 = behind;
-        Some((tag, value))
-    }
-
-    /// The value of the next one, which must have that tag.
-    fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let (found, value) = self.next()?;
-        (found == tag).then_some(value)
-    }
-
-    /// A time to the second in UTC, which is how a certificate has it (RFC 5280 §4.1.2.5).
-    fn time(&mut self) -> Option<i64> {
-        let (tag, text) = self.next()?;
-        let text = str::from_utf8(text).ok()?.strip_suffix('Z')?;
-        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        let number = |text: &str| text.parse::<i64>().ok();
-        let (year, rest) = match (tag, text.len()) {
-            (UTC_TIME, 12) => {
-                let (year, rest) = text.split_at_checked(2)?;
-                let year = number(year)?;
-                (if year < 50 { 2000 + year } else { 1900 + year }, rest)
-            }
-            (GENERALIZED_TIME, 14) => {
-                let (year, rest) = text.split_at_checked(4)?;
-                (number(year)?, rest)
-            }
-            _ => return None,
-        };
-        let part = |at: usize| rest.get(at..at + 2).and_then(number);
-        let (month, day) = (part(0)?, part(2)?);
-        let (hour, minute, second) = (part(4)?, part(6)?, part(8)?);
-        let is_real = (1..=12).contains(&month)
-            && (1..=31).contains(&day)
-            && (0..24).contains(&hour)
-            && (0..60).contains(&minute)
-            && (0..=60).contains(&second);
-        is_real.then(|| days_from_civil(year, month, day) * 86_400 + (hour * 60 + minute) * 60 + second)
-    }
 }
 
 #[cfg(test)]

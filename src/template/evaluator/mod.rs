@@ -2,6 +2,7 @@
 
 mod conditions;
 mod functions;
+mod globals;
 mod parameters;
 mod references;
 

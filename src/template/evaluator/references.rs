@@ -224,7 +224,7 @@ impl Evaluator<'_> {
             return match part {
                 "Alias" => {
                     let function = function(id)?;
-                    let alias = self.property(&function, "AutoPublishAlias");
+                    let alias = self.property_with_globals(&function, "AutoPublishAlias");
                     let arn = self.environment.function_arn(&self.name_of(&function, "FunctionName"));
                     Some(format!("{arn}:{}", alias.peek()?))
                 }
@@ -239,16 +239,14 @@ impl Evaluator<'_> {
             };
         }
         if let Some(hash) = name.strip_prefix("ApiGatewayDomainNameV2") {
-            let domain = |api: Resource| {
-                self.property(&api, "Domain")
-                    .get("DomainName")?
-                    .peek()
-                    .map(str::to_owned)
+            let name = |api: Resource| {
+                let domain = self.property_with_globals(&api, "Domain");
+                domain.get("DomainName")?.peek().map(str::to_owned)
             };
-            return self
-                .resources()
-                .into_iter()
-                .filter_map(domain)
+            let resources = self.resources().into_iter();
+            return resources
+                .filter(|resource| resource.kind == "AWS::Serverless::HttpApi")
+                .filter_map(name)
                 .find(|name| sam_hash(name) == hash);
         }
         if let Some(id) = name.strip_suffix("Role")

@@ -4,6 +4,7 @@ mod file_id;
 pub(super) mod integration;
 mod security;
 pub(super) mod read;
+pub(super) mod info;
 pub mod write;
 mod write_parts;
 mod yaml_writer;

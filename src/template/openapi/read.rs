@@ -33,8 +33,8 @@ pub(in crate::template) struct Document {
     pub(in crate::template) version: Option<Value>,
     pub(in crate::template) description: Option<Value>,
     pub(in crate::template) cors: Option<Value>,
-    /// `disableExecuteApiEndpoint`, where it is true.
-    pub(in crate::template) disabled_endpoint: Option<Place>,
+    /// `disableExecuteApiEndpoint`, where it is said.
+    pub(in crate::template) disabled_endpoint: Option<(bool, Place)>,
     /// Routes, integrations and authorizers.
     pub(in crate::template) files: Vec<VirtualFile>,
 }
@@ -268,14 +268,14 @@ fn path_of(server: &Value, messages: &Messages) -> Option<String> {
     (!path.is_empty()).then(|| path.to_owned())
 }
 
-fn disabled_endpoint(document: &Value, messages: &Messages) -> Option<Place> {
+/// Whether a server's own address is closed, where one says it; closed in one is closed.
+fn disabled_endpoint(document: &Value, messages: &Messages) -> Option<(bool, Place)> {
     let servers = document.get("servers").map(Value::items).unwrap_or_default();
-    let mut flags = servers
+    let flags = servers
         .iter()
         .filter_map(|server| server.get(ENDPOINT)?.get("disableExecuteApiEndpoint"));
-    flags
-        .find(|flag| messages.boolean(flag) == Some(true))
-        .map(|flag| flag.place.clone())
+    let said = flags.filter_map(|flag| Some((messages.boolean(flag)?, flag.place.clone())));
+    said.reduce(|one, other| if other.0 && !one.0 { other } else { one })
 }
 
 /// The document with AWS's variables put into each text (`R12.9`).

@@ -8,7 +8,6 @@ use crate::template::evaluator::{Evaluator, IMPLICIT_API, Resource};
 use crate::template::node::Node;
 use crate::template::openapi::read::ANY_METHOD;
 use crate::template::place::Place;
-use crate::template::sam::globals;
 use crate::template::value::{Data, Value};
 
 /// An event that is a route.
@@ -184,7 +183,7 @@ fn read(evaluator: &Evaluator<'_>, function: &Resource, id: &str, place: &Place,
     let mut arn = evaluator
         .environment
         .function_arn(&evaluator.name_of(function, "FunctionName"));
-    let alias = globals::property(evaluator, function, "AutoPublishAlias");
+    let alias = evaluator.property_with_globals(function, "AutoPublishAlias");
     if let Some(alias) = messages.text(&alias) {
         arn = format!("{arn}:{alias}");
     }

@@ -1,8 +1,6 @@
 //! `Globals`: what holds for each function and each HTTP API of a SAM template (`R32.2`).
 
-use crate::template::evaluator::{Evaluator, Resource};
-use crate::template::node::Node;
-use crate::template::value::{Data, Value};
+use crate::template::evaluator::Evaluator;
 
 const SECTIONS: [&str; 9] = [
     "Function",
@@ -102,80 +100,5 @@ pub(in crate::template) fn check(evaluator: &Evaluator<'_>) {
             let text = format!("{} in Globals has no property {:?}", key.name, property.name);
             evaluator.messages.error(&property.place, text);
         }
-    }
-}
-
-/// A property of a function or an HTTP API, with what `Globals` say of it.
-pub(in crate::template) fn property(evaluator: &Evaluator<'_>, resource: &Resource, name: &str) -> Value {
-    let local = evaluator.property(resource, name);
-    match global_node(evaluator, Some(resource), section_of(resource), name) {
-        Some(node) => merged(evaluator.eval(node), local),
-        None => local,
-    }
-}
-
-/// A property of the API that SAM makes.
-pub(in crate::template) fn of_implicit_api(evaluator: &Evaluator<'_>, name: &str, absent: Value) -> Value {
-    match global_node(evaluator, None, "HttpApi", name) {
-        Some(node) => evaluator.eval(node),
-        None => absent,
-    }
-}
-
-fn section_of(resource: &Resource) -> &'static str {
-    match resource.kind.as_str() {
-        "AWS::Serverless::Function" => "Function",
-        "AWS::Serverless::HttpApi" => "HttpApi",
-        _ => "",
-    }
-}
-
-fn global_node<'e>(
-    evaluator: &'e Evaluator<'_>,
-    resource: Option<&Resource>,
-    section: &str,
-    name: &str,
-) -> Option<&'e Node> {
-    let node = evaluator.section("Globals")?.get(section)?.map()?.get(name)?;
-    let is_ignored = resource.is_some_and(|resource| match evaluator.attribute(resource, "IgnoreGlobals") {
-        Some(Value {
-            data: Data::Scalar(scalar),
-            ..
-        }) => &*scalar.text == "*",
-        Some(value) => value.items().iter().any(|item| item.peek() == Some(name)),
-        None => false,
-    });
-    (!is_ignored).then_some(&**node)
-}
-
-/// Mappings deep, lists one after the other, else what the resource says.
-fn merged(global: Value, local: Value) -> Value {
-    match (global.data, &local.data) {
-        (data, Data::Absent) => Value {
-            place: global.place,
-            data,
-        },
-        (Data::List(mut items), Data::List(own)) => {
-            items.extend(own.iter().cloned());
-            Value::list(&local.place, items)
-        }
-        (Data::Map(members), Data::Map(own)) => {
-            let mut all = members;
-            for member in own {
-                match all.iter_mut().find(|known| known.key.name == member.key.name) {
-                    Some(known) => {
-                        let global = std::mem::replace(&mut known.value, Value::absent(&local.place));
-                        known.value = merged(global, member.value.clone());
-                        known.key = member.key.clone();
-                    }
-                    None => all.push(member.clone()),
-                }
-            }
-            Value {
-                place: local.place.clone(),
-                data: Data::Map(all),
-            }
-        }
-        _ => local,
     }
 }

@@ -13,7 +13,6 @@ use crate::template::output::VirtualFile;
 use crate::template::place::Place;
 use crate::template::sam::auth::{self, Auth};
 use crate::template::sam::events::Event;
-use crate::template::sam::globals;
 use crate::template::sam::operations;
 use crate::template::shape::{STAGE, put_all};
 use crate::template::value::{Data, Value};
@@ -86,8 +85,10 @@ impl<'a> Source<'a> {
 
     pub(super) fn property(&self, name: &str) -> Value {
         match &self.resource {
-            Some(resource) => globals::property(self.evaluator, resource, name),
-            None => globals::of_implicit_api(self.evaluator, name, Value::absent(&self.place)),
+            Some(resource) => self.evaluator.property_with_globals(resource, name),
+            None => self
+                .evaluator
+                .property_of_implicit_api(name, Value::absent(&self.place)),
         }
     }
 

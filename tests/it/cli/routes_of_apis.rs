@@ -147,3 +147,26 @@ fn check_tells_programs_the_api() {
     assert_eq!(of("apis/pets/routes/a.json")["api"], "pets");
     assert_eq!(of("api.json")["api"], "local");
 }
+
+#[test]
+fn a_match_knows_the_endpoint_that_one_stage_has_closed() {
+    // B4: the stage serves a deployment that has the endpoint closed, and the live files have it open.
+    let directory = Directory::empty();
+    let (integration, route) = (http_proxy("http://127.0.0.1:9/"), route("GET /a", "i"));
+    directory.write("api.json", "{}");
+    directory.write("routes/a.json", &route.to_string());
+    directory.write("integrations/i.json", &integration.to_string());
+    directory.write("stages/open.json", r#"{"AutoDeploy": true}"#);
+    directory.write("stages/closed.json", r#"{"DeploymentId": "d"}"#);
+    let deployment = json!({
+        "Api": {"DisableExecuteApiEndpoint": true}, "Routes": {"a": route}, "Integrations": {"i": integration},
+        "Authorizers": {},
+    });
+    directory.write("deployments/d.json", &deployment.to_string());
+    let closed = routes(&directory, &["--match", "GET /closed/a"]);
+    assert_eq!(closed.code(), 1, "{closed:?}");
+    let text =
+        "404: DisableExecuteApiEndpoint is set in what the stage closed serves: it is reached by custom domains only";
+    assert_eq!(closed.stdout.last().unwrap(), text);
+    assert_eq!(routes(&directory, &["--match", "GET /open/a"]).code(), 0);
+}

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use apigateway::definition::store::Fingerprint;
+use apigateway::template::options::Options;
+use apigateway::template::reading::read;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -187,4 +190,57 @@ fn calls_read_a_template_and_do_not_write_it() {
         1,
         "nothing was written"
     );
+}
+
+#[test]
+fn an_edit_after_the_reading_began_is_not_lost() {
+    // What decides the template is looked at before it is read, and not after.
+    let endpoint = Endpoint::ok();
+    let directory = Directory::empty();
+    directory.write("api.yaml", &document(&endpoint, "/a"));
+    let path = directory.path().join("api.yaml");
+    let look = || Fingerprint::of(vec![path.clone()]);
+    wait_until("the file's time stamp tells writes apart", || {
+        !look().may_differ(&look())
+    });
+    let reading = read(&path, &Options::default());
+    assert!(!reading.watched.may_differ(&reading.watched.again()));
+    // As an editor that saves in the middle of the reading.
+    directory.write("api.yaml", &document(&endpoint, "/edited"));
+    assert!(reading.watched.may_differ(&reading.watched.again()));
+}
+
+#[test]
+fn the_hash_of_a_template_is_told_as_that_of_files() {
+    // F13. Code that stands in the template lies in a directory of the process, which is no part of the hash.
+    let directory = Directory::empty();
+    let template = |greeting: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Fn:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
+             Runtime: python3.12\n      Handler: index.handler\n      Environment: {{Variables: {{GREETING: {greeting}}}}}\n      \
+             InlineCode: |\n        def handler(event, context):\n            return 'x'\n      Events: {{Get: {{Type: HttpApi, \
+             Properties: {{Path: /a, Method: get}}}}}}\n"
+        )
+    };
+    let checked = || {
+        let path = directory.path().join("template.yaml");
+        let mut command = program();
+        command.args(["check", "--format", "json", "--template"]).arg(path);
+        let said = command.output().unwrap().stdout;
+        serde_json::from_slice::<Value>(&said).unwrap()["hash"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    directory.write("template.yaml", &template("hello"));
+    let first = checked();
+    assert_eq!(checked(), first);
+    let mut served = served(&directory, "template.yaml", &[]);
+    let line = served.running.complains("serving local from");
+    assert!(line.contains(&format!("hash {first}")), "{line} {first}");
+    directory.write("template.yaml", &template("goodbye"));
+    let line = served.running.complains("reloaded");
+    let second = checked();
+    assert!(line.contains(&format!("hash {second}")), "{line} {second}");
+    assert_ne!(first, second);
 }

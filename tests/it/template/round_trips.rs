@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use apigateway::control_plane::import::carry_out;
 use apigateway::definition::store::Store;
 use apigateway::deployment::configuration::Configuration;
 use apigateway::template::export;
@@ -26,7 +27,7 @@ const NOT_SAID: [&str; 5] = [
 ];
 
 fn exported(path: &Path, settings: &Settings, as_json: bool) -> String {
-    let document = write(&export::chosen(&Store::at(path).load(), None).unwrap(), settings).unwrap();
+    let document = write(&export::chosen(&Store::at(path).load(), None, None).unwrap(), settings).unwrap();
     match as_json {
         true => document.to_json(),
         false => document.to_yaml(),
@@ -41,7 +42,7 @@ fn imported(text: &str, as_json: bool) -> (Directory, Reading) {
     assert!(!reading.has_errors(), "{:#?}\n{text}", reading.messages);
     let written = Directory::of(&[]);
     let plan = plan(&reading, written.path(), None, false).unwrap();
-    plan.carry_out(written.path()).unwrap();
+    carry_out(&plan, written.path()).unwrap();
     (written, reading)
 }
 
@@ -96,7 +97,7 @@ fn round_trip(name: &str, files_of_case: &serde_json::Map<String, Value>, is_for
         let (twice, _) = imported(&exported(once.path(), &settings, as_json), as_json);
         assert_eq!(files(&once), files(&twice), "{name}: after one import nothing changes");
         let keys = |path: &Path| -> BTreeSet<String> {
-            let files = export::chosen(&Store::at(path).load(), None).unwrap();
+            let files = export::chosen(&Store::at(path).load(), None, None).unwrap();
             let routes = files.iter().filter(|(path, _)| path.starts_with("routes/"));
             routes
                 .map(|(_, json)| serde_json::to_value(json).unwrap()["RouteKey"].to_string())

@@ -2,6 +2,7 @@
 //!
 //! Where an interpreter is missing, its tests have nothing to run.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -304,6 +305,99 @@ fn a_bootstrap_is_run_as_in_aws() {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let served = serve(&directory, &["--access-log", "off"]);
     assert_eq!(json_of(&get(served.address, "/x")), json!({"handler": "hello"}));
+}
+
+/// Where a program is.
+fn place_of(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).find(|place| place.join(program).is_file())
+}
+
+#[test]
+fn programs_and_handlers_of_layers_and_of_the_function_s_own_paths_are_found() {
+    for (program, runtime, code) in [
+        (
+            "python3",
+            "python3.12",
+            (
+                "python/app.py",
+                "def handler(event, context):\n    return 'of a layer'\n",
+            ),
+        ),
+        (
+            "node",
+            "nodejs22.x",
+            (
+                "nodejs/node_modules/app.js",
+                "exports.handler = async () => 'of a layer';\n",
+            ),
+        ),
+    ] {
+        if !has(program) {
+            continue;
+        }
+        let path = std::env::var("PATH").unwrap();
+        let layer = format!("layer/{}", code.0);
+        let elsewhere = code.0.rsplit_once('/').unwrap().0;
+        let function = |layers: Value, variables: Value| {
+            json!({
+                "Runtime": runtime, "Handler": "app.handler", "WorkingDirectory": "code", "Layers": layers,
+                "Environment": variables, "Timeout": 5,
+            })
+        };
+        let own = match program {
+            "node" => "NODE_PATH",
+            _ => "PYTHONPATH",
+        };
+        for (function, problems) in [
+            (function(json!(["layer"]), json!({"PATH": path})), 0),
+            (
+                function(json!([]), json!({"PATH": path, own: format!("../layer/{elsewhere}")})),
+                0,
+            ),
+            // As before: what is nowhere is told.
+            (function(json!([]), json!({"PATH": path})), 1),
+            (function(json!(["layer"]), json!({"PATH": "/nowhere"})), 1),
+        ] {
+            let directory = api(&function, &[(layer.as_str(), code.1), ("code/other", "")]);
+            let mut check = crate::support::program::program();
+            check
+                .args(["check", "--region", "eu-north-1", "--root"])
+                .arg(directory.path())
+                .env("PATH", "/none");
+            let output = check.output().unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert!(
+                said.ends_with(&format!("0 errors, {problems} warnings\n")),
+                "{function}: {said}"
+            );
+            if problems == 0 {
+                let served = serve(&directory, &["--access-log", "off"]);
+                assert_eq!(get(served.address, "/x").text(), "of a layer", "{function}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_of_a_layer_is_found() {
+    let Some(place) = place_of("node").filter(|_| has("node")) else {
+        return;
+    };
+    let function = json!({
+        "Runtime": "nodejs22.x", "Handler": "app.handler", "WorkingDirectory": "code", "Layers": ["layer"], "Timeout": 5,
+        "Environment": {"PATH": "/nowhere"},
+    });
+    let directory = api(
+        &function,
+        &[
+            ("code/app.js", "exports.handler = async () => 'run';\n"),
+            ("layer/bin/x", ""),
+        ],
+    );
+    std::os::unix::fs::symlink(place.join("node"), directory.path().join("layer/bin/node")).unwrap();
+    let served = serve(&directory, &["--access-log", "off"]);
+    assert_eq!(get(served.address, "/x").text(), "run");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::support::calls::ControlPlane;
 use crate::support::client;
+use crate::support::directory::Directory;
 use crate::support::repository::root;
 
 /// A program of the virtual environment; none, and a word about it that no test runner hides, where it is not there.
@@ -88,6 +89,30 @@ fn the_aws_cli_configures_what_is_served() {
         run(&["get-api", "--api-id", id])["CorsConfiguration"]["AllowOrigins"][0],
         "https://a.test"
     );
+    let exported = Directory::empty();
+    let file = exported.path().join("api.yaml");
+    let file = file.to_str().unwrap();
+    let of_export = [
+        "export-api",
+        "--api-id",
+        id,
+        "--specification",
+        "OAS30",
+        "--output-type",
+        "YAML",
+    ];
+    run(&[of_export.as_slice(), &[file]].concat());
+    let body = format!("file://{file}");
+    let imported = run(&["import-api", "--body", &body, "--fail-on-warnings"]);
+    assert_eq!(imported["Name"], "cli");
+    let copy = imported["ApiId"].as_str().unwrap();
+    let again = run(&["reimport-api", "--api-id", copy, "--body", &body, "--basepath", "split"]);
+    assert_eq!(again["ApiId"], copy);
+    assert_eq!(
+        run(&["get-routes", "--api-id", copy])["Items"][0]["RouteKey"],
+        "$default"
+    );
+    run(&["delete-api", "--api-id", copy]);
     run(&["delete-api", "--api-id", id]);
     assert_eq!(run(&["get-apis"])["Items"], Value::Array(Vec::new()));
     assert_eq!(client::exchange(plane.gateway.address, &request).status, 404);

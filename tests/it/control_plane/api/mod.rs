@@ -4,4 +4,6 @@ mod scripts;
 mod safety;
 mod writes;
 mod crashes;
+mod open_api;
+mod full_disk;
 mod clients;

@@ -26,6 +26,7 @@ scripts!(
     stages,
     domains,
     others,
+    open_api,
     terraform
 );
 
