@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::http1::capitals;
+use crate::http1::grammar::{is_field_byte, is_field_value, is_token};
+
 /// Header fields in the order in which they came, names in lower case.
 ///
 /// One buffer holds all names and one all values, so that a message costs three allocations however many fields it has.
@@ -20,6 +23,8 @@ struct Field {
     name_end: usize,
     value: usize,
     value_end: usize,
+    /// Which letters of the name were capitals.
+    capitals: u64,
 }
 
 /// A field that may not stand in a message: a name that is no token, or a value with a control byte.
@@ -72,11 +77,11 @@ impl Headers {
         if let Some(name) = self.names.get_mut(start..) {
             name.make_ascii_lowercase();
         }
-        self.add_value(start, value);
+        self.add_value(start, capitals::capitals(name), value);
     }
 
     /// Adds the field whose name is the end of all names, in lower case.
-    fn add_value(&mut self, name: usize, value: &[u8]) {
+    fn add_value(&mut self, name: usize, capitals: u64, value: &[u8]) {
         let start = self.values.len();
         self.values.extend_from_slice(value);
         self.fields.push(Field {
@@ -84,6 +89,7 @@ impl Headers {
             name_end: self.names.len(),
             value: start,
             value_end: self.values.len(),
+            capitals,
         });
     }
 
@@ -93,7 +99,7 @@ impl Headers {
         for (name, value) in self.iter().filter(|(name, _)| wanted(name)) {
             let start = copy.names.len();
             copy.names.push_str(name);
-            copy.add_value(start, value);
+            copy.add_value(start, 0, value);
         }
         copy
     }
@@ -165,6 +171,14 @@ impl Headers {
         self.fields
             .iter()
             .map(|field| (field.name(&self.names), field.value(&self.values)))
+    }
+
+    /// All fields, with their names as they were sent.
+    pub fn iter_as_sent(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
+        self.fields.iter().map(|field| {
+            let name = capitals::restored(field.name(&self.names), field.capitals);
+            (name, field.value(&self.values))
+        })
     }
 
     /// The values of every field of that name, in order.
@@ -265,45 +279,6 @@ pub fn is_hop_by_hop(name: &str) -> bool {
     ) || name.starts_with("proxy-")
 }
 
-/// Whether the text is a token (RFC 9110 §5.6.2), as a method or a field name must be.
-pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|byte| IS_TOKEN_BYTE.get(usize::from(*byte)) == Some(&true))
-}
-
-/// Which bytes a token may have, to be looked up for every byte of every name.
-const IS_TOKEN_BYTE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::indexing_slicing,
-            reason = "it is below the length, 256"
-        )]
-        {
-            table[byte] = matches!(
-                byte as u8,
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
-            );
-        }
-        byte += 1;
-    }
-    table
-};
-
-/// Whether each byte may stand in a field value. All are looked at, which is faster than to stop early.
-fn is_field_value(value: &[u8]) -> bool {
-    value.iter().fold(true, |good, byte| good & is_field_byte(*byte))
-}
-
-/// Whether a byte may stand in a field value: tab, visible, or obs-text (RFC 9110 §5.5).
-fn is_field_byte(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
-}
-
 #[cfg(test)]
 impl Headers {
     /// Fields for a test.
@@ -364,15 +339,6 @@ mod tests {
         assert_eq!(headers.iter().count(), 2);
         headers.remove_twins("host");
         assert_eq!(headers.iter().count(), 2);
-    }
-
-    #[test]
-    fn tokens_are_made_of_the_characters_of_the_rfc() {
-        for byte in 0..=255 {
-            let is_allowed = u8::is_ascii_alphanumeric(&byte) || b"!#$%&'*+-.^_`|~".contains(&byte);
-            assert_eq!(is_token(&[b'a', byte]), is_allowed, "{byte}");
-        }
-        assert!(!is_token(b""));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 pub mod message_limits;
 pub mod search;
+pub mod grammar;
 pub mod error;
+pub mod capitals;
 pub mod headers;
 pub mod body;
 pub mod message;

@@ -12,8 +12,9 @@ use apigateway::management::{explanation, route_table};
 use apigateway::platform::logging;
 use apigateway::server::StartError;
 
-use crate::arguments::{LogFormat, Match, option, root};
+use crate::arguments::{Match, option, root};
 use crate::commands::{CheckArguments, RoutesArguments};
+use crate::log_options::LogFormat;
 use crate::output::{complain, say};
 use crate::template_commands::{self, Template, given};
 use crate::{account_id, region};

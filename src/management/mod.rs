@@ -5,5 +5,6 @@ mod fleet_metrics;
 pub mod metrics_page;
 pub mod route_table;
 pub mod explanation;
+pub mod console;
 pub mod admin;
 pub mod sample_service;

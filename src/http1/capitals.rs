@@ -1,0 +1,74 @@
+//! Names of fields are kept in lower case; which of their letters were capitals is kept beside.
+
+use std::borrow::Cow;
+
+/// Letters whose case is kept. Longer names come back in lower case behind these.
+const KEPT: usize = 64;
+
+/// One in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Which of a name's first 64 letters are capitals, the first one in the lowest bit. It takes eight letters at once.
+///
+/// # Example
+/// ```
+/// use apigateway::http1::capitals::{capitals, restored};
+/// assert_eq!(restored("x-request-id", capitals("X-Request-ID")), "X-Request-ID");
+/// ```
+pub fn capitals(name: &str) -> u64 {
+    let mut capitals = 0;
+    for (number, letters) in name.as_bytes().chunks(8).take(KEPT / 8).enumerate() {
+        let mut bytes = [0; 8];
+        for (byte, letter) in bytes.iter_mut().zip(letters) {
+            *byte = *letter;
+        }
+        let word = u64::from_le_bytes(bytes);
+        let low = word & (ONES * 0x7f);
+        // The highest bit of each byte tells: from A on, and behind Z.
+        let from_a = low + ONES * (0x80 - 0x41);
+        let behind_z = low + ONES * (0x80 - 0x5b);
+        let found = from_a & !behind_z & !word & (ONES * 0x80);
+        // The eight bits side by side, that of the first letter lowest.
+        let together = (found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        capitals |= together << (8 * number);
+    }
+    capitals
+}
+
+/// A name with its capitals.
+pub fn restored(name: &str, capitals: u64) -> Cow<'_, str> {
+    if capitals == 0 {
+        return Cow::Borrowed(name);
+    }
+    let letter = |(number, letter): (usize, char)| match number < KEPT && capitals >> number & 1 == 1 {
+        true => letter.to_ascii_uppercase(),
+        false => letter,
+    };
+    Cow::Owned(name.chars().enumerate().map(letter).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_back_as_they_were() {
+        for name in [
+            "",
+            "a",
+            "A",
+            "Host",
+            "x-b",
+            "X-Amz-Security-Token",
+            "@AZ[`az{",
+            "aBcDeFgHiJkLmNoP-Q",
+        ] {
+            assert_eq!(restored(&name.to_ascii_lowercase(), capitals(name)), name);
+        }
+        let long = "A".repeat(70);
+        let restored = restored(&"a".repeat(70), capitals(&long)).into_owned();
+        assert_eq!(restored, format!("{}aaaaaa", "A".repeat(64)));
+        // Letters beyond ASCII have no case here.
+        assert_eq!(capitals("\u{c1}A\u{80}"), 0b100);
+    }
+}
