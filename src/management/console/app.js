@@ -98,6 +98,15 @@ function data(value, {lines = false, limit = lines ? FOLD_BODY : FOLD} = {}) {
   return fragment;
 }
 
+/** The beginning of data, for a link or a row; what is opened by it shows the whole. */
+function clipped(value, limit) {
+  const text = String(value ?? '');
+  if (text.length <= limit) return data(text);
+  const fragment = data(text.slice(0, limit), {limit: Infinity});
+  fragment.append(el('span', {class: 'more'}, `… ${count(text.length - limit)} more`));
+  return fragment;
+}
+
 /** Bytes as text. What is not UTF-8 becomes lone surrogates, which are shown as `\xff`. */
 function textOfBytes(bytes) {
   try {
@@ -145,7 +154,13 @@ function time(value, {long = false} = {}) {
   return el('time', {datetime: date.toISOString(), title: `${date.toISOString()}, shown in ${zoneName}`}, text);
 }
 
-const ms = value => value === undefined || value === null ? '–' : `${count(value)} ms`;
+/** Milliseconds with three digits that count. */
+function ms(value) {
+  if (value === undefined || value === null) return '–';
+  const digits = value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toLocaleString('en-US', {maximumFractionDigits: digits})} ms`;
+}
+
 const msOfMicros = micros => `${(micros / 1000).toFixed(micros < 10_000 ? 2 : 1)} ms`;
 
 function bytesText(value) {
@@ -268,8 +283,11 @@ function filled(element, attributes, children) {
 const el = (tag, attributes, ...children) => filled(document.createElement(tag), attributes, children);
 const svg = (tag, attributes, ...children) => filled(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 
+/** A segment of a path; ids of requests end in `=`, which may stand there. */
+const label = text => encodeURIComponent(text).replace(/%3D/g, '=').replace(/%24/g, '$');
+
 /** A link to a page of the console. */
-const link = (parts, ...children) => el('a', {href: `#/${parts.map(encodeURIComponent).join('/')}`}, ...children);
+const link = (parts, ...children) => el('a', {href: `#/${parts.map(label).join('/')}`}, ...children);
 
 /** A URL of http or https, rebuilt; none for all else. */
 function webUrl(text) {
@@ -394,11 +412,18 @@ async function call(method, path, body, {text = false, signal} = {}) {
   return said === '' ? null : JSON.parse(said);
 }
 
-const path = (...parts) => `/${parts.map(encodeURIComponent).join('/')}`;
+const path = (...parts) => `/${parts.map(label).join('/')}`;
 const v2 = (...parts) => path('v2', ...parts);
 const own = (...parts) => path('console', 'api', ...parts);
 
-const refusalText = error => error instanceof Refusal ? error.message : error?.name === 'AbortError' ? 'Given up' : 'The gateway does not answer';
+/** What went wrong, in a sentence. A browser says of a call that nobody answers that it is a TypeError, with words of its own. */
+function refusalText(error) {
+  if (error instanceof Refusal) return error.message;
+  if (error?.name === 'AbortError') return 'Given up';
+  if (error?.name === 'TypeError' && /fetch|network/i.test(error.message)) return 'The gateway does not answer';
+  console.error(error);
+  return `The page failed: ${error?.message ?? error}`;
+}
 
 /** All items of a list of `/v2`. */
 const listOf = async (...parts) => (await call('GET', v2(...parts)))?.items ?? [];
@@ -609,7 +634,7 @@ function happened(name, said) {
     putRequest(said);
     page.on?.requests?.(said);
   } else if (name === 'burst' || name === 'dropped') {
-    state.skipped += Number(said?.count ?? said?.dropped ?? said) || 0;
+    state.skipped += Number(said?.burst ?? said?.dropped) || 0;
     reloadRequests();
   } else if (name === 'deployment') {
     reloadConfiguration();
@@ -789,7 +814,8 @@ function field(spec) {
 
 /** A form of fields. `save` gets their values; what it throws stands at the field that it is about. */
 function form({fields, submit, save, cancel, extra, attributes, danger, changed}) {
-  const controls = fields.flat(9).filter(spec => spec.name).map(field);
+  const all = specs => specs.flatMap(spec => Array.isArray(spec) ? all(spec) : spec.group ? all(spec.fields) : spec.name ? [spec] : []);
+  const controls = all(fields).map(field);
   const of = Object.fromEntries(controls.map(control => [control.spec.name, control]));
   const values = () => Object.fromEntries(controls.map(control => [control.spec.name, control.value]));
   const general = el('p', {class: 'error', role: 'alert', hidden: true});
@@ -992,7 +1018,7 @@ function table(name, columns, attributes) {
     const [text, kind] = Array.isArray(column) ? column : [column];
     return text === '' ? el('td', {class: kind}) : el('th', {scope: 'col', class: kind}, text);
   });
-  const whole = el('table', {'aria-label': plain(name), ...attributes}, el('thead', null, el('tr', null, heads)), body);
+  const whole = el('table', {'aria-label': plain(name), class: columns.length > 5 ? 'wide' : null, ...attributes}, el('thead', null, el('tr', null, heads)), body);
   return {whole: el('div', {class: 'scroll'}, whole), table: whole, body, heads};
 }
 
@@ -1109,12 +1135,12 @@ function head(title, lead, {crumb, actions} = {}) {
   return el('div', {class: 'top'},
     el('div', null,
       crumb ? el('p', {class: 'crumb'}, crumb) : null,
-      el('h1', {tabindex: '-1'}, data(title)),
+      el('h1', {tabindex: '-1'}, clipped(title, 160)),
       lead ? el('p', {class: 'lead'}, typeof lead === 'string' ? data(lead) : lead) : null),
     actions ? el('div', {class: 'buttons'}, actions) : null);
 }
 
-const go = (parts, query) => { location.hash = `#/${parts.map(encodeURIComponent).join('/')}${query ? `?${query}` : ''}`; };
+const go = (parts, query) => { location.hash = `#/${parts.map(label).join('/')}${query ? `?${query}` : ''}`; };
 
 // ---------------------------------------------------------------------------------------------------------------------
 // APIs
@@ -1136,7 +1162,7 @@ async function apisPage(context) {
     for (const api of apis) {
       const stages = Array.isArray(api.stages) ? api.stages : null;
       list.body.append(el('tr', {tabindex: '-1', 'data-id': api.apiId},
-        el('td', null, link(['apis', api.apiId, 'routes'], data(api.name || api.apiId, {limit: 80})), problemsOf(api.apiId).length > 0 ? [' ', problemTag(problemsOf(api.apiId).length)] : null),
+        el('td', null, link(['apis', api.apiId, 'routes'], clipped(api.name || api.apiId, 80)), problemsOf(api.apiId).length > 0 ? [' ', problemTag(problemsOf(api.apiId).length)] : null),
         el('td', {class: 'tight mono'}, data(api.apiId)),
         el('td', {class: 'path'}, data(api.endpoint)),
         el('td', {class: 'num'}, count(Array.isArray(api.routes) ? api.routes.length : api.routes ?? 0)),
@@ -1240,8 +1266,22 @@ async function objects(apiId, kind) {
   }
 }
 
-const notToBeSeen = what => el('div', {class: 'empty'}, el('h2', null, 'Not to be seen here'),
-  el('p', null, `With --control-plane off, ${what} are read in their files only; the routes show what is served.`));
+/** What is served of a kind, told from the routes: all that is known where the control plane is off. */
+async function servedOf(apiId, title) {
+  const {routes = [], stages = []} = await call('GET', own('apis', apiId, 'routes')) ?? {};
+  const columns = {Integrations: ['Id', 'Integration'], Authorizers: ['Authorization'], Stages: ['Name']}[title];
+  const lines = {
+    Integrations: routes.map(route => [route.target, route.integration]), Authorizers: routes.map(route => [route.authorization]), Stages: stages.map(name => [name]),
+  }[title].filter(([first]) => first && first !== '-');
+  const list = table(title, columns);
+  const known = new Set();
+  for (const line of lines) {
+    if (known.has(line[0])) continue;
+    known.add(line[0]);
+    list.body.append(el('tr', null, line.map(text => el('td', null, data(textOf(text))))));
+  }
+  return [known.size > 0 ? list.whole : null, el('p', {class: 'hint'}, known.size > 0 ? 'What is served of them; the rest stands in the files.' : 'None is served.')];
+}
 
 /** Draws a page of an API, and again whenever files or problems change. */
 async function apiPage(context, load, draw) {
@@ -1281,12 +1321,23 @@ const textOf = value => {
   return String(value);
 };
 
+/** What a route goes to, in words: its URL rather than its file. */
+function targetText(row, integrations) {
+  const one = integrations.find(known => known.integrationId === integrationId(row.target ?? row.route?.target));
+  return one ? integrationText(one, false) : textOf(row.integration);
+}
+
+/** Who lets its requests in: an authorizer by its name rather than its id. */
+function guardText(row, authorizers) {
+  const one = authorizers.find(known => known.authorizerId === row.route?.authorizerId);
+  return one ? `${one.authorizerType === 'JWT' ? 'JWT' : 'Lambda'} ${one.name}` : textOf(row.authorization);
+}
+
 /** What is served in the order of precedence, with the ids of the files; then what is not served. */
 function joined(served, known) {
   const left = [...known ?? []];
   const rows = served.map((row, index) => {
-    const same = left.filter(route => route.routeKey === row.routeKey);
-    const match = same.find(route => route.target === row.target) ?? same[0];
+    const match = left.find(route => row.file?.endsWith(`routes/${route.routeId}.json`)) ?? left.find(route => route.routeKey === row.routeKey);
     if (match) left.splice(left.indexOf(match), 1);
     return {...row, order: index + 1, route: match ?? null};
   });
@@ -1310,18 +1361,18 @@ async function routesPage(context) {
     const query = stage ? `?stage=${encodeURIComponent(stage)}` : '';
     const [served, routes, integrations, authorizers, stages] = await Promise.all([
       call('GET', own('apis', id, 'routes') + query), objects(id, 'routes'), objects(id, 'integrations'), objects(id, 'authorizers'), objects(id, 'stages')]);
-    loaded = {routes, integrations: integrations ?? [], authorizers: authorizers ?? [], stages: stages ?? []};
+    loaded = {routes, integrations: integrations ?? [], authorizers: authorizers ?? [], stages: stages?.map(one => one.stageName) ?? served?.stages ?? [], stage: served?.stage};
     rows = joined(Array.isArray(served) ? served : served?.routes ?? served?.items ?? [], routes);
   };
 
   const remember = () => {
     const query = new URLSearchParams({...stage && {stage}, ...filter && {filter}});
-    history.replaceState(null, '', `#/apis/${encodeURIComponent(id)}/routes${String(query) ? `?${query}` : ''}`);
+    history.replaceState(null, '', `#/apis/${label(id)}/routes${String(query) ? `?${query}` : ''}`);
   };
 
   const COLUMNS = [
     ['Order', row => row.order ?? Infinity, 'num'], ['Method', row => splitKey(row.routeKey)[0], 'tight'], ['Path', row => splitKey(row.routeKey)[1], 'path'],
-    ['Authorization', row => textOf(row.authorization)], ['Integration', row => textOf(row.integration), 'grow'],
+    ['Authorization', row => guardText(row, loaded.authorizers)], ['Integration', row => targetText(row, loaded.integrations), 'grow'],
     ['Throttle', row => textOf(row.throttle)], ['Last seen', row => dateOf(row.lastSeen ?? 0)?.getTime() ?? 0, 'tight'],
   ];
 
@@ -1349,7 +1400,7 @@ async function routesPage(context) {
     const fill = () => {
       const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
       const wanted = rows.filter(row => {
-        const text = [row.routeKey, textOf(row.integration), textOf(row.authorization), row.target ?? ''].join(' ').toLowerCase();
+        const text = [row.routeKey, targetText(row, loaded.integrations), guardText(row, loaded.authorizers), row.target ?? ''].join(' ').toLowerCase();
         return words.every(word => text.includes(word));
       });
       if (sort) {
@@ -1384,9 +1435,9 @@ async function routesPage(context) {
         el('td', {class: 'num soft'}, row.order === null ? el('span', {title: row.note}, '–') : String(row.order)),
         el('td', {class: 'tight method'}, plain(method)),
         el('td', {class: 'path'}, data(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
-        el('td', null, authorizationText(row.authorization)),
-        el('td', {class: 'path'}, data(textOf(row.integration))),
-        el('td', {class: 'small'}, data(textOf(row.throttle))),
+        el('td', null, authorizationText(guardText(row, loaded.authorizers))),
+        el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, data(targetText(row, loaded.integrations))),
+        el('td', {class: 'small'}, data(textOf(row.throttle).replace(/^-$/, '–'))),
         el('td', {class: 'tight', 'data-seen': row.routeKey}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
           button('Edit', () => editRoute(id, row.route, loaded).then(changed), {class: 'row', tabindex: '-1', 'aria-label': `Edit ${name}`}),
@@ -1401,13 +1452,13 @@ async function routesPage(context) {
       fill();
     }}});
     search.value = filter;
-    const stages = loaded.stages.map(one => one.stageName);
+    const {stages} = loaded;
     const choice = stages.length > 1 ? el('select', {'aria-label': 'Stage', on: {change: async () => {
       stage = choice.value;
       remember();
       await load();
       draw();
-    }}}, stages.map(name => el('option', {value: name, selected: name === stage}, `Stage ${plain(name, 60)}`))) : null;
+    }}}, stages.map(name => el('option', {value: name, selected: name === (stage || loaded.stage)}, `Stage ${plain(name, 60)}`))) : null;
     fill();
     walk(list.body, row => row.querySelector('button')?.click());
     context.put(`Routes of ${apiName(id)}`, top, invoke,
@@ -1452,17 +1503,16 @@ function invokeUrl(apiId, stage) {
   const url = webUrl(apiOf(apiId)?.endpoint ?? '');
   if (!url) return null;
   if (stage && stage !== '$default') url.pathname = `${url.pathname.replace(/\/$/, '')}/${encodeURIComponent(stage)}`;
-  const id = newId('invoke');
-  return el('div', {class: 'invoke'}, el('span', {class: 'label', id}, 'Invoke URL'),
-    el('a', {href: url.href, target: '_blank', rel: 'noreferrer noopener', 'aria-labelledby': id, 'data-testid': 'invoke-url'}, url.href.replace(/\/$/, '')),
+  return el('div', {class: 'invoke'}, el('a', {href: url.href, target: '_blank', rel: 'noreferrer noopener', 'data-testid': 'invoke-url'}, 'Invoke URL'),
+    el('code', null, url.href.replace(/\/$/, '')),
     el('div', {class: 'buttons'}, button('Copy URL', () => copy(url.href, 'URL'), {class: 'row'}), el('a', {class: 'small', href: `#/try?api=${encodeURIComponent(apiId)}`}, 'Try it')));
 }
 
 const integrationId = target => target?.replace(/^integrations\//, '') ?? '';
 
-function integrationText(one) {
+function integrationText(one, withId = true) {
   const what = one.integrationSubtype ?? one.integrationUri ?? one.integrationType;
-  return `${one.integrationMethod && one.integrationMethod !== 'ANY' && one.integrationType === 'HTTP_PROXY' ? `${one.integrationMethod} ` : ''}${what} (${one.integrationId})`;
+  return `${one.integrationMethod && one.integrationMethod !== 'ANY' && one.integrationType === 'HTTP_PROXY' ? `${one.integrationMethod} ` : ''}${what}${withId ? ` (${one.integrationId})` : ''}`;
 }
 
 /** Makes or changes a route; with a URL, an integration for it too. */
@@ -1593,11 +1643,11 @@ async function kindPage(context, kind) {
     announce(said);
     if (document.activeElement === document.body) focusPage(`Add ${kind.one}`);
   };
-  const draw = () => {
-    const add = addButton(`Add ${kind.one}`, () => edit(null));
+  const draw = async () => {
+    const add = addButton(`Add ${kind.one}`, () => edit(null).catch(error => announce(refusalText(error))));
     const title = `${kind.title} of ${apiName(id)}`;
     if (!items) {
-      context.put(title, apiHead(id, kind.title), notToBeSeen(kind.title.toLowerCase()));
+      context.put(title, apiHead(id, kind.title), await servedOf(id, kind.title));
       return;
     }
     const top = apiHead(id, kind.title, items.length > 0 ? add : null);
@@ -1784,7 +1834,8 @@ async function settingsPage(context) {
   const draw = () => {
     const title = `Settings of ${apiName(id)}`;
     if (!api) {
-      context.put(title, apiHead(id, 'Settings'), notToBeSeen('settings'));
+      const known = apiOf(id);
+      context.put(title, apiHead(id, 'Settings'), facts([['Id', el('code', null, data(id))], ['Name', known?.name], ['Endpoint', known?.endpoint]]));
       return;
     }
     const cors = api.corsConfiguration ?? {};
@@ -2037,7 +2088,7 @@ async function requestsPage(context) {
   state.filter = first ?? '';
   let filter = filterOf(state.filter);
   const rows = new Map();
-  const list = table('Requests', [['Time', 'tight'], ['Method', 'tight'], ['Path', 'path'], ['Status', 'tight'], ['Latency', 'num'], ['Integration', 'num'], 'Route'], {class: 'requests'});
+  const list = table('Requests', [['Time', 'tight'], ['Method', 'tight'], ['Path', 'path'], ['Status', 'tight'], ['Latency', 'num'], ['Integration', 'num'], 'Route'], {class: 'requests wide'});
   const empty = el('div', {class: 'empty'});
   const wrong = el('p', {class: 'error', id: newId('wrong'), hidden: true});
   const held = el('span', {class: 'hint', role: 'status'});
@@ -2076,12 +2127,12 @@ async function requestsPage(context) {
     row.className = request.state === 'pending' ? 'pending' : '';
     row.replaceChildren(
       el('td', {class: 'tight'}, time(request.time)),
-      el('td', {class: 'tight method'}, data(request.method, {limit: 24})),
-      el('td', {class: 'path'}, el('a', {href: `#/requests/${encodeURIComponent(request.requestId)}`, tabindex: '-1'}, data(request.path, {limit: 160})), request.replayOf ? [' ', el('span', {class: 'tag'}, 'replay')] : null),
+      el('td', {class: 'tight method'}, clipped(request.method, 24)),
+      el('td', {class: 'path'}, el('a', {href: `#/requests/${label(request.requestId)}`, tabindex: '-1'}, clipped(request.path, 160)), request.replayOf ? [' ', el('span', {class: 'tag'}, 'replay')] : null),
       el('td', {class: 'tight'}, statusMark(request.status, request.state)),
       el('td', {class: 'num'}, ms(request.latency)),
       el('td', {class: 'num'}, ms(request.integrationLatency)),
-      el('td', {class: 'mono'}, request.routeKey ? data(request.routeKey, {limit: 120}) : el('span', {class: 'soft'}, 'none')));
+      el('td', {class: 'path'}, request.routeKey ? clipped(request.routeKey, 120) : el('span', {class: 'soft'}, 'none')));
     const stops = row.tabIndex === 0;
     for (const anchor of row.querySelectorAll('a')) anchor.tabIndex = stops ? 0 : -1;
   };
@@ -2200,7 +2251,7 @@ function entryOf(said) {
     request: part(detail.request) ?? {headers: [], body: null},
     response: part(detail.response) ?? {headers: [], body: null},
     sent: part(detail.integrationRequest ?? detail.sent),
-    explanation: detail.explanation ?? null, authorizer: detail.authorizer ?? null,
+    explanation: detail.explanation ?? null, authorizer: detail.authorization ?? null,
     integrationErrorMessage: detail.integrationErrorMessage ?? null, timing: detail.timing ?? null,
   };
 }
@@ -2241,7 +2292,7 @@ async function requestPage(context) {
   };
 
   const draw = () => {
-    const cut = entry.request.body?.cut === true;
+    const cut = entry.replayable === false || entry.request.body?.cut === true;
     const replays = state.requests.filter(other => other.replayOf === id);
     const isDone = entry.state !== 'pending';
     const guarded = work => async event => {
@@ -2257,22 +2308,20 @@ async function requestPage(context) {
     const note = cut ? el('p', {class: 'hint', id: newId('cut')}, 'Its body was cut when it was captured, so it cannot be replayed unchanged.') : null;
     const actions = entry.hasDetail ? [
       button('Replay', guarded(replay), {class: 'main', disabled: cut, 'data-key': 'r', 'aria-keyshortcuts': 'r', title: cut ? 'The body was cut: it cannot be replayed unchanged' : null, 'aria-describedby': note?.id}),
-      el('a', {class: 'button', href: `#/try?from=${encodeURIComponent(id)}`, hidden: true}),
       button('Edit and replay', () => go(['try'], new URLSearchParams({from: id}))),
       button('Copy as curl', () => copy(curlOf(entry), 'curl command')),
       isDone ? button('Copy as case', guarded(async () => copy(await caseOf(entry), 'Case'))) : null,
-    ].filter(one => one && !one.hidden) : null;
-    const gateway = entry.timing?.sent !== undefined && entry.timing?.integrationEnd !== undefined ? entry.timing.sent - (entry.timing.integrationEnd - entry.timing.integrationStart) : null;
+    ] : null;
     const panels = [requestView, responseView, timingView, routeView].map(view => view(entry));
     const other = state.byId.get(entry.replayOf);
-    const pair = item => [link(['requests', item.requestId], data(item.method), ' ', data(item.path, {limit: 60})), ' ', statusMark(item.status, item.state), ' ', el('span', {class: 'hint'}, ms(item.latency), ', '), time(item.time)];
+    const pair = item => [link(['requests', item.requestId], clipped(item.method, 24), ' ', clipped(item.path, 60)), ' ', statusMark(item.status, item.state), ' ', el('span', {class: 'hint'}, ms(item.latency), ', '), time(item.time)];
     context.put(`${entry.method} ${entry.path}`,
       head(`${entry.method} ${entry.path}`, null, {crumb: el('a', {href: `#/requests${state.filter ? `?${new URLSearchParams({filter: state.filter})}` : ''}`}, 'Requests')}),
       el('section', {'aria-label': 'Request', class: 'stack'},
         el('dl', {class: 'glance'}, [
           ['Status', [statusMark(entry.status, entry.state), ' ', REASONS[entry.status] ?? '']], ['Latency', ms(entry.latency)], ['Integration', ms(entry.integrationLatency)],
-          ['Route', entry.routeKey ? data(entry.routeKey, {limit: 120}) : 'none'], ['Time', time(entry.time)],
-        ].map(([name, value]) => el('div', {class: 'wide'}, el('dt', null, name), el('dd', null, value)))),
+          ['Route', entry.routeKey ? clipped(entry.routeKey, 120) : 'none'], ['Time', time(entry.time)],
+        ].map(([name, value]) => el('div', null, el('dt', null, name), el('dd', null, value)))),
         actions ? el('div', {class: 'buttons'}, actions) : null, note,
         entry.replayOf || replays.length > 0 ? facts([
           ['Replay of', entry.replayOf ? el('span', null, other ? pair(other) : link(['requests', entry.replayOf], el('code', null, data(entry.replayOf)))) : null],
@@ -2280,7 +2329,6 @@ async function requestPage(context) {
         ]) : null,
         entry.hasDetail ? null : el('p', {class: 'bar'}, isDone ? 'Only the summary is kept: no page watched when the request came.' : 'The request is under way.'),
         tabs('Request', TABS.map((name, index) => [name, panels[index]]), tab, name => { tab = TABS.indexOf(name); })));
-    return gateway;
   };
 
   const load = async () => {
@@ -2308,7 +2356,7 @@ function requestView({request, sent, method, path: target, sourceIp, bytesIn, re
   return el('div', {class: 'stack'},
     facts([['Client', sourceIp], ['Request id', el('code', null, data(requestId))]]),
     el('div', {class: 'two'},
-      el('section', {class: 'panel', 'aria-label': 'As received'}, el('h2', null, 'As received'), el('p', {class: 'line'}, data(`${method} ${target}`)), fieldTable('Fields as received', request.headers), request.headersCut || request.cut ? el('p', {class: 'hint'}, 'More fields came than are kept.') : null),
+      el('section', {class: 'panel', 'aria-label': 'As received'}, el('h2', null, 'As received'), el('p', {class: 'line'}, data(`${method} ${target}`)), fieldTable('Fields as received', request.headers), request.headersCut ? el('p', {class: 'hint'}, 'More fields came than are kept.') : null),
       el('section', {class: 'panel', 'aria-label': 'As sent to the integration'}, el('h2', null, 'As sent to the integration'),
         sent ? [el('p', {class: 'line'}, data([sent.method, sent.url ?? sent.target ?? sent.path].filter(Boolean).join(' '))), fieldTable('Fields as sent', sent.headers)] : el('p', {class: 'hint'}, 'The integration was not asked.'))),
     el('section', {'aria-label': 'Body of the request'}, el('h2', null, 'Body'), bodyView(request.body, 'Body of the request')));
@@ -2427,7 +2475,7 @@ async function tryPage(context) {
   const composer = form({
     attributes: {'aria-label': 'Request', class: 'form panel'},
     fields: [
-      ...entry ? [{node: el('p', {class: 'hint'}, 'Sent as a replay of ', link(['requests', from], data(`${entry.method} ${entry.path}`, {limit: 80})), ', which stays as it is.')}] : [],
+      ...entry ? [{node: el('p', {class: 'hint'}, 'Sent as a replay of ', link(['requests', from], clipped(`${entry.method} ${entry.path}`, 80)), ', which stays as it is.')}] : [],
       {name: 'api', label: 'API', kind: 'select', value: chosen, options: apis.map(api => [api.apiId, `${api.name ?? ''} (${api.apiId})`])},
       {name: 'method', label: 'Method', kind: 'select', value: entry?.method ?? 'GET', options: methods},
       {name: 'path', label: 'Path', value: entry?.path ?? context.query.get('path') ?? '/', required: true, isMain: true, key: '/', hint: 'With the stage, if it is not $default, and the query.'},
@@ -2526,7 +2574,7 @@ async function metricsPage(context) {
       minutes.forEach((list, index) => found.body.append(el('tr', null, el('th', {scope: 'row'}, `${5 - index} to ${4 - index}`), columns.map(([, value]) => el('td', {class: 'num'}, value(list))))));
       return found.whole;
     };
-    const latency = value => value === null ? '–' : msOf(value);
+    
     const section = (title, ...content) => el('section', {class: 'panel', 'aria-label': title}, el('h2', null, title), content);
     const choice = el('select', {'aria-label': 'API', on: {change: () => {
       wanted = choice.value;
@@ -2537,16 +2585,14 @@ async function metricsPage(context) {
       el('div', {class: 'two'},
         section('Requests', plot('Requests', [['requests a second', 'a', of('requests').map(value => value ?? 0)]], 'a second'), perMinute('Requests', [['Requests', list => count(sum(list, 'requests'))], ['Most in a second', list => count(most(list, 'requests') ?? 0)]])),
         section('Errors', plot('Errors', [['4xx', 'a', of('status4xx').map(value => value ?? 0)], ['5xx', 'b', of('status5xx').map(value => value ?? 0)]], 'a second'), perMinute('Errors', [['4xx', list => count(sum(list, 'status4xx'))], ['5xx', list => count(sum(list, 'status5xx'))]])),
-        section('Latency', plot('Latency', [['p50', 'a', of('latencyP50').map(toMs)], ['p99', 'b', of('latencyP99').map(toMs)]], 'ms'), perMinute('Latency', [['p50 at most', list => latency(most(list, 'latencyP50'))], ['p99 at most', list => latency(most(list, 'latencyP99'))]])),
-        section('Integration latency', plot('Integration latency', [['p50', 'a', of('integrationP50').map(toMs)]], 'ms'), perMinute('Integration latency', [['p50 at most', list => latency(most(list, 'integrationP50'))]]))));
+        section('Latency', plot('Latency', [['p50', 'a', of('latencyP50')], ['p99', 'b', of('latencyP99')]], 'ms'), perMinute('Latency', [['p50 at most', list => ms(most(list, 'latencyP50'))], ['p99 at most', list => ms(most(list, 'latencyP99'))]])),
+        section('Integration latency', plot('Integration latency', [['p50', 'a', of('integrationP50')]], 'ms'), perMinute('Integration latency', [['p50 at most', list => ms(most(list, 'integrationP50'))]]))));
   };
   await draw();
   const again = sparing(2000, () => { if (context.isShown()) draw().catch(() => {}); });
   context.on.requests = again;
 }
 
-const toMs = value => value === null ? null : value;
-const msOf = value => `${count(Math.round(value * 10) / 10)} ms`;
 
 /** Points of one API or of all, oldest first, one a second. */
 function pointsOf(said, apiId) {
