@@ -2,6 +2,10 @@
 
 #[path = "main/arguments.rs"]
 mod arguments;
+#[path = "main/log_options.rs"]
+mod log_options;
+#[path = "main/console.rs"]
+mod console;
 #[path = "main/control_plane.rs"]
 mod control_plane;
 #[path = "main/commands.rs"]
@@ -41,11 +45,12 @@ use apigateway::platform::signals::{self, HangUp, ReopenSignal, StopSignals};
 use apigateway::server::{Options, Server, StartError};
 
 use crate::arguments::{
-    AccountId, Address, Arguments, Command, Endpoint, LogFormat, LogLevel, Match, Region, ServeArguments, access_log,
-    front, limits, option, parse, root, seconds,
+    AccountId, Address, Arguments, Command, Endpoint, Match, Region, ServeArguments, access_log, front, limits, option,
+    parse, root, seconds,
 };
 use crate::commands::{CheckArguments, RoutesArguments};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
+use crate::log_options::{LogFormat, LogLevel};
 use crate::output::{complain, printable, say};
 use crate::template_commands::{Template, given};
 use crate::tls_files::tls_files;
@@ -250,6 +255,12 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
     let Public(public_url) = option("--public-url", arguments.public_url, Public(None), places)?;
     let hosts = (!arguments.admin_host.is_empty()).then(|| arguments.admin_host.join(","));
     let Hosts(admin_hosts) = option("--admin-host", hosts, Hosts(Vec::new()), "a host name without a port")?;
+    let console = console::console(
+        arguments.console,
+        arguments.capture,
+        arguments.capture_secrets,
+        admin == "off",
+    )?;
     let default_workers = NonZeroUsize::MIN.saturating_add(511);
     let upstream_ca = option("--upstream-ca", arguments.upstream_ca, String::new(), "a file")?;
     let grace = Duration::from_secs(option("--grace", arguments.grace, 25_u32, "a whole number of seconds")?.into());
@@ -303,6 +314,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         control_plane,
         public_url,
         admin_hosts,
+        console,
         workers: option(
             "--workers",
             arguments.workers,

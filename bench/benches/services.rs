@@ -144,6 +144,7 @@ fn gateway(stand_in: SocketAddr) -> Server {
         control_plane: None,
         public_url: None,
         admin_hosts: Vec::new(),
+            console: apigateway::server::ConsoleOptions::default(),
         workers: NonZeroUsize::MIN.saturating_add(63),
         limits: Limits::default(),
         front: FrontKind::Own,

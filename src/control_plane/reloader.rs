@@ -84,6 +84,29 @@ impl Files {
         &self.listing
     }
 
+    /// The files as they are on disk now; of a template, as they were read last.
+    pub fn listing_now(&self) -> Listing {
+        match self.source.store() {
+            Some(store) => store.load_again(&self.listing),
+            None => self.listing.clone(),
+        }
+    }
+
+    /// Whether two readings found the same.
+    pub fn are_the_same(one: &Listing, other: &Listing) -> bool {
+        Changes::between(one, other).is_empty() && one.problems == other.problems
+    }
+
+    /// Messages of a template with those of its files; none where files are served.
+    pub fn messages(&self, problems: &Problems) -> Option<Vec<Message>> {
+        self.source.messages(problems)
+    }
+
+    /// Whether a template is served whose text has errors now.
+    pub fn is_template_broken(&self) -> bool {
+        self.source.is_broken()
+    }
+
     /// What would be served of other files, and the compiler that knows them.
     pub fn try_out(&self, listing: &Listing) -> (Compiler, Compilation) {
         let mut compiler = self.compiler.clone();

@@ -5,6 +5,7 @@ pub mod trusted_proxies;
 pub mod context_variables;
 pub mod access_log;
 pub mod route_state_registry;
+pub mod capture;
 pub mod request_record;
 #[cfg(feature = "fleet")]
 pub mod shared_throttle;

@@ -22,10 +22,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::access_log::line::Line;
+use crate::data_plane::capture::in_flight::{Answered, InFlight};
 use crate::data_plane::context_variables::{ContextVariables, IntegrationOutcome, RequestContext, ResponseInfo};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::route_state_registry::RouteStates;
@@ -54,6 +55,8 @@ pub struct RequestInfo<'d> {
     pub integration: Option<IntegrationResult>,
     /// See [`ContextVariables::integration_error`].
     pub integration_error: Option<String>,
+    /// What the console shows of it.
+    pub capture: InFlight,
 }
 
 /// What is kept of an integration's answer, or of its failure.
@@ -141,7 +144,13 @@ impl Recorder {
     }
 
     /// Logs and counts a request that has its answer: at once, or when the answer's content has ended.
-    pub fn record(&self, api: Option<&Deployment>, over: &FinishedRequest<'_>, response: Response) -> Response {
+    pub fn record(
+        &self,
+        api: Option<&Deployment>,
+        over: &FinishedRequest<'_>,
+        capture: InFlight,
+        response: Response,
+    ) -> Response {
         let found = over.found;
         let of_route = found.route.as_ref().and_then(|route| route.state.get());
         let of_stage = || found.stage.and_then(|stage| stage.state.get());
@@ -161,8 +170,19 @@ impl Recorder {
             began: over.context.began,
             integration_latency: found.integration.as_ref().map(|arrived| arrived.latency),
             received: over.received,
+            time: over.context.time,
+            capture,
         };
-        account.of(response, over.is_head(), &self.abandonments)
+        let error = over.error.and_then(GatewayError::cause);
+        let answered = Answered {
+            api_id: api.map_or("", Deployment::api_id),
+            stage: found.stage.map_or("", |stage| &stage.name),
+            route_key: found.route.as_ref().map_or("", |route| &route.key_text),
+            integration_latency: account.integration_latency,
+            received: over.received,
+            error: found.integration_error.as_deref().or(error),
+        };
+        account.of(response, over.is_head(), &self.abandonments, &answered)
     }
 
     fn line(&self, api: Option<&Deployment>, over: &FinishedRequest<'_>, response: &Response) -> Line {
@@ -240,11 +260,22 @@ struct PendingRecord {
     began: Instant,
     integration_latency: Option<Duration>,
     received: u64,
+    time: SystemTime,
+    capture: InFlight,
 }
 
 impl PendingRecord {
     /// Closes it, now or when the content has been sent; `head_only` sends none of it.
-    fn of(self, mut response: Response, head_only: bool, abandonments: &Arc<Counter>) -> Response {
+    fn of(
+        mut self,
+        mut response: Response,
+        head_only: bool,
+        abandonments: &Arc<Counter>,
+        answered: &Answered<'_>,
+    ) -> Response {
+        if matches!(response.body, Body::Stream(_)) {
+            self.capture.answered(answered, &mut response);
+        }
         match &mut response.body {
             Body::Stream(stream) => {
                 stream.completion = Some(Box::new(Counted {
@@ -254,17 +285,22 @@ impl PendingRecord {
                     account: Some(self),
                 }));
             }
-            _ if head_only => self.write(0, None),
-            whole => self.write(whole.length().unwrap_or_default(), None),
+            _ if head_only => self.write(0, None, Some((answered, &response))),
+            whole => {
+                let length = whole.length().unwrap_or_default();
+                self.write(length, None, Some((answered, &response)));
+            }
         }
         response
     }
 
-    fn write(self, sent: u64, failure: Option<&str>) {
+    fn write(self, sent: u64, failure: Option<&str>, whole: Option<(&Answered<'_>, &Response)>) {
         let (latency, status) = (self.began.elapsed(), self.status);
         let processed = self.received + sent;
         let metrics = &self.state.metrics;
         metrics.count(status, latency, self.integration_latency, processed);
+        self.state.note_seen(self.time);
+        self.capture.end(status, latency, sent, whole, failure);
         if let Some((log, line)) = self.line {
             log.write(line.finish(|variable| match variable {
                 Variable::Status => Some(status.to_string()),
@@ -300,7 +336,9 @@ impl CompletionHook for Counted {
     }
 
     fn replaced(&mut self) {
-        self.account = None;
+        if let Some(account) = self.account.take() {
+            account.capture.replaced();
+        }
     }
 
     fn abandoned(&mut self) {
@@ -318,7 +356,7 @@ impl CompletionHook for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(account) = self.account.take() {
-            account.write(self.sent, self.failure.as_deref());
+            account.write(self.sent, self.failure.as_deref(), None);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What goes on from one deployment to the next: a route's counters and its bucket of tokens.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "fleet")]
 use crate::deployment::shared_bucket::SharedBucket;
@@ -29,6 +30,8 @@ pub struct RouteState {
     #[cfg(feature = "fleet")]
     pub shared: SharedBucket,
     limits: Mutex<Option<Limits>>,
+    /// When the last request came, in milliseconds since 1970; 0 where none has.
+    last_seen: AtomicU64,
     /// How often its failures are logged.
     pub failures: RateLimit,
 }
@@ -45,6 +48,7 @@ impl RouteState {
             #[cfg(feature = "fleet")]
             shared: SharedBucket::new(),
             limits: Mutex::new(None),
+            last_seen: AtomicU64::new(0),
             failures: RateLimit::default(),
         }
     }
@@ -52,6 +56,19 @@ impl RouteState {
     /// Of requests that belong to no API.
     pub fn of_none() -> Arc<RouteState> {
         Arc::new(RouteState::new(NONE, NONE, NONE))
+    }
+
+    /// A request came at that time.
+    pub fn note_seen(&self, time: SystemTime) {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_seen
+            .store(u64::try_from(since.as_millis()).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// When the last request came.
+    pub fn last_seen(&self) -> Option<SystemTime> {
+        let millis = self.last_seen.load(Ordering::Relaxed);
+        (millis > 0).then(|| UNIX_EPOCH + Duration::from_millis(millis))
     }
 
     /// Goes over to other limits, without giving or taking tokens.

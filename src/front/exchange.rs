@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::SystemTime;
 
 use crate::front::connection::Connection;
+use crate::front::detached_client::DetachedClient;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::AfterWrite;
 use crate::front::request_reader::CompleteRequest;
@@ -61,7 +62,10 @@ pub(super) fn answer(
         true => AfterWrite::Linger,
     };
     match answer.rest {
-        Some(rest) => {
+        Some(mut rest) => {
+            if let Some(handover) = rest.take_handover() {
+                return Progress::Done(DetachedClient::give_away(connection, rest, answer.bytes, handover));
+            }
             let stream = ResponseStream::new(shared, connection, answer.bytes, rest, then, reply);
             response_stream::begin(shared, stream, others_wait())
         }

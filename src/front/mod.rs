@@ -123,6 +123,7 @@ mod shared;
 mod outcome;
 mod send;
 mod response_stream;
+mod detached_client;
 mod exchange;
 mod queued_request;
 mod eviction;

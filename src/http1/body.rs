@@ -30,6 +30,27 @@ pub struct Stream {
     pub slot: Option<ConcurrencyPermit>,
     /// What bounds the time that it may take, if anything does.
     pub deadline: Option<Arc<dyn Deadline>>,
+    /// Who takes over the client, so that no worker waits for content that comes now and then. A front that cannot give
+    /// clients away reads the content instead.
+    pub handover: Option<Handover>,
+}
+
+/// Takes over a client, and what is to be sent to it before all else.
+pub type Handover = Box<dyn FnOnce(Box<dyn LongClient>, Vec<u8>) + Send>;
+
+/// A client that was given away by the front. Its connection ends when this is dropped.
+pub trait LongClient: Send {
+    /// Content in the form in which it is sent.
+    fn framed(&mut self, content: &[u8]) -> Vec<u8>;
+
+    /// Sends as much as the client takes at once; tells how many bytes that were.
+    ///
+    /// # Errors
+    /// It is gone.
+    fn send_now(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Whether it is gone. It takes a system call.
+    fn is_gone(&self) -> bool;
 }
 
 /// A bound of the time that content may take to come.
@@ -143,6 +164,7 @@ impl Stream {
             completion: None,
             slot: None,
             deadline: None,
+            handover: None,
         }
     }
 

@@ -159,6 +159,11 @@ impl Headers {
         self.fields.iter().map(|field| field.parts(&self.text))
     }
 
+    /// All fields, with their names as they were sent.
+    pub fn iter_as_sent(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
+        self.iter().map(|(name, value)| (Cow::Borrowed(name), value))
+    }
+
     /// The values of every field of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.fields.iter().filter(|field| field.is_named(name, &self.text));

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Stream};
+pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Handover, LongClient, Stream};
 pub use crate::http1::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
 
 /// A method that a route key can name (`R1.2`).

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::http1::message::{CompletionHook, Stream};
+use crate::http1::message::{CompletionHook, Handover, Stream};
 use crate::platform::concurrency::ConcurrencyPermit;
 
 /// Bytes that the size of a chunk takes at most, with its line ends and those behind its content.
@@ -69,6 +69,24 @@ impl RemainingBody {
     pub fn put_off_deadline(&self, time: Duration) {
         if let Some(deadline) = self.stream.deadline.as_ref().filter(|_| !time.is_zero()) {
             deadline.put_off(time);
+        }
+    }
+
+    /// Who takes over the client, if anybody does.
+    pub fn take_handover(&mut self) -> Option<Handover> {
+        self.stream.handover.take()
+    }
+
+    /// Content of which more follows, in the form in which it is sent.
+    pub fn framed(&self, content: &[u8]) -> Vec<u8> {
+        match self.framing {
+            Framing::Chunked if !content.is_empty() => {
+                let mut framed = format!("{:x}\r\n", content.len()).into_bytes();
+                framed.extend_from_slice(content);
+                framed.extend_from_slice(b"\r\n");
+                framed
+            }
+            _ => content.to_vec(),
         }
     }
 

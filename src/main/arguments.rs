@@ -9,7 +9,6 @@ use apigateway::data_plane::access_log::Destination;
 use apigateway::definition::notation::arn;
 use apigateway::front::listener_limits::Limits;
 use apigateway::outbound::upstream::url::Url;
-use apigateway::platform::logging;
 use apigateway::server::FrontKind;
 use argh::FromArgs;
 
@@ -106,6 +105,18 @@ pub(crate) struct ServeArguments {
     /// further name under which such calls may be sent; may be repeated
     #[argh(option, arg_name = "name")]
     pub(crate) admin_host: Vec<String>,
+
+    /// whether the management pages have the console, a page at /: on or off; default: on on loopback, else off
+    #[argh(option, arg_name = "on|off")]
+    pub(crate) console: Option<String>,
+
+    /// when the console captures heads and bodies of requests: auto (while a page watches), always, or off; default: auto
+    #[argh(option, arg_name = "mode")]
+    pub(crate) capture: Option<String>,
+
+    /// keep secrets in what the console captures, which only a management listener on loopback may
+    #[argh(switch)]
+    pub(crate) capture_secrets: bool,
 
     /// most requests handled at once; default: 512
     #[argh(option, arg_name = "n")]
@@ -307,38 +318,6 @@ impl FromStr for AccountId {
 
     fn from_str(text: &str) -> Result<AccountId, ()> {
         arn::is_account_id(text).then(|| AccountId(text.to_owned())).ok_or(())
-    }
-}
-
-/// Down to which level is logged.
-pub(crate) struct LogLevel(pub(crate) log::LevelFilter);
-
-impl FromStr for LogLevel {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<LogLevel, ()> {
-        Ok(LogLevel(match text {
-            "error" => log::LevelFilter::Error,
-            "warn" => log::LevelFilter::Warn,
-            "info" => log::LevelFilter::Info,
-            "debug" => log::LevelFilter::Debug,
-            _ => return Err(()),
-        }))
-    }
-}
-
-/// What a line of the log looks like.
-pub(crate) struct LogFormat(pub(crate) logging::Format);
-
-impl FromStr for LogFormat {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<LogFormat, ()> {
-        match text {
-            "text" => Ok(LogFormat(logging::Format::Text)),
-            "json" => Ok(LogFormat(logging::Format::Json)),
-            _ => Err(()),
-        }
     }
 }
 

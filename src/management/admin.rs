@@ -14,6 +14,7 @@ use crate::front::Handler;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Body, Headers, Request, Response};
 use crate::http1::message_limits::MAX_BODY_LENGTH;
+use crate::management::console::Console;
 use crate::management::metrics_page;
 use crate::platform::metrics::{FrontMetrics, exposition};
 
@@ -29,6 +30,8 @@ pub struct Admin {
     pub front: Arc<FrontMetrics>,
     /// AWS's own API, where the files can change.
     pub control_plane: Option<ControlPlane>,
+    /// The page for people, where it is on.
+    pub console: Option<Console>,
     /// Whether a stop has begun.
     pub is_stopping: AtomicBool,
 }
@@ -37,6 +40,9 @@ impl Admin {
     /// From now on `/healthz` says 503, so that a load balancer sends no more requests here.
     pub fn begin_stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
+        if let Some(console) = &self.console {
+            console.stop();
+        }
     }
 
     /// Whether a request is for what probes and monitors want, which tells that the gateway lives.
@@ -54,10 +60,18 @@ impl Admin {
             .filter(|control_plane| control_plane.is_call(request))
     }
 
+    /// The console, where a request is for it.
+    fn console_of(&self, request: &Request) -> Option<&Console> {
+        self.console.as_ref().filter(|console| console.is_for(request))
+    }
+
     /// Answers a request to the management listener.
     pub fn handle(&self, request: Request) -> Response {
         if let Some(control_plane) = self.control_plane_of(&request) {
             return control_plane.handle(request);
+        }
+        if let Some(console) = self.console_of(&request) {
+            return console.handle(request);
         }
         let path = request.path.as_str();
         match (request.method.as_str(), path) {
@@ -85,6 +99,8 @@ impl Handler for Admin {
     fn refuse(&self, error: RequestError, request: &Request) -> Response {
         let control_plane = self.control_plane_of(request);
         let refused = control_plane.and_then(|control_plane| control_plane.refuse(&error));
+        let console = self.console_of(request);
+        let refused = refused.or_else(|| console.and_then(|console| console.refuse(&error)));
         refused.unwrap_or_else(|| GatewayError::from(error).response())
     }
 

@@ -20,7 +20,7 @@ use crate::http1::target::is_authority;
 use crate::management::route_table::{authorizer, function, id, integration, throttle};
 
 /// What becomes of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
     /// A route or the CORS configuration answers it.
     pub is_answered: bool,
@@ -28,6 +28,24 @@ pub struct Explanation {
     pub api_id: Option<String>,
     /// Which, why, and with what; lines.
     pub text: String,
+    /// The status of a request that no route answers.
+    pub status: Option<u16>,
+    /// The name of its stage.
+    pub stage: Option<String>,
+    /// The key of its route.
+    pub route_key: Option<String>,
+    /// Why it is that route, or none.
+    pub why: String,
+    /// The keys of the routes that match as well.
+    pub outranks: Vec<String>,
+    /// What the path variables of the route stand for.
+    pub variables: Vec<(String, String)>,
+    /// What the route asks of its callers.
+    pub authorization: Option<String>,
+    /// What it calls.
+    pub integration: Option<String>,
+    /// How many requests it takes.
+    pub throttle: Option<String>,
 }
 
 impl Explanation {
@@ -58,9 +76,15 @@ pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanati
     if !path.starts_with('/') || path.contains(' ') {
         return Err(form());
     }
+    Ok(of_request(configuration, method, host.as_bytes(), path, url.is_some()))
+}
+
+/// As [`explain`], by the parts of a request. The path has no query; `is_url` where its API and its address are worth a
+/// line.
+pub fn of_request(configuration: &Configuration, method: &str, host: &[u8], path: &str, is_url: bool) -> Explanation {
     let mut lines = Lines(String::new());
-    let address = configuration.address(host.as_bytes(), path);
-    if (url.is_some() || configuration.has_apis_directory())
+    let address = configuration.address(host, path);
+    if (is_url || configuration.has_apis_directory())
         && let Some(api) = address.api
     {
         lines.add("api", format_args!("{} ({})", api.api_id(), api.unit()));
@@ -69,11 +93,14 @@ pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanati
     let api_id = address.api.map(|api| api.api_id().to_owned());
     let refused = |mut lines: Lines, text: String| {
         lines.0.push_str(&text);
-        Ok(Explanation {
-            is_answered: false,
+        let (status, why) = text.trim_end().split_once(": ").unwrap_or_default();
+        Explanation {
             api_id,
             text: lines.0,
-        })
+            status: status.parse().ok(),
+            why: why.to_owned(),
+            ..Explanation::default()
+        }
     };
     if method == "CONNECT" {
         return refused(lines, "400: CONNECT is for proxies\n".to_owned());
@@ -119,7 +146,7 @@ pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanati
             lines.add("stage", format_args!("{}: the first segment of the path", stage.name));
         }
     }
-    Ok(explain_in(lines, api, stage, method, &below))
+    explain_in(lines, api, stage, method, &below)
 }
 
 /// How a request names its API.
@@ -154,46 +181,74 @@ fn explain_in(
     below: &RequestPath,
 ) -> Explanation {
     let by_cors = method == Method::Options && stage.cors.is_some();
+    let mut found = Explanation {
+        api_id: Some(deployment.api_id().to_owned()),
+        stage: Some(stage.name.clone()),
+        ..Explanation::default()
+    };
     let mut candidates = stage.routes.candidates(method, below).into_iter();
     let Some(route) = candidates.next() else {
         lines.add("route", format_args!("none: 404"));
+        found.status = Some(404);
+        found.why = "route none: 404".to_owned();
         if by_cors {
             lines.add("answer", format_args!("204 by the CORS configuration"));
+            found.status = Some(204);
+            found.why = "204 by the CORS configuration".to_owned();
         }
         return Explanation {
             is_answered: by_cors,
-            api_id: Some(deployment.api_id().to_owned()),
             text: lines.0,
+            ..found
         };
     };
     lines.add("route", format_args!("{} ({})", route.key_text, route.file));
+    found.route_key = Some(route.key_text.clone());
+    let mut why = Vec::new();
     let others: Vec<_> = candidates.collect();
     if others.is_empty() {
         lines.add("why", format_args!("no other route matches"));
+        why.push("no other route matches".to_owned());
     }
     for other in others {
         let reason = Precedence::of(&route.key).reason_over(&Precedence::of(&other.key));
         lines.add("before", format_args!("{} ({}): {reason}", other.key_text, other.file));
+        why.push(format!("before {}: {reason}", other.key_text));
+        found.outranks.push(other.key_text.clone());
     }
     match stage.routes.select(method, below) {
-        Ok(found) => {
-            for parameter in found.iter().flat_map(|found| &found.path_parameters) {
+        Ok(selected) => {
+            for parameter in selected.iter().flat_map(|selected| &selected.path_parameters) {
                 lines.add("variable", format_args!("{} = {:?}", parameter.name, parameter.value()));
+                let variable = (parameter.name.clone(), parameter.value().to_string());
+                found.variables.push(variable);
             }
         }
-        Err(error) => lines.add("answer", format_args!("400: {error}")),
+        Err(error) => {
+            lines.add("answer", format_args!("400: {error}"));
+            found.status = Some(400);
+            why.push(error.to_string());
+        }
     }
     // R7.9: a preflight that has a route is for its authorizer, too.
     lines.add("authorizer", format_args!("{}", asked(&route.authorization)));
+    found.authorization = Some(asked(&route.authorization));
+    found.integration = route.integration.as_deref().map(integration);
+    found.throttle = Some(throttle(route));
     if by_cors && matches!(route.authorization, Authorization::None) {
         lines.add("answer", format_args!("204 by the CORS configuration"));
+        why.push("204 by the CORS configuration".to_owned());
     } else if by_cors {
         let text = "401 or 403 by the authorizer, for browsers send preflights without credentials; else 204 by the \
                     CORS configuration";
         lines.add("answer", format_args!("{text}"));
     } else {
         match route.integration.as_deref() {
-            None => lines.add("answer", format_args!("500: the route has no Target")),
+            None => {
+                lines.add("answer", format_args!("500: the route has no Target"));
+                found.status = Some(500);
+                why.push("the route has no Target".to_owned());
+            }
             Some(target) => match target.kind {
                 Kind::HttpProxy(_) => lines.add("integration", format_args!("{}", integration(target))),
                 Kind::LambdaProxy(_) | Kind::Service(_) => {
@@ -206,11 +261,13 @@ fn explain_in(
     lines.add("throttle", format_args!("{}", throttle(route)));
     if matches!(route.key, RouteKey::Default) {
         lines.add("note", format_args!("$default takes what no other route takes"));
+        why.push("$default takes what no other route takes".to_owned());
     }
     Explanation {
         is_answered: true,
-        api_id: Some(deployment.api_id().to_owned()),
         text: lines.0,
+        why: why.join("; "),
+        ..found
     }
 }
 

@@ -5,4 +5,5 @@ mod fleet_metrics;
 pub mod metrics_page;
 pub mod route_table;
 pub mod explanation;
+pub mod console;
 pub mod admin;

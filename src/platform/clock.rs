@@ -147,6 +147,13 @@ pub fn iso_8601(time: SystemTime) -> String {
     format!("{}-{month:02}-{}T{}Z", part(12, 16), part(5, 7), part(17, 25))
 }
 
+/// As [`iso_8601`], to the millisecond: `2026-07-10T19:19:05.120Z`.
+pub fn iso_8601_millis(time: SystemTime) -> String {
+    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+    let seconds = iso_8601(time);
+    format!("{}.{millis:03}Z", seconds.trim_end_matches('Z'))
+}
+
 /// The system's time in seconds since 1970, for what a certificate says.
 pub fn unix_seconds() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Puts the rooms together and runs them; the fixture for users' own tests.
 
 mod access_to_calls;
+mod console_options;
 mod announcement;
 mod either_front;
 pub mod testing;
@@ -34,10 +35,12 @@ use crate::deployment::configuration::Configuration;
 use crate::front::acceptor;
 use crate::front::listener_limits::Limits;
 use crate::management::admin::Admin;
+use crate::management::console::Console;
 use crate::outbound::upstream::{self, Upstream, tls};
 use crate::platform::concurrency;
 use crate::platform::reload_gate::ReloadGate;
 use crate::platform::signals::HangUp;
+pub use crate::server::console_options::ConsoleOptions;
 use crate::server::either_front::Front;
 pub use crate::server::either_front::FrontKind;
 use crate::template::message::Message;
@@ -67,6 +70,8 @@ pub struct Options {
     pub public_url: Option<PublicUrl>,
     /// Names under which it may be called besides those of this machine.
     pub admin_hosts: Vec<String>,
+    /// The page for people at the management listener, and what is captured for it.
+    pub console: ConsoleOptions,
     /// Most requests that are answered at once.
     pub workers: NonZeroUsize,
     /// What clients may do.
@@ -212,16 +217,18 @@ impl Server {
             },
             region: region.clone(),
         };
+        let capture = options.console.capture(admin_listener.as_ref(), control_plane.mode)?;
         let hash = configuration.hash().to_owned();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
-        let gateway = Arc::new(Gateway::new(
+        let gateway = Gateway::new(
             configuration,
             upstream,
             options.settings,
             Arc::clone(&gate),
             access_log.clone(),
             throttle,
-        ));
+        );
+        let gateway = Arc::new(gateway.with_capture(capture.clone()));
         let refused = |error: io::Error| StartError::Option(format!("the system refuses what a server needs: {error}"));
         let handler = Arc::clone(&gateway);
         let (kind, workers) = (options.front, options.workers);
@@ -230,6 +237,10 @@ impl Server {
         let pages = Arc::new(Admin {
             gateway: Arc::clone(&gateway),
             front: data.metrics(),
+            console: capture.map(|capture| {
+                let url = format!("{scheme}://{}", data.local_addr());
+                Console::new(&gateway, &capture, reloader.as_ref(), control_plane.clone(), url)
+            }),
             control_plane: reloader
                 .as_ref()
                 .map(|reloader| ControlPlane::new(reloader, control_plane)),

@@ -50,7 +50,7 @@ use crate::identity::aws::{self, AwsAccess, parse_endpoint};
 use crate::outbound::function::launcher;
 use crate::outbound::upstream;
 use crate::platform::clock::Clock;
-use crate::server::{FrontKind, Options, Server, StartError};
+use crate::server::{ConsoleOptions, FrontKind, Options, Server, StartError};
 
 /// Most requests that are answered at once.
 const WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
@@ -211,6 +211,7 @@ impl Builder {
             control_plane: None,
             public_url: None,
             admin_hosts: Vec::new(),
+            console: ConsoleOptions::default(),
             workers: WORKERS,
             tls: None,
             upstream_ca: self.upstream_ca,

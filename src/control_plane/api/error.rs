@@ -60,6 +60,20 @@ impl ApiError {
         ApiError::new(413, "RequestEntityTooLargeException", "Request Too Long")
     }
 
+    /// The path is there, but not for that method.
+    pub fn method_not_allowed(method: &str) -> ApiError {
+        ApiError::new(
+            405,
+            "MethodNotAllowedException",
+            format!("{method} is not allowed here"),
+        )
+    }
+
+    /// As many as may be are under way.
+    pub fn overloaded(message: impl Into<String>) -> ApiError {
+        ApiError::new(503, "ServiceUnavailableException", message)
+    }
+
     /// The operation is none of this gateway's.
     pub fn not_supported(operation: impl std::fmt::Display) -> ApiError {
         ApiError::new(501, "NotImplementedException", format!("{operation} is not supported"))

@@ -27,17 +27,36 @@ pub struct Refused {
 /// # Errors
 /// It is not let in.
 pub fn check_source(request: &Request, settings: &Settings) -> Result<(), Refused> {
+    check(request, settings, false)
+}
+
+/// As [`check_source`], for what is not a call but a page, to which any page may lead.
+///
+/// # Errors
+/// It is not let in.
+pub fn check_page(request: &Request, settings: &Settings) -> Result<(), Refused> {
+    check(request, settings, is_navigation(&request.headers))
+}
+
+/// Whether a browser asks for what it shows as a page of its own.
+fn is_navigation(headers: &Headers) -> bool {
+    let is_only = |name: &str, wanted: &[u8]| headers.get_all(name).all(|value| value.eq_ignore_ascii_case(wanted));
+    is_only("sec-fetch-mode", b"navigate") && is_only("sec-fetch-dest", b"document")
+}
+
+fn check(request: &Request, settings: &Settings, is_navigation: bool) -> Result<(), Refused> {
     let forbidden = |reason: &str| Refused {
         error: ApiError::forbidden("ForbiddenException", "Forbidden"),
         reason: reason.to_owned(),
     };
     let host = request.headers.get("host").unwrap_or_default();
-    if settings.mode == Mode::Open && !is_own_host(host, &settings.hosts) {
+    // A signature covers the host.
+    if settings.mode != Mode::Signed && !is_own_host(host, &settings.hosts) {
         return Err(forbidden(
             "Host is no name of the management listener: --admin-host allows one",
         ));
     }
-    if !is_own_page(&request.headers, host) {
+    if !is_own_page(&request.headers, host, is_navigation) {
         return Err(forbidden("a page of another origin sent it"));
     }
     Ok(())
@@ -62,7 +81,7 @@ fn is_own_host(host: &[u8], allowed: &[String]) -> bool {
 }
 
 /// Whether a request comes from no page, or from one that this listener has sent.
-fn is_own_page(headers: &Headers, host: &[u8]) -> bool {
+fn is_own_page(headers: &Headers, host: &[u8], is_navigation: bool) -> bool {
     let is_own_origin = |origin: &[u8]| {
         let host_of_origin = origin
             .strip_prefix(b"http://")
@@ -71,7 +90,8 @@ fn is_own_page(headers: &Headers, host: &[u8]) -> bool {
     };
     let is_of_others =
         |site: &[u8]| site.eq_ignore_ascii_case(b"cross-site") || site.eq_ignore_ascii_case(b"same-site");
-    headers.get_all("origin").all(is_own_origin) && !headers.get_all("sec-fetch-site").any(is_of_others)
+    headers.get_all("origin").all(is_own_origin)
+        && (is_navigation || !headers.get_all("sec-fetch-site").any(is_of_others))
 }
 
 /// Checks who signed a call; the ARN of the user.
@@ -190,11 +210,15 @@ mod tests {
         ] {
             let mut headers = Headers::new();
             headers.put(name, value);
-            assert_eq!(is_own_page(&headers, b"localhost:8001"), expected, "{name}: {value}");
+            assert_eq!(
+                is_own_page(&headers, b"localhost:8001", false),
+                expected,
+                "{name}: {value}"
+            );
         }
         let mut two = Headers::new();
         two.append("origin", b"http://localhost:8001").unwrap();
         two.append("origin", b"http://evil.test").unwrap();
-        assert!(!is_own_page(&two, b"localhost:8001"));
+        assert!(!is_own_page(&two, b"localhost:8001", true));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::data_plane::capture::in_flight::Step;
 use crate::data_plane::context_variables::{ContextVariables, IntegrationOutcome, RequestContext};
 use crate::data_plane::error::GatewayError;
 use crate::data_plane::gateway::answer::{Answer, Unanswered, refusal};
@@ -54,6 +55,7 @@ impl Gateway {
                 map(mapped, &mut parts)?;
                 let client = request.client.clone();
                 let asked = http_proxy::request(proxy, *method, parts, body, integration.timeout, client);
+                found.capture.note_request(&asked);
                 self.ask_endpoint(asked, proxy, integration, *method)
             }
             Kind::LambdaProxy(proxy) => {
@@ -61,6 +63,7 @@ impl Gateway {
                 let mut parts = lambda_proxy::parts(context, request, body.len());
                 map(mapped, &mut parts)?;
                 let event = lambda_proxy::event(proxy, &selected.event_source(&values, &parts, &body))?;
+                found.capture.note_call("Invoke", || proxy.arn.to_string());
                 self.ask_function(proxy, integration, event, &parts, request.client.clone())
             }
             Kind::Service(service) => {
@@ -71,9 +74,11 @@ impl Gateway {
                     service,
                     request,
                 };
+                found.capture.note_call("Call", || service.subtype.as_str().to_owned());
                 self.ask_service(&call, &sources, &body, &mut found.integration_error)
             }
         };
+        found.capture.note(Step::IntegrationHead);
         let Answer {
             fields,
             service,

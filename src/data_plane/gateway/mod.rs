@@ -14,10 +14,12 @@ pub use crate::data_plane::gateway::settings::Settings;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::authorizer::cache::AuthorizerCache;
+use crate::data_plane::capture::Capture;
+use crate::data_plane::capture::in_flight::{InFlight, Step};
 use crate::data_plane::context_variables::RequestContext;
 use crate::data_plane::cors;
 use crate::data_plane::error::GatewayError;
@@ -60,6 +62,8 @@ pub struct Gateway {
     recorder: Recorder,
     metrics: GatewayMetrics,
     throttle: Throttle,
+    /// What the console shows of requests; none where there is no console.
+    capture: Option<Arc<Capture>>,
 }
 
 impl Gateway {
@@ -93,7 +97,18 @@ impl Gateway {
             recorder,
             metrics: GatewayMetrics::default(),
             throttle,
+            capture: None,
         }
+    }
+
+    /// The same, with requests captured for the console.
+    #[must_use]
+    pub fn with_capture(self, capture: Option<Arc<Capture>>) -> Gateway {
+        if let Some(capture) = &capture {
+            let now = self.configuration_now();
+            capture.note_deployment(&now, &now);
+        }
+        Gateway { capture, ..self }
     }
 
     /// Serves another configuration from the next request on; requests in flight keep theirs.
@@ -122,6 +137,9 @@ impl Gateway {
         self.functions.keep_only(&configuration.local_functions());
         self.tokens.keep_only(&configuration.issuers());
         let configuration = Arc::new(configuration);
+        if let Some(capture) = &self.capture {
+            capture.note_deployment(&before, &configuration);
+        }
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&configuration);
         self.answers.keep_only(configuration.apis().map(|api| api.generation()));
     }
@@ -161,6 +179,9 @@ impl Gateway {
     pub fn run_maintenance(&self) {
         self.upstream.close_idle();
         self.functions.look_for_changes(self.recorder.access_log.file());
+        if let Some(capture) = &self.capture {
+            capture.expire(Instant::now());
+        }
     }
 
     /// Where tokens come from.
@@ -198,6 +219,8 @@ impl Gateway {
         let _in_flight = InFlightGuard::new(&self.metrics.in_flight);
         let mut context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
         let configuration = self.configuration();
+        let capture = InFlight::begin(self.capture.as_ref(), &context, &request, &configuration);
+        capture.copy_content(&mut request);
         let admission = mutual_tls::admit(&configuration, &request);
         let address = match &admission {
             Ok(_) => configuration.address(request.host(), &request.path),
@@ -208,7 +231,10 @@ impl Gateway {
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
-        let mut found = RequestInfo::default();
+        let mut found = RequestInfo {
+            capture,
+            ..RequestInfo::default()
+        };
         // A panic is a defect of ours, and costs the request that met it and no other.
         let answer = || {
             admitted.inspect_err(|_| found.is_unreachable = true)?;
@@ -220,7 +246,7 @@ impl Gateway {
             false => outcome,
         };
         let api = address.api.map(Arc::as_ref);
-        self.finish(api, &context, &request, &found, outcome, received)
+        self.finish(api, &context, &request, &mut found, outcome, received)
     }
 
     /// The answer to what is no request that could be handled; `request` is what is known of it.
@@ -228,8 +254,12 @@ impl Gateway {
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
         let configuration = self.configuration_now();
         let address = configuration.address(request.host(), &request.path);
-        let (api, found) = (address.api.map(Arc::as_ref), RequestInfo::default());
-        self.finish(api, &context, request, &found, Err(error.into()), 0)
+        let mut found = RequestInfo {
+            capture: InFlight::begin(self.capture.as_ref(), &context, request, &configuration),
+            ..RequestInfo::default()
+        };
+        let api = address.api.map(Arc::as_ref);
+        self.finish(api, &context, request, &mut found, Err(error.into()), 0)
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
@@ -238,7 +268,7 @@ impl Gateway {
         api: Option<&Deployment>,
         context: &RequestContext,
         request: &Request,
-        found: &RequestInfo<'_>,
+        found: &mut RequestInfo<'_>,
         outcome: Result<Response, GatewayError>,
         received: u64,
     ) -> Response {
@@ -258,6 +288,7 @@ impl Gateway {
         }
         // R3.13: on every answer, instead of any that the integration sent.
         response.headers.put("apigw-requestid", &context.request_id);
+        let capture = std::mem::take(&mut found.capture);
         let over = FinishedRequest {
             context,
             request,
@@ -265,7 +296,7 @@ impl Gateway {
             error: error.as_ref(),
             received,
         };
-        self.recorder.record(api, &over, response)
+        self.recorder.record(api, &over, capture, response)
     }
 
     /// The steps of a request, in their order.
@@ -321,13 +352,18 @@ impl Gateway {
         });
         if let Some(selected) = &selected {
             found.route = Some(Arc::clone(&selected.route.route));
-            found.caller = self.authorize(context, request, selected)?;
+            found.capture.note(Step::Routed);
+            let caller = self.authorize(context, request, selected);
+            let asked = &selected.route.route.authorization;
+            found.capture.note_authorization(asked, caller.as_ref());
+            found.caller = caller?;
             // An authorizer may have taken its time.
             if is_abandoned(context, request) {
                 return Err(GatewayError::ClientGone);
             }
             // R0.1: the caller is known by now.
             take_token(&self.throttle, &selected.route.route)?;
+            found.capture.note(Step::Throttled);
         }
         // R7.5, R7.9: with or without a route, but with one only after its authorizer.
         if let Some(cors) = stage.cors.as_deref().filter(|_| method == Method::Options) {

@@ -11,7 +11,7 @@ use apigateway::front::listener_limits::Limits;
 use apigateway::identity::aws::{self, AwsAccess};
 use apigateway::outbound::upstream::DNS_TTL;
 use apigateway::platform::clock::Clock;
-use apigateway::server::{FrontKind, Options, Server};
+use apigateway::server::{ConsoleOptions, FrontKind, Options, Server};
 use serde_json::Value;
 
 use super::client::{self, Answer, PATIENCE};
@@ -38,6 +38,7 @@ pub fn options(directory: &Directory) -> Options {
         control_plane: None,
         public_url: None,
         admin_hosts: Vec::new(),
+        console: ConsoleOptions::default(),
         workers: NonZeroUsize::new(64).unwrap(),
         // On a machine that is busy, requests may wait for a worker; where that is the subject, a test has its own limit.
         limits: Limits {

@@ -1,0 +1,99 @@
+//! Content that is still on its way, of which the beginning is copied as it passes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::data_plane::capture::Capture;
+use crate::data_plane::capture::entry::{CapturedBody, Detail, MAX_BODY};
+use crate::http1::message::Stream;
+
+/// Whose content it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Request,
+    Response,
+}
+
+/// A reader that copies what it reads.
+pub(super) struct CopiedStream {
+    inner: Box<dyn Read + Send>,
+    capture: Arc<Capture>,
+    number: u64,
+    side: Side,
+    began: Instant,
+    /// Bytes that were read.
+    length: u64,
+    is_over: bool,
+}
+
+impl CopiedStream {
+    /// Copies what is read of a stream from now on.
+    pub(super) fn insert(stream: &mut Stream, capture: &Arc<Capture>, number: u64, side: Side, began: Instant) {
+        let inner = std::mem::replace(&mut stream.reader, Box::new(io::empty()));
+        stream.reader = Box::new(CopiedStream {
+            inner,
+            capture: Arc::clone(capture),
+            number,
+            side,
+            began,
+            length: 0,
+            is_over: false,
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut CapturedBody)) {
+        self.capture.state().ring.change(self.number, |entry| {
+            if let Some(detail) = entry.detail.as_deref_mut() {
+                change(self.body(detail));
+            }
+        });
+    }
+
+    fn body<'d>(&self, detail: &'d mut Detail) -> &'d mut CapturedBody {
+        match self.side {
+            Side::Request => &mut detail.request_body,
+            Side::Response => &mut detail.response_body,
+        }
+    }
+
+    /// No more is read.
+    fn end(&mut self, is_whole: bool) {
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
+        let length = self.length;
+        let now = self.began.elapsed();
+        self.capture.state().ring.change(self.number, |entry| {
+            if let Some(detail) = entry.detail.as_deref_mut() {
+                let body = self.body(detail);
+                body.length = length;
+                body.cut |= length > body.bytes.len() as u64;
+                if is_whole && self.side == Side::Response {
+                    detail.timing.integration_end = Some(now);
+                }
+            }
+        });
+    }
+}
+
+impl Read for CopiedStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let is_kept = self.length < MAX_BODY as u64;
+        self.length += count as u64;
+        if count == 0 && !buffer.is_empty() {
+            self.end(true);
+        } else if is_kept {
+            let part = buffer.get(..count).unwrap_or_default();
+            self.change(|body| body.add(part));
+        }
+        Ok(count)
+    }
+}
+
+impl Drop for CopiedStream {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}

@@ -1,0 +1,399 @@
+//! A request on its way, as far as it is captured.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::data_plane::capture::copied_stream::{CopiedStream, Side};
+use crate::data_plane::capture::entry::{
+    Authorization, CapturedBody, Detail, Fields, MAX_TARGET, SentHead, Timing, Why,
+};
+use crate::data_plane::capture::ring::Entry;
+use crate::data_plane::capture::{Capture, State, redaction};
+use crate::data_plane::context_variables::RequestContext;
+use crate::data_plane::error::GatewayError;
+use crate::deployment::authorizer::Authorization as Asked;
+use crate::deployment::configuration::Configuration;
+use crate::http1::message::{Body, Request, Response};
+use crate::identity::caller::Caller;
+use crate::outbound::upstream::IntegrationRequest;
+
+/// Nothing where nothing is captured.
+#[derive(Debug, Default)]
+pub struct InFlight(Option<Captured>);
+
+#[derive(Debug)]
+struct Captured {
+    capture: Arc<Capture>,
+    number: u64,
+    began: Instant,
+    time: SystemTime,
+    /// What is noted for the detail, where somebody watches.
+    notes: Option<Box<Notes>>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    timing: Timing,
+    sent: Option<SentHead>,
+    authorization: Option<Authorization>,
+}
+
+/// A step that is over.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// Its route is found.
+    Routed,
+    /// It has its token.
+    Throttled,
+    /// The head of the integration's answer is here.
+    IntegrationHead,
+}
+
+/// What is known of a request that has its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// The id of its API, or nothing.
+    pub api_id: &'a str,
+    /// Its stage, or nothing.
+    pub stage: &'a str,
+    /// Its route, or nothing.
+    pub route_key: &'a str,
+    /// How long its integration took, if it was asked.
+    pub integration_latency: Option<Duration>,
+    /// Bytes of its content.
+    pub received: u64,
+    /// What failed.
+    pub error: Option<&'a str>,
+}
+
+impl InFlight {
+    /// A request that has just come.
+    pub fn begin(
+        capture: Option<&Arc<Capture>>,
+        context: &RequestContext,
+        request: &Request,
+        configuration: &Arc<Configuration>,
+    ) -> InFlight {
+        let Some(capture) = capture else {
+            return InFlight(None);
+        };
+        let takes_details = capture.takes_details.load(Ordering::Relaxed);
+        let detail = takes_details.then(|| detail(capture, request, configuration));
+        let is_watched = capture.is_watched.load(Ordering::Relaxed);
+        let mut state = capture.state();
+        let state = &mut *state;
+        let replay_of = match state.replays.is_empty() {
+            true => None,
+            false => state.replays.remove(&request.peer),
+        };
+        let is_current = |detail: &Detail| matches!(&detail.why, Why::Ask(of) if of.ptr_eq(&state.current));
+        let is_outdated = detail.as_deref().is_some_and(|detail| !is_current(detail));
+        let number = state.ring.begin(detail, |summary| {
+            summary.request_id.push_str(&context.request_id);
+            summary.time = context.time;
+            summary.method.push_str(&request.method);
+            push_target(&mut summary.path, request, capture.keeps_secrets);
+            summary.source_ip = context.client.address;
+            summary.replay_of = replay_of;
+        });
+        if is_outdated && let Some(entry) = state.ring.get_mut(number) {
+            capture.tell_why(entry.detail.as_deref_mut(), &request.method);
+        }
+        if is_watched && let Some(entry) = state.ring.get_mut(number) {
+            if state.events.request(&entry.summary, Instant::now()) {
+                capture.told.notify_all();
+            }
+        }
+        let mut notes = takes_details.then(Box::<Notes>::default);
+        if let Some(notes) = &mut notes {
+            notes.timing.received = Some(context.began.elapsed());
+        }
+        InFlight(Some(Captured {
+            capture: Arc::clone(capture),
+            number,
+            began: context.began,
+            time: context.time,
+            notes,
+        }))
+    }
+
+    /// Copies the content of the request, where that is still on its way.
+    pub fn copy_content(&self, request: &mut Request) {
+        if let Some(captured) = self.0.as_ref().filter(|captured| captured.notes.is_some())
+            && let Body::Stream(stream) = &mut request.body
+        {
+            CopiedStream::insert(
+                stream,
+                &captured.capture,
+                captured.number,
+                Side::Request,
+                captured.began,
+            );
+        }
+    }
+
+    fn notes(&mut self) -> Option<(&mut Notes, Duration)> {
+        let captured = self.0.as_mut()?;
+        let at = captured.began;
+        captured.notes.as_deref_mut().map(|notes| (notes, at.elapsed()))
+    }
+
+    /// A step is over.
+    pub fn note(&mut self, step: Step) {
+        if let Some((Notes { timing, .. }, now)) = self.notes() {
+            let place = match step {
+                Step::Routed => &mut timing.routed,
+                Step::Throttled => &mut timing.throttled,
+                Step::IntegrationHead => &mut timing.integration_head,
+            };
+            *place = Some(now);
+        }
+    }
+
+    /// It is known who asks, or that they may not pass, where the route wants to know.
+    pub fn note_authorization(&mut self, asked: &Asked, caller: Result<&Caller, &GatewayError>) {
+        if matches!(asked, Asked::None) {
+            return;
+        }
+        if let Some((notes, now)) = self.notes() {
+            notes.timing.authorized = Some(now);
+            notes.authorization = Some(Authorization {
+                authorizer: match asked {
+                    Asked::None => "NONE".to_owned(),
+                    Asked::Jwt { authorizer, .. } => format!("JWT {}", authorizer.id),
+                    Asked::Lambda(authorizer) => format!("CUSTOM {}", authorizer.id),
+                    Asked::Iam => "AWS_IAM".to_owned(),
+                },
+                is_allowed: caller.is_ok(),
+                cause: caller.err().and_then(GatewayError::cause).map(str::to_owned),
+                principal: match caller {
+                    Ok(Caller::Jwt(token)) => token.claims.get("sub").cloned(),
+                    Ok(Caller::Lambda { principal_id, .. }) => principal_id.clone(),
+                    Ok(Caller::Iam(identity)) => Some(identity.user_arn.clone()),
+                    Ok(Caller::Anybody) | Err(_) => None,
+                },
+            });
+        }
+    }
+
+    /// This request goes to the integration.
+    pub fn note_request(&mut self, request: &IntegrationRequest) {
+        let keeps_secrets = self.0.as_ref().is_some_and(|captured| captured.capture.keeps_secrets);
+        if let Some((notes, now)) = self.notes() {
+            notes.timing.integration_start = Some(now);
+            let parts = &request.parts;
+            let mut target = format!("{}://{}{}", request.scheme.as_str(), request.authority, parts.path);
+            if let Some(query) = &parts.query {
+                target.push('?');
+                push_query(&mut target, query, keeps_secrets);
+            }
+            truncate(&mut target, MAX_TARGET);
+            notes.sent = Some(SentHead {
+                method: request.method.as_str().to_owned(),
+                target,
+                fields: Fields::of(&parts.headers, keeps_secrets),
+            });
+        }
+    }
+
+    /// A function is invoked, or a service called, which has no head to show.
+    pub fn note_call(&mut self, method: &str, target: impl FnOnce() -> String) {
+        if let Some((notes, now)) = self.notes() {
+            notes.timing.integration_start = Some(now);
+            notes.sent = Some(SentHead {
+                method: method.to_owned(),
+                target: target(),
+                fields: Fields::default(),
+            });
+        }
+    }
+
+    /// Its answer is here, and its content is still on its way.
+    pub fn answered(&mut self, answered: &Answered<'_>, response: &mut Response) {
+        let Some(captured) = &mut self.0 else { return };
+        let notes = captured.notes.take().map(|notes| (notes, captured.copy_of(response)));
+        let is_detailed = notes.is_some();
+        let status = response.status;
+        captured.capture.state().ring.change(captured.number, |entry| {
+            fill(entry, answered, status, notes);
+        });
+        if is_detailed && let Body::Stream(stream) = &mut response.body {
+            CopiedStream::insert(
+                stream,
+                &captured.capture,
+                captured.number,
+                Side::Response,
+                captured.began,
+            );
+        }
+    }
+
+    /// Its answer is sent, or as much of it as can be: so many bytes of content. Where its content was here whole, the
+    /// answer is told as well.
+    pub fn end(
+        mut self,
+        status: u16,
+        latency: Duration,
+        sent: u64,
+        whole: Option<(&Answered<'_>, &Response)>,
+        failure: Option<&str>,
+    ) {
+        let Some(mut captured) = self.0.take() else { return };
+        let notes = whole.and_then(|(_, response)| {
+            let notes = captured.notes.take()?;
+            Some((notes, captured.copy_of(response)))
+        });
+        let Captured { capture, number, .. } = &captured;
+        let is_watched = capture.is_watched.load(Ordering::Relaxed);
+        let second = (captured.time + latency).duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut state = capture.state();
+        let State {
+            ring, rates, events, ..
+        } = &mut *state;
+        let ended = |entry: &mut Entry| {
+            if let Some((answered, response)) = whole {
+                fill(entry, answered, response.status, notes);
+            }
+            let summary = &mut entry.summary;
+            summary.status = Some(status);
+            summary.latency = Some(latency);
+            summary.bytes_out = sent;
+            summary.is_done = true;
+            if let Some(detail) = &mut entry.detail {
+                detail.timing.sent = Some(latency);
+                if let Some(failure) = failure {
+                    detail.integration_error.get_or_insert_with(|| failure.to_owned());
+                }
+            }
+        };
+        let integration_latency = match whole {
+            Some((answered, _)) => answered.integration_latency,
+            None => ring
+                .get_mut(*number)
+                .and_then(|entry| entry.summary.integration_latency),
+        };
+        let is_there = ring.change(*number, ended).is_some();
+        let entry = ring.get_mut(*number).filter(|_| is_there);
+        let api = match (&entry, whole) {
+            (_, Some((answered, _))) => answered.api_id,
+            (Some(entry), None) => &entry.summary.api_id,
+            (None, None) => "",
+        };
+        rates.count(second.as_secs(), api, status, latency, integration_latency);
+        if is_watched && let Some(entry) = entry {
+            if events.request(&entry.summary, Instant::now()) {
+                capture.told.notify_all();
+            }
+        }
+    }
+
+    /// Another answer takes the place of this one, which tells of itself.
+    pub fn replaced(self) {
+        let latency = self.0.as_ref().map(|captured| captured.began.elapsed());
+        let status = GatewayError::ServiceUnavailable(String::new()).status();
+        self.end(status, latency.unwrap_or_default(), 0, None, None);
+    }
+}
+
+/// A request that nothing else ended.
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(captured) = self.0.take() {
+            let latency = captured.began.elapsed();
+            let status = GatewayError::ClientGone.status();
+            InFlight(Some(captured)).end(status, latency, 0, None, None);
+        }
+    }
+}
+
+impl Captured {
+    /// Fields and content of an answer.
+    fn copy_of(&self, response: &Response) -> (Fields, CapturedBody) {
+        let body = match &response.body {
+            Body::Bytes(content) => CapturedBody::of(content),
+            Body::Empty | Body::Stream(_) => CapturedBody::default(),
+        };
+        (Fields::of(&response.headers, self.capture.keeps_secrets), body)
+    }
+}
+
+type Noted = (Box<Notes>, (Fields, CapturedBody));
+
+fn fill(entry: &mut Entry, answered: &Answered<'_>, status: u16, notes: Option<Noted>) {
+    let summary = &mut entry.summary;
+    summary.status = Some(status);
+    summary.api_id.push_str(answered.api_id);
+    summary.stage.push_str(answered.stage);
+    summary.route_key.push_str(answered.route_key);
+    summary.integration_latency = answered.integration_latency;
+    summary.bytes_in = answered.received;
+    if let (Some(detail), Some((notes, (fields, body)))) = (&mut entry.detail, notes) {
+        let end = detail.timing.integration_end;
+        detail.timing = notes.timing;
+        // A stream notes its own end.
+        detail.timing.integration_end = end.or(notes.timing.integration_head);
+        detail.sent = notes.sent;
+        detail.authorization = notes.authorization;
+        detail.response_fields = fields;
+        detail.response_body = body;
+        detail.integration_error = answered.error.map(str::to_owned);
+    }
+}
+
+/// What is copied of a request at its begin.
+fn detail(capture: &Capture, request: &Request, configuration: &Arc<Configuration>) -> Box<Detail> {
+    let without = match (&request.query, capture.keeps_secrets) {
+        (Some(query), false) => redaction::query_without_secrets(query),
+        _ => None,
+    };
+    let is_target_redacted = without.is_some();
+    let query = without.as_deref().or(request.query.as_deref());
+    let mut target = request.path.clone();
+    if let Some(query) = query.filter(|query| !is_target_redacted || !query.is_empty()) {
+        target.push('?');
+        target.push_str(query);
+    }
+    truncate(&mut target, MAX_TARGET);
+    let request_body = match &request.body {
+        Body::Bytes(content) => CapturedBody::of(content),
+        Body::Empty | Body::Stream(_) => CapturedBody::default(),
+    };
+    Box::new(Detail {
+        target,
+        is_target_redacted,
+        host: request.host().to_vec(),
+        request_fields: Fields::of(&request.headers, capture.keeps_secrets),
+        request_body,
+        sent: None,
+        response_fields: Fields::default(),
+        response_body: CapturedBody::default(),
+        authorization: None,
+        integration_error: None,
+        timing: Timing::default(),
+        why: Why::Ask(Arc::downgrade(configuration)),
+    })
+}
+
+fn push_target(text: &mut String, request: &Request, keeps_secrets: bool) {
+    text.push_str(&request.path);
+    if let Some(query) = &request.query {
+        text.push('?');
+        push_query(text, query, keeps_secrets);
+    }
+    truncate(text, MAX_TARGET);
+}
+
+fn push_query(text: &mut String, query: &str, keeps_secrets: bool) {
+    match keeps_secrets {
+        true => text.push_str(query),
+        false => redaction::push_query(text, query),
+    }
+}
+
+/// Cuts a text at a character.
+fn truncate(text: &mut String, length: usize) {
+    if text.len() > length {
+        text.truncate(text.floor_char_boundary(length));
+    }
+}

@@ -1,0 +1,184 @@
+//! Keeps secrets out of what is captured: values of fields and query parameters with a telling name are replaced by their
+//! length.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+/// Fields and parameters whose values are secrets, by their whole name.
+const NAMES: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "x-amz-security-token",
+];
+
+/// What a name holds whose value is a secret.
+const WORDS: [&str; 9] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "session",
+    "credential",
+    "signature",
+    "api-key",
+    "apikey",
+];
+
+/// Longer names are cut before they are looked at: no rule needs more, and a name may have megabytes.
+const MAX_NAME_LENGTH: usize = 64 * 1024;
+
+/// Whether the value of a field or of a query parameter with that name is a secret. Case does not count, and `_` is as `-`.
+///
+/// # Example
+/// ```
+/// use apigateway::data_plane::capture::redaction::is_secret;
+///
+/// assert!(is_secret(b"X_Api_Key"));
+/// assert!(is_secret(b"X-Amz-Signature"));
+/// assert!(!is_secret(b"accept"));
+/// ```
+pub fn is_secret(name: &[u8]) -> bool {
+    let name = name.get(..MAX_NAME_LENGTH).unwrap_or(name);
+    let folded: Vec<u8> = name
+        .iter()
+        .map(|byte| match byte {
+            b'_' => b'-',
+            byte => byte.to_ascii_lowercase(),
+        })
+        .collect();
+    let holds = |word: &&str| folded.windows(word.len()).any(|part| part == word.as_bytes());
+    NAMES.iter().any(|name| folded == name.as_bytes()) || WORDS.iter().any(|word| holds(&word))
+}
+
+/// What stands for a secret of so many bytes.
+pub fn mark(length: usize) -> String {
+    format!("«redacted, {length} B»")
+}
+
+/// Appends a query with marks in place of secrets.
+pub fn push_query(text: &mut String, query: &str) {
+    for (number, pair) in query.split('&').enumerate() {
+        if number > 0 {
+            text.push('&');
+        }
+        match secret_of(pair) {
+            Some((name, value)) => {
+                text.push_str(name);
+                text.push('=');
+                text.push_str(&mark(value.len()));
+            }
+            None => text.push_str(pair),
+        }
+    }
+}
+
+/// A query without the parameters that hold secrets; none where it has none of these.
+pub fn query_without_secrets(query: &str) -> Option<String> {
+    query.split('&').any(|pair| secret_of(pair).is_some()).then(|| {
+        let kept: Vec<&str> = query.split('&').filter(|pair| secret_of(pair).is_none()).collect();
+        kept.join("&")
+    })
+}
+
+/// Name and value of a parameter with a secret.
+fn secret_of(pair: &str) -> Option<(&str, &str)> {
+    let (name, value) = pair.split_once('=')?;
+    let is_plain = name.bytes().all(|byte| byte != b'%' && byte != b'+');
+    let decoded: Cow<'_, [u8]> = match is_plain {
+        true => Cow::Borrowed(name.as_bytes()),
+        false => Cow::Owned(percent_decode(name.replace('+', " ").as_bytes()).collect()),
+    };
+    (!value.is_empty() && is_secret(&decoded)).then_some((name, value))
+}
+
+/// The value of a field with marks in place of what is secret, and whether there is such a mark. A value that is a URL
+/// with a query is kept but for the query's secrets.
+pub fn field_value(name: &str, value: &[u8]) -> (Vec<u8>, bool) {
+    if is_secret(name.as_bytes()) {
+        return (mark(value.len()).into_bytes(), true);
+    }
+    if value.contains(&b'?')
+        && let Ok(text) = str::from_utf8(value)
+        && let Some((before, query)) = text.split_once('?')
+        && query.split('&').any(|pair| secret_of(pair).is_some())
+    {
+        let mut shown = format!("{before}?");
+        push_query(&mut shown, query);
+        return (shown.into_bytes(), true);
+    }
+    (value.to_vec(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_by_their_names() {
+        for (name, expected) in [
+            ("authorization", true),
+            ("Proxy-Authorization", true),
+            ("COOKIE", true),
+            ("set_cookie", true),
+            ("X_API_KEY", true),
+            ("x-csrf-token", true),
+            ("clientSecret", true),
+            ("my_session_id", true),
+            ("X-Amz-Credential", true),
+            ("apiKey", true),
+            ("api_key", true),
+            ("db-passwd", true),
+            ("accept", false),
+            ("cookies", false),
+            ("authorization-x", false),
+            ("tok-en", false),
+            ("", false),
+        ] {
+            assert_eq!(is_secret(name.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn queries() {
+        for (query, shown, kept) in [
+            ("a=1&b=2", "a=1&b=2", None),
+            ("token=abc&a=1", "token=«redacted, 3 B»&a=1", Some("a=1")),
+            ("%74oken=abc", "%74oken=«redacted, 3 B»", Some("")),
+            (
+                "a=1&X-Amz-Signature=ff&&b",
+                "a=1&X-Amz-Signature=«redacted, 2 B»&&b",
+                Some("a=1&&b"),
+            ),
+            ("token=&token", "token=&token", None),
+            ("api+key=1", "api+key=1", None),
+            ("api_key=a=b", "api_key=«redacted, 3 B»", Some("")),
+        ] {
+            let mut text = String::new();
+            push_query(&mut text, query);
+            assert_eq!(text, shown);
+            assert_eq!(query_without_secrets(query).as_deref(), kept, "{query}");
+        }
+    }
+
+    #[test]
+    fn values_of_fields() {
+        for (name, value, expected) in [
+            ("authorization", "Bearer x", "«redacted, 8 B»"),
+            (
+                "referer",
+                "http://a/?token=x&b=1",
+                "http://a/?token=«redacted, 1 B»&b=1",
+            ),
+            ("location", "/a?b=1", "/a?b=1"),
+            ("accept", "*/*", "*/*"),
+        ] {
+            let (shown, is_redacted) = field_value(name, value.as_bytes());
+            assert_eq!(String::from_utf8(shown).unwrap(), expected);
+            assert_eq!(is_redacted, value != expected, "{name}");
+        }
+    }
+}
