@@ -517,6 +517,7 @@ function tellStream(now, wait = 0) {
 async function complete() {
   try {
     await Promise.all([loadRequests(), loadProblems()]);
+    page.on?.problems?.();
   } catch {
     // The stream will tell that nobody answers.
   }
@@ -698,13 +699,8 @@ function renderFrame() {
   const links = document.querySelectorAll('#sections a');
   const last = links[links.length - 1];
   const number = problems.length;
-  last.replaceChildren('Problems');
-  if (number > 0) {
-    last.append(el('span', {class: 'count', 'aria-hidden': 'true'}, count(number)));
-    last.setAttribute('aria-label', `Problems, ${number}`);
-  } else {
-    last.removeAttribute('aria-label');
-  }
+  last.replaceChildren(el('span', null, 'Problems', number > 0 ? el('span', {class: 'heard'}, `, ${number}`) : null));
+  if (number > 0) last.append(el('span', {class: 'count', 'aria-hidden': 'true'}, count(number)));
   renderBars();
 }
 
@@ -741,6 +737,7 @@ const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled), select:
 /** Opens a dialog over the page, and gives the focus back to where it was. */
 function openDialog(title, ...content) {
   const before = document.activeElement;
+  const name = before && accessibleText(before);
   const id = newId('title');
   const dialog = el('dialog', {'aria-labelledby': id}, el('h2', {id}, plain(title)), content);
   dialog.addEventListener('keydown', event => {
@@ -758,7 +755,7 @@ function openDialog(title, ...content) {
   dialog.addEventListener('close', () => {
     dialog.remove();
     if (before?.isConnected && before !== document.body) before.focus();
-    else if (!document.activeElement || document.activeElement === document.body) focusPage();
+    else if (!document.activeElement || document.activeElement === document.body) focusPage(name);
   });
   document.body.append(dialog);
   dialog.showModal();
@@ -794,7 +791,7 @@ function field(spec) {
     control.value = spec.value ?? '';
   }
   const error = el('p', {class: 'error', id: `${id}-error`, hidden: true});
-  const hint = el('p', {class: 'hint', id: `${id}-hint`, hidden: !spec.hint}, spec.hint);
+  const hint = el('p', {class: 'hint', id: `${id}-hint`, hidden: !spec.hint && !spec.tell}, spec.hint);
   const whole = spec.kind === 'check'
     ? el('div', {class: 'field'}, el('label', {class: 'check', for: id}, control, spec.label), hint, error)
     : el('div', {class: 'field'}, el('label', {for: id}, spec.label), control, hint, error);
@@ -832,7 +829,7 @@ function form({fields, submit, save, cancel, extra, attributes, danger, changed}
     for (const control of controls) {
       if (control.spec.when) control.whole.hidden = !control.spec.when(now);
       if (control.spec.enabled) control.control.disabled = !control.spec.enabled(now);
-      if (control.spec.tell) control.hint.replaceChildren(control.spec.tell(now));
+      if (control.spec.tell) control.hint.replaceChildren(...[control.spec.tell(now)].flat());
     }
     changed?.(now, {send});
   };
@@ -1203,7 +1200,9 @@ function problemsOf(apiId, file) {
     const of = problem.api ?? null;
     // The root API's files have no directory of its own.
     const isOfApi = of === apiId || of === null && problem.file.startsWith(`apis/${apiId}/`) || of === null && !problem.file.startsWith('apis/');
-    return isOfApi && (file === undefined ? of === apiId : problem.file === file || problem.file.endsWith(`/${file}`));
+    if (file === undefined) return of === apiId;
+    // A conflict is told of one file, and names the other in its sentence.
+    return isOfApi && (problem.file === file || problem.file.endsWith(`/${file}`) || problem.text.includes(file));
   });
 }
 
@@ -1972,9 +1971,9 @@ function explanationView(said) {
       ['Stage', said.stage],
       ['Goes before', outranks.length > 0 ? el('ul', null, outranks.slice(0, 20).map(one => el('li', {class: 'line'}, data(textOf(one)))), outranks.length > 20 ? el('li', null, `and ${count(outranks.length - 20)} more`) : null) : null],
       ['Variables', variables.length > 0 ? el('ul', null, variables.map(([name, value]) => el('li', {class: 'line'}, data(name), ' = ', data(textOf(value))))) : null],
-      ['Authorization', said.authorization ? authorizationText(said.authorization) : null],
+      ['Authorization', said.authorization ? authorizationText(textOf(said.authorization).replace(/^-: /, '')) : null],
       ['Integration', said.integration ? el('span', {class: 'line'}, data(textOf(said.integration))) : null],
-      ['Throttle', said.throttle ? textOf(said.throttle) : null],
+      ['Throttle', said.throttle && said.throttle !== '-' ? textOf(said.throttle) : null],
     ]));
 }
 
