@@ -2,5 +2,6 @@
 
 pub mod upstream;
 pub mod function;
+pub mod own_listener;
 #[cfg(feature = "fleet")]
 pub mod valkey;

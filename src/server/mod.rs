@@ -238,8 +238,8 @@ impl Server {
             gateway: Arc::clone(&gateway),
             front: data.metrics(),
             console: capture.map(|capture| {
-                let url = format!("{scheme}://{}", data.local_addr());
-                Console::new(&gateway, &capture, reloader.as_ref(), control_plane.clone(), url)
+                let (settings, listener) = (control_plane.clone(), data.local_addr());
+                Console::new(&gateway, &capture, reloader.as_ref(), settings, scheme, listener)
             }),
             control_plane: reloader
                 .as_ref()

@@ -74,6 +74,11 @@ impl ApiError {
         ApiError::new(503, "ServiceUnavailableException", message)
     }
 
+    /// A request that the gateway sent itself has no answer.
+    pub fn no_answer(message: impl Into<String>) -> ApiError {
+        ApiError::new(502, "NoAnswerException", message)
+    }
+
     /// The operation is none of this gateway's.
     pub fn not_supported(operation: impl std::fmt::Display) -> ApiError {
         ApiError::new(501, "NotImplementedException", format!("{operation} is not supported"))

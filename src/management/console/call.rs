@@ -5,7 +5,7 @@ use crate::control_plane::api::wire;
 use crate::definition::json::Json;
 
 /// The members of a call's content.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Members(Vec<(String, Json)>);
 
 impl Members {

@@ -14,7 +14,9 @@ mod requests;
 mod metrics;
 mod event_stream;
 mod streams;
+mod send;
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ use crate::http1::message::{Body, Request, Response};
 use crate::management::console::answer::{error_answer, json_answer, no_content, with_protection};
 use crate::management::console::call::Members;
 use crate::management::console::problems::KnownProblems;
+use crate::management::console::send::Sender;
 use crate::management::console::served::Served;
 use crate::management::console::streams::Streams;
 use crate::platform::logging::RateLimit;
@@ -48,6 +51,7 @@ const OWN_FIELD: &str = "x-apigateway-console";
 pub struct Console {
     served: Served,
     streams: Arc<Streams>,
+    sender: Sender,
     /// Of the lines about requests that are not let in.
     refusals: RateLimit,
 }
@@ -64,13 +68,14 @@ pub fn explainer(configuration: &Configuration, method: &str, host: &[u8], path:
 }
 
 impl Console {
-    /// The console of a gateway whose API is served at that URL.
+    /// The console of a gateway whose API is served by that listener, which has that scheme.
     pub fn new(
         gateway: &Arc<Gateway>,
         capture: &Arc<Capture>,
         reloader: Option<&Arc<Reloader>>,
         settings: Settings,
-        data_plane: String,
+        scheme: &str,
+        listener: SocketAddr,
     ) -> Console {
         Console {
             served: Served {
@@ -78,9 +83,10 @@ impl Console {
                 capture: Arc::clone(capture),
                 reloader: reloader.map(Arc::downgrade),
                 settings,
-                data_plane,
+                data_plane: format!("{scheme}://{listener}"),
                 problems: KnownProblems::default(),
             },
+            sender: Sender::new(listener),
             streams: Arc::new(Streams::new(Arc::clone(capture))),
             refusals: RateLimit::default(),
         }
@@ -193,6 +199,10 @@ impl Console {
                 self.served.capture.set_mode(capture_mode(&Members::of(body)?)?);
                 json_answer(200, &self.served.standing())
             }
+            ("POST", ["send"]) => json_answer(200, &self.sender.send(&self.served, &Members::of(body)?)?),
+            ("POST", ["requests", id, "replay"]) => {
+                json_answer(200, &self.sender.replay(&self.served, id, &Members::of(body)?)?)
+            }
             ("GET", ["metrics"]) => json_answer(
                 200,
                 &metrics::series(&self.served.capture, &self.served.gateway.settings().clock),
@@ -200,9 +210,10 @@ impl Console {
             ("GET", ["events"]) => streams::open(&self.streams, &request.headers)?,
             (
                 _,
-                ["overview" | "problems" | "explain" | "requests" | "capture" | "metrics" | "events"]
+                ["overview" | "problems" | "explain" | "requests" | "capture" | "metrics" | "events" | "send"]
                 | ["apis", _, "routes"]
-                | ["requests", _],
+                | ["requests", _]
+                | ["requests", _, "replay"],
             ) => return Err(ApiError::method_not_allowed(method)),
             _ => return Err(ApiError::no_operation()),
         })

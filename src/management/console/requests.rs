@@ -75,7 +75,7 @@ pub(super) fn summary(summary: &Summary) -> Value {
 }
 
 /// Milliseconds with three digits behind the point.
-fn millis(duration: Duration) -> f64 {
+pub(super) fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
@@ -139,7 +139,7 @@ fn of_detail(summary: &Summary, detail: &Detail) -> Map<String, Value> {
 }
 
 /// Names and values, as pairs.
-pub(super) fn fields(fields: &Fields) -> Value {
+fn fields(fields: &Fields) -> Value {
     fields
         .all
         .iter()
