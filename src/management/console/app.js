@@ -458,13 +458,19 @@ async function loadOverview() {
   return state.overview;
 }
 
+/** Asks for the problems; whether they are others than before. */
 async function loadProblems() {
   const said = await call('GET', own('problems'));
+  const before = JSON.stringify([state.problems, state.isOlder]);
   state.problems = said?.problems ?? [];
-  const serving = said?.serving;
-  state.isOlder = serving === 'older' || serving === true || serving?.older === true;
+  state.isOlder = said?.serving === true;
   renderFrame();
+  return JSON.stringify([state.problems, state.isOlder]) !== before;
 }
+
+/** The first time. A page waits for it, so that it is drawn once. */
+let firstProblems = null;
+const knowProblems = () => firstProblems ??= loadProblems().catch(() => false);
 
 function putRequest(summary) {
   const known = state.byId.get(summary.requestId);
@@ -482,7 +488,7 @@ function putRequest(summary) {
 
 async function loadRequests() {
   const said = await call('GET', `${own('requests')}?limit=${RING}`);
-  const list = Array.isArray(said) ? said : said?.requests ?? said?.items ?? [];
+  const list = Array.isArray(said) ? said : said?.requests ?? [];
   const kept = new Set(list.map(summary => summary.requestId));
   state.requests = state.requests.filter(summary => kept.has(summary.requestId));
   for (const id of [...state.byId.keys()]) if (!kept.has(id)) state.byId.delete(id);
@@ -516,8 +522,8 @@ function tellStream(now, wait = 0) {
 /** What was missed while no stream was open. */
 async function complete() {
   try {
-    await Promise.all([loadRequests(), loadProblems()]);
-    page.on?.problems?.();
+    const [, isOther] = await Promise.all([loadRequests(), loadProblems()]);
+    if (isOther) page.on?.problems?.();
   } catch {
     // The stream will tell that nobody answers.
   }
@@ -640,7 +646,7 @@ function happened(name, said) {
   } else if (name === 'deployment') {
     reloadConfiguration();
   } else if (name === 'problems') {
-    loadProblems().then(() => page.on?.problems?.()).catch(() => {});
+    loadProblems().then(isOther => isOther && page.on?.problems?.()).catch(() => {});
   }
 }
 
@@ -1169,9 +1175,14 @@ async function apisPage(context) {
     settleStops(list.body);
     context.put('APIs', top, offNote(), list.whole);
   };
-  await loadOverview();
+  await Promise.all([loadOverview(), knowProblems()]);
   draw();
-  context.on.deployment = draw;
+  let drawn = JSON.stringify(state.overview.apis);
+  context.on.deployment = () => {
+    const now = JSON.stringify(state.overview.apis);
+    if (now !== drawn) draw();
+    drawn = now;
+  };
   context.on.problems = draw;
 }
 
@@ -1229,8 +1240,7 @@ async function problemsPage(context) {
   draw();
   context.on.problems = draw;
   context.on.deployment = async () => {
-    await loadProblems();
-    draw();
+    if (await loadProblems()) draw();
   };
 }
 
@@ -1267,7 +1277,8 @@ async function objects(apiId, kind) {
 
 /** What is served of a kind, told from the routes: all that is known where the control plane is off. */
 async function servedOf(apiId, title) {
-  const {routes = [], stages = []} = await call('GET', own('apis', apiId, 'routes')) ?? {};
+  const routes = await call('GET', own('apis', apiId, 'routes')) ?? [];
+  const stages = apiOf(apiId)?.stages ?? [];
   const columns = {Integrations: ['Id', 'Integration'], Authorizers: ['Authorization'], Stages: ['Name']}[title];
   const lines = {
     Integrations: routes.map(route => [route.target, route.integration]), Authorizers: routes.map(route => [route.authorization]), Stages: stages.map(name => [name]),
@@ -1284,15 +1295,29 @@ async function servedOf(apiId, title) {
 
 /** Draws a page of an API, and again whenever files or problems change. */
 async function apiPage(context, load, draw) {
-  const again = async () => {
-    const loaded = await load();
-    await draw(loaded);
+  let drawn = '';
+  let isWanted = false;
+  let running = null;
+  const run = async () => {
+    while (isWanted) {
+      isWanted = false;
+      const loaded = await load();
+      const now = JSON.stringify([loaded, state.problems, apiOf(context.id), state.overview.controlPlane]);
+      // What is the same is not drawn anew under somebody's hands.
+      if (now === drawn || !context.isShown()) continue;
+      drawn = now;
+      await draw();
+    }
   };
-  await loadOverview();
+  // One at a time: an answer that is older must not come behind one that is newer.
+  const again = () => {
+    isWanted = true;
+    running ??= run().finally(() => { running = null; });
+    return running;
+  };
+  await Promise.all([loadOverview(), knowProblems()]);
   await again();
-  const refresh = () => {
-    if (context.isShown()) again().catch(error => announce(refusalText(error)));
-  };
+  const refresh = () => again().catch(error => announce(refusalText(error)));
   context.on.deployment = refresh;
   context.on.problems = refresh;
   return again;
@@ -1358,10 +1383,12 @@ async function routesPage(context) {
 
   const load = async () => {
     const query = stage ? `?stage=${encodeURIComponent(stage)}` : '';
-    const [served, routes, integrations, authorizers, stages] = await Promise.all([
-      call('GET', own('apis', id, 'routes') + query), objects(id, 'routes'), objects(id, 'integrations'), objects(id, 'authorizers'), objects(id, 'stages')]);
-    loaded = {routes, integrations: integrations ?? [], authorizers: authorizers ?? [], stages: stages?.map(one => one.stageName) ?? served?.stages ?? [], stage: served?.stage};
-    rows = joined(Array.isArray(served) ? served : served?.routes ?? served?.items ?? [], routes);
+    const [routes, integrations, authorizers, stages] = await Promise.all(['routes', 'integrations', 'authorizers', 'stages'].map(kind => objects(id, kind)));
+    // Afterwards, so that what is listed and served is not taken for what is not.
+    const served = await call('GET', own('apis', id, 'routes') + query);
+    loaded = {routes, integrations: integrations ?? [], authorizers: authorizers ?? [], stages: stages?.map(one => one.stageName) ?? apiOf(id)?.stages ?? []};
+    rows = joined(served ?? [], routes);
+    return [stage, rows.map(({lastSeen, requests, ...row}) => row), loaded];
   };
 
   const remember = () => {
@@ -1455,9 +1482,8 @@ async function routesPage(context) {
     const choice = stages.length > 1 ? el('select', {'aria-label': 'Stage', on: {change: async () => {
       stage = choice.value;
       remember();
-      await load();
-      draw();
-    }}}, stages.map(name => el('option', {value: name, selected: name === (stage || loaded.stage)}, `Stage ${plain(name, 60)}`))) : null;
+      await again();
+    }}}, stages.map(name => el('option', {value: name, selected: name === (stage || '$default')}, `Stage ${plain(name, 60)}`))) : null;
     fill();
     walk(list.body, row => row.querySelector('button')?.click());
     context.put(`Routes of ${apiName(id)}`, top, invoke,
@@ -1605,6 +1631,7 @@ async function kindPage(context, kind) {
   const load = async () => {
     items = await objects(id, kind.path);
     more = await kind.load?.(id) ?? {};
+    return [items, more];
   };
   const edit = async item => {
     const name = item ? kind.name(item) : '';
@@ -2016,8 +2043,8 @@ const ascii = json => json.replace(/[\u007f-\uffff]/g, character => `\\u${hex(ch
 
 /** The request and its answer as a file for `tests/cases`. */
 async function caseOf(entry) {
-  const served = await call('GET', own('apis', entry.apiId, 'routes') + (entry.stage ? `?stage=${encodeURIComponent(entry.stage)}` : '')).catch(() => []);
-  const keys = [...new Set((Array.isArray(served) ? served : served?.routes ?? []).map(route => route.routeKey))];
+  const served = await call('GET', own('apis', entry.apiId, 'routes') + (entry.stage ? `?stage=${encodeURIComponent(entry.stage)}` : '')).catch(() => null);
+  const keys = [...new Set((served ?? []).map(route => route.routeKey))];
   if (entry.routeKey && !keys.includes(entry.routeKey)) keys.push(entry.routeKey);
   const answered = entry.integrationLatency !== undefined && entry.integrationLatency !== null;
   const left = new Set(['host', 'content-length', 'transfer-encoding', 'connection']);
@@ -2646,6 +2673,8 @@ function pressed(event) {
       control.focus();
       control.select?.();
     } else {
+      // A dialog gives the focus back to where it was.
+      control.focus();
       control.click();
     }
   }
