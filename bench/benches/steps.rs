@@ -98,6 +98,7 @@ fn request() -> Request {
     Request {
         client: None,
         tls: None,
+        first_byte: None,
         method: "GET".to_owned(),
         path: "/p0/pets/7".to_owned(),
         query: Some("page=2&tag=dog".to_owned()),

@@ -59,6 +59,16 @@ pub struct RequestInfo<'d> {
     pub capture: InFlight,
 }
 
+impl RequestInfo<'_> {
+    /// Nothing is found out yet.
+    pub fn captured_by(capture: InFlight) -> Self {
+        RequestInfo {
+            capture,
+            ..RequestInfo::default()
+        }
+    }
+}
+
 /// What is kept of an integration's answer, or of its failure.
 #[derive(Debug)]
 pub struct IntegrationResult {

@@ -315,12 +315,18 @@ impl Connection {
         let mut head = request_head::parse(bytes, self.peer, self.local).map_err(|error| self.refusal(error))?;
         head.request.client = Some(self.socket.client());
         head.request.tls = self.tls.clone();
+        head.request.first_byte = self.first_byte();
         self.input.drain(..end);
         self.empty_lines = 0;
         self.begin_body(head, budget)
     }
 
-    fn begin_body(&mut self, head: Head, budget: &Arc<MemoryBudget>) -> Result<Option<CompleteRequest>, Refusal> {
+    /// When the first byte of the request came of which a part was read before.
+    fn first_byte(&self) -> Option<Instant> {
+        matches!(self.state, State::Head(_)).then_some(self.since)
+    }
+
+    fn begin_body(&mut self, mut head: Head, budget: &Arc<MemoryBudget>) -> Result<Option<CompleteRequest>, Refusal> {
         if head.framing == Framing::Length(0) {
             self.state = State::Idle;
             return Ok(Some(CompleteRequest {
@@ -328,6 +334,7 @@ impl Connection {
                 reservation: None,
             }));
         }
+        head.request.first_byte.get_or_insert_with(Instant::now);
         let expects_continue = head.expects_continue();
         let receiving = RequestReader::begin(head, budget)?;
         if expects_continue && self.input.is_empty() {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::http1::capitals;
+
 /// Header fields in the order in which they came, names in lower case.
 ///
 /// One buffer holds all the text, so that a message costs two allocations however many fields it has.
@@ -17,6 +19,8 @@ struct Field {
     name: usize,
     value: usize,
     end: usize,
+    /// Which letters of the name were capitals.
+    capitals: u64,
 }
 
 /// A field that may not stand in a message: a name that is no token, or a value with a control byte.
@@ -66,14 +70,13 @@ impl Headers {
         let start = self.text.len();
         self.text.extend_from_slice(name.as_bytes());
         let middle = self.text.len();
-        if let Some(name) = self.text.get_mut(start..) {
-            name.make_ascii_lowercase();
-        }
+        let capitals = self.text.get_mut(start..).map_or(0, capitals::lower);
         self.text.extend_from_slice(value);
         self.fields.push(Field {
             name: start,
             value: middle,
             end: self.text.len(),
+            capitals,
         });
     }
 
@@ -161,7 +164,10 @@ impl Headers {
 
     /// All fields, with their names as they were sent.
     pub fn iter_as_sent(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
-        self.iter().map(|(name, value)| (Cow::Borrowed(name), value))
+        self.fields.iter().map(|field| {
+            let (name, value) = field.parts(&self.text);
+            (capitals::restored(name, field.capitals), value)
+        })
     }
 
     /// The values of every field of that name, in order.

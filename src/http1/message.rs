@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Handover, LongClient, Stream};
 pub use crate::http1::headers::{Headers, InvalidField, is_hop_by_hop, is_token};
@@ -95,6 +95,8 @@ pub struct Request {
     pub client: Option<Client>,
     /// What the handler noted of the connection's TLS handshake; none where the connection is in plain text.
     pub tls: Option<TlsNote>,
+    /// When its first byte came, where it did not come whole.
+    pub first_byte: Option<Instant>,
 }
 
 /// What the handler noted when the TLS handshake of a connection was over. It is the same for each request on it.
@@ -157,6 +159,7 @@ impl Request {
             local,
             client: None,
             tls: None,
+            first_byte: None,
         }
     }
 
@@ -179,6 +182,7 @@ impl Request {
             local: self.local,
             client: self.client.clone(),
             tls: self.tls.clone(),
+            first_byte: self.first_byte,
         }
     }
 }

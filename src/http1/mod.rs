@@ -2,6 +2,7 @@
 
 pub mod message_limits;
 pub mod error;
+pub mod capitals;
 pub mod headers;
 pub mod body;
 pub mod message;

@@ -68,6 +68,7 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, R
     let request = Request {
         client: None,
         tls: None,
+        first_byte: None,
         method: method.to_owned(),
         path,
         query,

@@ -26,6 +26,8 @@ pub struct InFlight(Option<Captured>);
 struct Captured {
     capture: Arc<Capture>,
     number: u64,
+    /// From when steps are timed.
+    first_byte: Instant,
     began: Instant,
     time: SystemTime,
     /// What is noted for the detail, where somebody watches.
@@ -105,13 +107,15 @@ impl InFlight {
                 capture.told.notify_all();
             }
         }
+        let first_byte = request.first_byte.unwrap_or(context.began);
         let mut notes = takes_details.then(Box::<Notes>::default);
         if let Some(notes) = &mut notes {
-            notes.timing.received = Some(context.began.elapsed());
+            notes.timing.received = Some(first_byte.elapsed());
         }
         InFlight(Some(Captured {
             capture: Arc::clone(capture),
             number,
+            first_byte,
             began: context.began,
             time: context.time,
             notes,
@@ -128,14 +132,14 @@ impl InFlight {
                 &captured.capture,
                 captured.number,
                 Side::Request,
-                captured.began,
+                captured.first_byte,
             );
         }
     }
 
     fn notes(&mut self) -> Option<(&mut Notes, Duration)> {
         let captured = self.0.as_mut()?;
-        let at = captured.began;
+        let at = captured.first_byte;
         captured.notes.as_deref_mut().map(|notes| (notes, at.elapsed()))
     }
 
@@ -224,7 +228,7 @@ impl InFlight {
                 &captured.capture,
                 captured.number,
                 Side::Response,
-                captured.began,
+                captured.first_byte,
             );
         }
     }
@@ -245,6 +249,7 @@ impl InFlight {
             Some((notes, captured.copy_of(response)))
         });
         let Captured { capture, number, .. } = &captured;
+        let waited = captured.began.saturating_duration_since(captured.first_byte);
         let is_watched = capture.is_watched.load(Ordering::Relaxed);
         let second = (captured.time + latency).duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut state = capture.state();
@@ -261,7 +266,7 @@ impl InFlight {
             summary.bytes_out = sent;
             summary.is_done = true;
             if let Some(detail) = &mut entry.detail {
-                detail.timing.sent = Some(latency);
+                detail.timing.sent = Some(latency + waited);
                 if let Some(failure) = failure {
                     detail.integration_error.get_or_insert_with(|| failure.to_owned());
                 }

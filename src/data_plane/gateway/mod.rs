@@ -8,9 +8,12 @@ mod call_service;
 mod integrate;
 mod settings;
 mod refusals;
+mod withdrawals;
+mod captured;
 
 use crate::data_plane::gateway::refusals::{check_size, take_token};
 pub use crate::data_plane::gateway::settings::Settings;
+use crate::data_plane::gateway::withdrawals::log_withdrawn;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -101,16 +104,6 @@ impl Gateway {
         }
     }
 
-    /// The same, with requests captured for the console.
-    #[must_use]
-    pub fn with_capture(self, capture: Option<Arc<Capture>>) -> Gateway {
-        if let Some(capture) = &capture {
-            let now = self.configuration_now();
-            capture.note_deployment(&now, &now);
-        }
-        Gateway { capture, ..self }
-    }
-
     /// Serves another configuration from the next request on; requests in flight keep theirs.
     ///
     /// Routes that were there before keep their counters and their buckets. What is remembered of authorizers is
@@ -122,24 +115,12 @@ impl Gateway {
             log::error!("calls of AWS's services fail until the gateway is started anew: {error}");
         }
         let before = self.configuration_now();
-        for api in configuration.apis().filter(|api| !api.withdrawn().is_empty()) {
-            let known = before.apis().find(|known| known.unit() == api.unit());
-            for (id, reason) in api.withdrawn() {
-                if known.is_none_or(|known| !known.withdrawn().contains_key(id)) {
-                    log::error!(
-                        "the routes of the authorizer {id} let nobody pass until the API {} is reloaded: {reason}",
-                        api.api_id()
-                    );
-                }
-            }
-        }
+        log_withdrawn(&before, &configuration);
         self.recorder.route_states.attach(&configuration);
         self.functions.keep_only(&configuration.local_functions());
         self.tokens.keep_only(&configuration.issuers());
         let configuration = Arc::new(configuration);
-        if let Some(capture) = &self.capture {
-            capture.note_deployment(&before, &configuration);
-        }
+        self.note_deployment(&before, &configuration);
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&configuration);
         self.answers.keep_only(configuration.apis().map(|api| api.generation()));
     }
@@ -231,10 +212,7 @@ impl Gateway {
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
-        let mut found = RequestInfo {
-            capture,
-            ..RequestInfo::default()
-        };
+        let mut found = RequestInfo::captured_by(capture);
         // A panic is a defect of ours, and costs the request that met it and no other.
         let answer = || {
             admitted.inspect_err(|_| found.is_unreachable = true)?;
@@ -254,10 +232,8 @@ impl Gateway {
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
         let configuration = self.configuration_now();
         let address = configuration.address(request.host(), &request.path);
-        let mut found = RequestInfo {
-            capture: InFlight::begin(self.capture.as_ref(), &context, request, &configuration),
-            ..RequestInfo::default()
-        };
+        let capture = InFlight::begin(self.capture.as_ref(), &context, request, &configuration);
+        let mut found = RequestInfo::captured_by(capture);
         let api = address.api.map(Arc::as_ref);
         self.finish(api, &context, request, &mut found, Err(error.into()), 0)
     }

@@ -272,6 +272,7 @@ impl Exchange {
         let (path, query) = split_target(target)?;
         let request = Request {
             tls: None,
+            first_byte: None,
             client: None,
             method,
             path,

@@ -631,6 +631,17 @@ function sparing(gap, work) {
   return run;
 }
 
+/** Calls `work` with the next frame, or a little later where a page that is not seen has no frames. */
+function soon(work) {
+  let isDone = false;
+  const once = () => {
+    if (!isDone) work();
+    isDone = true;
+  };
+  requestAnimationFrame(once);
+  setTimeout(once, 300);
+}
+
 const reloadRequests = sparing(1000, () => loadRequests().catch(() => {}));
 const reloadConfiguration = sparing(500, () => {
   loadOverview().then(() => page.on?.deployment?.()).catch(() => {});
@@ -2226,8 +2237,7 @@ async function requestsPage(context) {
       waits = false;
       draw();
     };
-    if (document.hidden) setTimeout(run, 1000);
-    else requestAnimationFrame(run);
+    soon(run);
   };
   walk(list.body, open);
   list.body.addEventListener('focusout', () => setTimeout(draw));
