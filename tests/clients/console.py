@@ -30,7 +30,7 @@ http.client._MAXHEADERS = 1000
 
 PROGRAM, AXE, *WANTED = sys.argv[1:]
 # Longer than anything takes on a busy machine.
-PATIENCE = 8.0
+PATIENCE = 20.0
 CASES = []
 
 

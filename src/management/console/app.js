@@ -473,6 +473,7 @@ let firstProblems = null;
 const knowProblems = () => firstProblems ??= loadProblems().catch(() => false);
 
 function putRequest(summary) {
+  summary.heardAt = performance.now();
   const known = state.byId.get(summary.requestId);
   if (known) {
     // The end of a request may be told before its begin is read from a list.
@@ -487,9 +488,12 @@ function putRequest(summary) {
 }
 
 async function loadRequests() {
+  const asked = performance.now();
   const said = await call('GET', `${own('requests')}?limit=${RING}`);
   const list = Array.isArray(said) ? said : said?.requests ?? [];
   const kept = new Set(list.map(summary => summary.requestId));
+  // What was told meanwhile need not be in the list.
+  for (const summary of state.requests) if (summary.heardAt > asked) kept.add(summary.requestId);
   state.requests = state.requests.filter(summary => kept.has(summary.requestId));
   for (const id of [...state.byId.keys()]) if (!kept.has(id)) state.byId.delete(id);
   for (const summary of [...list].reverse()) putRequest(summary);
