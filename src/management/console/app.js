@@ -151,14 +151,14 @@ function time(value, {long = false} = {}) {
   const date = value === undefined || value === null ? null : dateOf(value);
   if (!date) return el('span', {class: 'soft'}, '–');
   const text = long ? calendar.format(date) : clock.format(date);
-  return el('time', {datetime: date.toISOString(), title: `${date.toISOString()}, shown in ${zoneName}`}, text);
+  return el('time', {datetime: date.toISOString(), title: date.toISOString()}, text);
 }
 
 /** Milliseconds with three digits that count. */
 function ms(value) {
   if (value === undefined || value === null) return '–';
   const digits = value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2;
-  return `${value.toLocaleString('en-US', {maximumFractionDigits: digits})} ms`;
+  return `${value.toLocaleString('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits})} ms`;
 }
 
 const msOfMicros = micros => `${(micros / 1000).toFixed(micros < 10_000 ? 2 : 1)} ms`;
@@ -1116,7 +1116,7 @@ async function show({focus = true} = {}) {
   const turn = shown += 1;
   const {parts, query} = address();
   const found = pageOf(parts);
-  page.on?.leave?.();
+  for (const dialog of document.querySelectorAll('dialog[open]')) if (!asking) dialog.close();
   page = {on: {}};
   for (const anchor of document.querySelectorAll('#sections a')) {
     if (anchor.getAttribute('href') === `#/${found.section}`) anchor.setAttribute('aria-current', 'page');
@@ -1478,8 +1478,8 @@ async function routesPage(context) {
         el('td', {class: 'path'}, data(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
         el('td', null, authorizationText(guardText(row, loaded.authorizers))),
         el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, data(targetText(row, loaded.integrations))),
-        el('td', {class: 'small'}, data(textOf(row.throttle).replace(/^-$/, '–'))),
-        el('td', {class: 'tight', 'data-seen': row.routeKey}, seen(row)),
+        el('td', {class: 'tight'}, data(textOf(row.throttle).replace(/^-$/, '–'))),
+        el('td', {class: 'tight', 'data-seen': row.routeKey, title: row.requests ? plural(row.requests, 'request') : null}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
           button('Edit', () => editRoute(id, row.route, loaded).then(changed), {class: 'row', tabindex: '-1', 'aria-label': `Edit ${name}`}),
           button('Delete', () => askToDelete(`Delete ${name}?`, 'Requests that matched it go to the next route that does, or are answered 404.', () => call('DELETE', v2('apis', id, 'routes', row.route.routeId)))
@@ -1526,9 +1526,7 @@ async function routesPage(context) {
 
 function seen(row) {
   if (!row.lastSeen) return el('span', {class: 'soft'}, row.order === null ? '–' : 'never');
-  const element = time(row.lastSeen);
-  if (row.requests) element.title += `; ${plural(row.requests, 'request')}`;
-  return element;
+  return time(row.lastSeen);
 }
 
 const AUTHORIZATIONS = {NONE: 'None', AWS_IAM: 'IAM', JWT: 'JWT', CUSTOM: 'Lambda'};
@@ -2001,7 +1999,7 @@ function bodyView(body, name) {
 }
 
 /** The words of an explanation: which route, why, and what follows from it. */
-function explanationView(said) {
+function explanationView(said, integrations = []) {
   if (!said) return el('p', {class: 'hint'}, 'Nothing is known of it.');
   const lines = value => (Array.isArray(value) ? value.map(textOf) : String(value ?? '').split('\n')).filter(Boolean);
   const variables = Array.isArray(said.variables) ? said.variables.map(one => Array.isArray(one) ? one : [one.name, one.value]) : Object.entries(said.variables ?? {});
@@ -2012,9 +2010,9 @@ function explanationView(said) {
     facts([
       ['Stage', said.stage],
       ['Goes before', outranks.length > 0 ? el('ul', null, outranks.slice(0, 20).map(one => el('li', {class: 'line'}, data(textOf(one)))), outranks.length > 20 ? el('li', null, `and ${count(outranks.length - 20)} more`) : null) : null],
-      ['Variables', variables.length > 0 ? el('ul', null, variables.map(([name, value]) => el('li', {class: 'line'}, data(name), ' = ', data(textOf(value))))) : null],
+      ['Variables', variables.length > 0 ? el('ul', null, variables.map(([name, value]) => el('li', {class: 'line'}, data(name), ' = ', data(value === '' ? '""' : textOf(value))))) : null],
       ['Authorization', said.authorization ? authorizationText(textOf(said.authorization).replace(/^-: /, '')) : null],
-      ['Integration', said.integration ? el('span', {class: 'line'}, data(textOf(said.integration))) : null],
+      ['Integration', said.integration ? el('span', {class: 'line'}, data(targetText({target: said.integration, integration: said.integration}, integrations))) : null],
       ['Throttle', said.throttle && said.throttle !== '-' ? textOf(said.throttle) : null],
     ]));
 }
@@ -2248,7 +2246,7 @@ async function requestsPage(context) {
   if (!state.overview) await loadOverview();
   await loadRequests();
   if (state.isPaused) frozen = [...state.requests];
-  context.put('Requests', head('Requests', 'The last 200, newest first. They are kept in memory, and gone when the gateway ends.'),
+  context.put('Requests', head('Requests', `The last 200, newest first, in times of ${zoneName}. They are kept in memory, and gone when the gateway ends.`),
     el('div', {class: 'tools', role: 'search'}, el('div', {class: 'grow'}, search), el('label', {class: 'check'}, paused, 'Pause'), clear), wrong,
     el('p', {class: 'tools'}, held), list.whole, empty, capture);
   draw();
@@ -2299,17 +2297,19 @@ function entryOf(said) {
 async function requestPage(context) {
   const {id} = context;
   let entry = null;
+  let integrations = null;
   let tab = 0;
   const TABS = ['Request', 'Response', 'Timing', 'Route'];
 
   const replay = async () => {
     const redacted = entry.request.headers.filter(([, value]) => isRedacted(value));
+    const hasPath = isRedacted(entry.path);
     const run = async changes => {
       const answer = answerOf(await call('POST', own('requests', id, 'replay'), changes ? {changes} : {}));
       announce(`Replayed: ${answer.status ?? 'no answer'}`);
       if (answer.requestId) await completeReplay(answer.requestId);
     };
-    if (redacted.length === 0) {
+    if (redacted.length === 0 && !hasPath) {
       await run();
       return;
     }
@@ -2317,12 +2317,13 @@ async function requestPage(context) {
     await formDialog({
       title: 'Replay',
       fields: [{node: el('p', null, 'Secrets were replaced when this request was captured. A field that is left empty is left out.')},
+        ...hasPath ? [{name: 'path', label: 'Path', value: entry.path.replace(/«redacted, [^»]*»/g, ''), hint: 'Its query had secrets.'}] : [],
         ...names.map((name, index) => ({name: `field${index}`, label: plain(name, 80), kind: 'password'}))],
       submit: 'Replay',
       save: values => {
         const given = names.map((name, index) => [name, values[`field${index}`]]).filter(([, value]) => value !== '');
         const kept = entry.request.headers.filter(([, value]) => !isRedacted(value));
-        return run(given.length > 0 ? {headers: [...kept, ...given]} : null);
+        return run({...given.length > 0 && {headers: [...kept, ...given]}, ...hasPath && {path: values.path}});
       },
     });
   };
@@ -2352,7 +2353,7 @@ async function requestPage(context) {
       button('Copy as curl', () => copy(curlOf(entry), 'curl command')),
       isDone ? button('Copy as case', guarded(async () => copy(await caseOf(entry), 'Case'))) : null,
     ] : null;
-    const panels = [requestView, responseView, timingView, routeView].map(view => view(entry));
+    const panels = [requestView, responseView, timingView, routeView].map(view => view(entry, integrations));
     const other = state.byId.get(entry.replayOf);
     const pair = item => [link(['requests', item.requestId], clipped(item.method, 24), ' ', clipped(item.path, 60)), ' ', statusMark(item.status, item.state), ' ', el('span', {class: 'hint'}, ms(item.latency), ', '), time(item.time)];
     context.put(`${entry.method} ${entry.path}`,
@@ -2360,7 +2361,7 @@ async function requestPage(context) {
       el('section', {'aria-label': 'Request', class: 'stack'},
         el('dl', {class: 'glance'}, [
           ['Status', [statusMark(entry.status, entry.state), ' ', REASONS[entry.status] ?? '']], ['Latency', ms(entry.latency)], ['Integration', ms(entry.integrationLatency)],
-          ['Route', entry.routeKey ? clipped(entry.routeKey, 120) : 'none'], ['Time', time(entry.time)],
+          ['Route', entry.routeKey ? clipped(entry.routeKey, 120) : 'none'], ['Time', time(entry.time, {long: true})],
         ].map(([name, value]) => el('div', null, el('dt', null, name), el('dd', null, value)))),
         actions ? el('div', {class: 'buttons'}, actions) : null, note,
         entry.replayOf || replays.length > 0 ? facts([
@@ -2374,6 +2375,7 @@ async function requestPage(context) {
   const load = async () => {
     try {
       entry = entryOf(await call('GET', own('requests', id)));
+      integrations ??= entry.apiId ? await objects(entry.apiId, 'integrations').catch(() => null) ?? [] : [];
     } catch (refusal) {
       if (refusal.status !== 404) throw refusal;
       context.put('Request is gone', head('Request is gone', 'The gateway keeps the last 200 requests, and this one is no longer among them.', {crumb: link(['requests'], 'Requests')}));
@@ -2441,9 +2443,9 @@ function timingView({timing, latency, integrationLatency}) {
   return el('div', null, bars, el('div', {class: 'two'}, sums.whole, steps.whole));
 }
 
-function routeView({explanation, authorizer, routeKey, apiId, stage}) {
+function routeView({explanation, authorizer, routeKey, apiId, stage}, integrations) {
   return el('div', {class: 'stack'},
-    explanation ? explanationView({routeKey, ...explanation}) : facts([['API', apiId], ['Stage', stage], ['Route', routeKey || 'none']]),
+    explanation ? explanationView({routeKey, ...explanation}, integrations) : facts([['API', apiId], ['Stage', stage], ['Route', routeKey || 'none']]),
     authorizer ? el('section', {class: 'panel', 'aria-label': 'Authorizer'}, el('h2', null, 'Authorizer'), typeof authorizer === 'object' ? facts(Object.entries(authorizer).map(([name, value]) => [upperFirst(name.replace(/([A-Z])/g, ' $1').toLowerCase()), textOf(value)])) : el('p', null, data(authorizer))) : null,
     apiOf(apiId) ? el('p', {class: 'small'}, link(['apis', apiId, 'routes'], `Routes of ${apiName(apiId)}`)) : null);
 }
@@ -2492,6 +2494,7 @@ async function tryPage(context) {
   const why = el('section', {class: 'panel', 'aria-label': 'Why this route'});
   const answer = el('section', {class: 'panel', 'aria-label': 'Answer', 'aria-live': 'polite'});
   const bodyHint = entry?.request.body?.cut ? 'The body was cut when it was captured: what is here is its beginning.' : isBinary ? `Left as it is, the ${count(lengthOf(entry.request.body))} bytes of the original are sent, which are not UTF-8.` : null;
+  const known = {};
   let current = null;
   let said = '';
 
@@ -2505,8 +2508,10 @@ async function tryPage(context) {
     await pause(120);
     if (signal.aborted || !context.isShown()) return;
     try {
+      known[values.api] ??= objects(values.api, 'integrations').catch(() => null);
+      const integrations = await known[values.api] ?? [];
       const explanation = values.path.startsWith('/') ? await call('POST', own('explain'), {apiId: values.api, method: values.method, path: values.path.split(/[?#]/)[0]}, {signal}) : {why: 'A path begins with /'};
-      if (!signal.aborted) why.replaceChildren(el('h2', null, 'Why this route'), explanationView(explanation));
+      if (!signal.aborted) why.replaceChildren(el('h2', null, 'Why this route'), explanationView(explanation, integrations));
     } catch (error) {
       if (!signal.aborted) why.replaceChildren(el('h2', null, 'Why this route'), el('p', {class: 'hint'}, plain(refusalText(error))));
     }

@@ -53,7 +53,12 @@ fn no_string_becomes_markup_or_code() {
         "createPolicy",
     ] {
         let found = script.lines().position(|line| line.contains(word));
-        assert_eq!(found, None, "app.js has {word} in line {}", found.unwrap_or_default() + 1);
+        assert_eq!(
+            found,
+            None,
+            "app.js has {word} in line {}",
+            found.unwrap_or_default() + 1
+        );
     }
     // What calls by a text, which is as bad.
     for call in ["setTimeout('", "setTimeout(\"", "setTimeout(`", "setInterval("] {
@@ -70,13 +75,19 @@ fn the_page_has_no_inline_code_and_names_no_other_host() {
         word.contains('=') && name.len() > 2 && name.starts_with("on")
     });
     assert_eq!(handlers.collect::<Vec<_>>(), Vec::<&str>::new());
-    assert!(!page.contains("<style") && !page.contains(" style="), "a style stands in the page");
+    assert!(
+        !page.contains("<style") && !page.contains(" style="),
+        "a style stands in the page"
+    );
     assert_eq!(page.matches("<script").count(), 1);
     assert!(page.contains("<script src=\"/console/app.js\"></script>"));
     for name in FILES {
         let text = file(name);
         let urls = text.match_indices("//").filter_map(|(at, _)| {
-            let scheme = text.get(..at)?.strip_suffix("http:").or(text.get(..at)?.strip_suffix("https:"));
+            let scheme = text
+                .get(..at)?
+                .strip_suffix("http:")
+                .or(text.get(..at)?.strip_suffix("https:"));
             scheme.and(text.get(at + 2..)?.split(['/', '"', '\'', '`', ' ', ',']).next())
         });
         for host in urls {
@@ -123,6 +134,10 @@ fn the_page_in_chromium() {
     }
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(said.ends_with("done\n"), "{said}");
 }
