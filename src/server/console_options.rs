@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::control_plane::api::settings::Mode as Access;
 use crate::data_plane::capture::{Capture, Mode};
 use crate::management::console;
-use crate::server::StartError;
 
 /// What is said of the console.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,16 +23,10 @@ impl ConsoleOptions {
     ///
     /// # Errors
     /// Secrets are to be kept where others than this machine can read them.
-    pub(super) fn capture(
-        self,
-        admin: Option<&TcpListener>,
-        access: Access,
-    ) -> Result<Option<Arc<Capture>>, StartError> {
+    pub(super) fn capture(self, admin: Option<&TcpListener>, access: Access) -> Result<Option<Arc<Capture>>, String> {
         let is_loopback = admin.is_some_and(is_loopback);
         if self.keeps_secrets && !is_loopback {
-            return Err(StartError::Option(
-                "--capture-secrets: secrets are kept only where --admin is a loopback address".to_owned(),
-            ));
+            return Err("--capture-secrets: secrets are kept only where --admin is a loopback address".to_owned());
         }
         if admin.is_none() || !self.is_on.unwrap_or(is_loopback) {
             return Ok(None);

@@ -217,7 +217,8 @@ impl Server {
             },
             region: region.clone(),
         };
-        let capture = options.console.capture(admin_listener.as_ref(), control_plane.mode)?;
+        let capture = options.console.capture(admin_listener.as_ref(), control_plane.mode);
+        let capture = capture.map_err(StartError::Option)?;
         let hash = configuration.hash().to_owned();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Gateway::new(

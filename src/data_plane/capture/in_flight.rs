@@ -9,7 +9,7 @@ use crate::data_plane::capture::entry::{
     Authorization, CapturedBody, Detail, Fields, MAX_TARGET, SentHead, Timing, Why,
 };
 use crate::data_plane::capture::ring::Entry;
-use crate::data_plane::capture::{Capture, State, redaction};
+use crate::data_plane::capture::{Capture, State, copies};
 use crate::data_plane::context_variables::RequestContext;
 use crate::data_plane::error::GatewayError;
 use crate::deployment::authorizer::Authorization as Asked;
@@ -81,7 +81,7 @@ impl InFlight {
             return InFlight(None);
         };
         let takes_details = capture.takes_details.load(Ordering::Relaxed);
-        let detail = takes_details.then(|| detail(capture, request, configuration));
+        let detail = takes_details.then(|| copies::detail(request, configuration, capture.keeps_secrets));
         let is_watched = capture.is_watched.load(Ordering::Relaxed);
         let mut state = capture.state();
         let state = &mut *state;
@@ -95,17 +95,18 @@ impl InFlight {
             summary.request_id.push_str(&context.request_id);
             summary.time = context.time;
             summary.method.push_str(&request.method);
-            push_target(&mut summary.path, request, capture.keeps_secrets);
+            copies::push_target(&mut summary.path, request, capture.keeps_secrets);
             summary.source_ip = context.client.address;
             summary.replay_of = replay_of;
         });
         if is_outdated && let Some(entry) = state.ring.get_mut(number) {
             capture.tell_why(entry.detail.as_deref_mut(), &request.method);
         }
-        if is_watched && let Some(entry) = state.ring.get_mut(number) {
-            if state.events.request(&entry.summary, Instant::now()) {
-                capture.told.notify_all();
-            }
+        if is_watched
+            && let Some(entry) = state.ring.get_mut(number)
+            && state.events.request(&entry.summary, Instant::now())
+        {
+            capture.told.notify_all();
         }
         let first_byte = request.first_byte.unwrap_or(context.began);
         let mut notes = takes_details.then(Box::<Notes>::default);
@@ -190,9 +191,9 @@ impl InFlight {
             let mut target = format!("{}://{}{}", request.scheme.as_str(), request.authority, parts.path);
             if let Some(query) = &parts.query {
                 target.push('?');
-                push_query(&mut target, query, keeps_secrets);
+                copies::push_query(&mut target, query, keeps_secrets);
             }
-            truncate(&mut target, MAX_TARGET);
+            copies::truncate(&mut target, MAX_TARGET);
             notes.sent = Some(SentHead {
                 method: request.method.as_str().to_owned(),
                 target,
@@ -286,10 +287,11 @@ impl InFlight {
             (None, None) => "",
         };
         rates.count(second.as_secs(), api, status, latency, integration_latency);
-        if is_watched && let Some(entry) = entry {
-            if events.request(&entry.summary, Instant::now()) {
-                capture.told.notify_all();
-            }
+        if is_watched
+            && let Some(entry) = entry
+            && events.request(&entry.summary, Instant::now())
+        {
+            capture.told.notify_all();
         }
     }
 
@@ -343,62 +345,5 @@ fn fill(entry: &mut Entry, answered: &Answered<'_>, status: u16, notes: Option<N
         detail.response_fields = fields;
         detail.response_body = body;
         detail.integration_error = answered.error.map(str::to_owned);
-    }
-}
-
-/// What is copied of a request at its begin.
-fn detail(capture: &Capture, request: &Request, configuration: &Arc<Configuration>) -> Box<Detail> {
-    let without = match (&request.query, capture.keeps_secrets) {
-        (Some(query), false) => redaction::query_without_secrets(query),
-        _ => None,
-    };
-    let is_target_redacted = without.is_some();
-    let query = without.as_deref().or(request.query.as_deref());
-    let mut target = request.path.clone();
-    if let Some(query) = query.filter(|query| !is_target_redacted || !query.is_empty()) {
-        target.push('?');
-        target.push_str(query);
-    }
-    truncate(&mut target, MAX_TARGET);
-    let request_body = match &request.body {
-        Body::Bytes(content) => CapturedBody::of(content),
-        Body::Empty | Body::Stream(_) => CapturedBody::default(),
-    };
-    Box::new(Detail {
-        target,
-        is_target_redacted,
-        host: request.host().to_vec(),
-        request_fields: Fields::of(&request.headers, capture.keeps_secrets),
-        request_body,
-        sent: None,
-        response_fields: Fields::default(),
-        response_body: CapturedBody::default(),
-        authorization: None,
-        integration_error: None,
-        timing: Timing::default(),
-        why: Why::Ask(Arc::downgrade(configuration)),
-    })
-}
-
-fn push_target(text: &mut String, request: &Request, keeps_secrets: bool) {
-    text.push_str(&request.path);
-    if let Some(query) = &request.query {
-        text.push('?');
-        push_query(text, query, keeps_secrets);
-    }
-    truncate(text, MAX_TARGET);
-}
-
-fn push_query(text: &mut String, query: &str, keeps_secrets: bool) {
-    match keeps_secrets {
-        true => text.push_str(query),
-        false => redaction::push_query(text, query),
-    }
-}
-
-/// Cuts a text at a character.
-fn truncate(text: &mut String, length: usize) {
-    if text.len() > length {
-        text.truncate(text.floor_char_boundary(length));
     }
 }

@@ -11,6 +11,7 @@ pub mod entry;
 pub mod events;
 pub mod rates;
 pub mod ring;
+mod copies;
 mod copied_stream;
 pub mod in_flight;
 

@@ -50,8 +50,8 @@ pub fn is_secret(name: &[u8]) -> bool {
             byte => byte.to_ascii_lowercase(),
         })
         .collect();
-    let holds = |word: &&str| folded.windows(word.len()).any(|part| part == word.as_bytes());
-    NAMES.iter().any(|name| folded == name.as_bytes()) || WORDS.iter().any(|word| holds(&word))
+    let holds = |word: &str| folded.windows(word.len()).any(|part| part == word.as_bytes());
+    NAMES.iter().any(|name| folded == name.as_bytes()) || WORDS.iter().any(|word| holds(word))
 }
 
 /// What stands for a secret of so many bytes.

@@ -42,6 +42,9 @@ const OWN_FIELDS: [&str; 7] = [
 /// What a text begins with that stands for a secret.
 const MARK: &str = "«redacted, ";
 
+/// Names and values.
+type Fields = Vec<(String, Vec<u8>)>;
+
 /// What sends requests.
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -209,7 +212,7 @@ fn said(answer: &OwnResponse, latency: Duration, replay_of: Option<&str>) -> Val
 }
 
 /// The fields of a call: a list of pairs. Those that frame the content are left out, and those that stand for secrets.
-fn fields(members: &Members) -> Result<Option<Vec<(String, Vec<u8>)>>, ApiError> {
+fn fields(members: &Members) -> Result<Option<Fields>, ApiError> {
     let wrong = || ApiError::bad_request("headers must be a list of pairs of strings: [[\"accept\", \"*/*\"]]");
     let pairs = match members.get("headers") {
         None => return Ok(None),
@@ -234,13 +237,13 @@ fn is_own(name: &str) -> bool {
 }
 
 /// The fields that were captured, without those that hold marks in place of secrets.
-fn kept(detail: &Detail) -> Vec<(String, Vec<u8>)> {
+fn kept(detail: &Detail) -> Fields {
     let is_kept = |field: &&Field| !field.is_redacted && !is_own(&field.name);
     let fields = detail.request_fields.all.iter().filter(is_kept);
     fields.map(|field| (field.name.clone(), field.value.clone())).collect()
 }
 
-fn add_host(fields: &mut Vec<(String, Vec<u8>)>, host: &[u8]) {
+fn add_host(fields: &mut Fields, host: &[u8]) {
     if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         fields.insert(0, ("host".to_owned(), host.to_vec()));
     }
@@ -251,21 +254,16 @@ fn without_marks(target: &str) -> String {
     let Some((path, query)) = target.split_once('?') else {
         return target.to_owned();
     };
-    let kept: Vec<&str> = pairs(query).into_iter().filter(|pair| !pair.contains(MARK)).collect();
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.contains(MARK)).collect();
     match kept.is_empty() {
         true => path.to_owned(),
         false => format!("{path}?{}", kept.join("&")),
     }
 }
 
-fn pairs(query: &str) -> Vec<&str> {
-    query.split('&').collect()
-}
-
 fn content(members: &Members) -> Result<Option<Vec<u8>>, ApiError> {
     match (members.text("body")?, members.text("bodyBase64")?) {
         (Some(_), Some(_)) => Err(ApiError::bad_request("body and bodyBase64 exclude each other")),
-        (Some(text), None) if text.is_empty() => Ok(Some(Vec::new())),
         (Some(text), None) => Ok(Some(text.as_bytes().to_vec())),
         (None, Some(text)) => match STANDARD.decode(text) {
             Ok(bytes) => Ok(Some(bytes)),

@@ -50,7 +50,8 @@ fn problems_of_the_files_as_they_are() {
     assert_eq!(found["problems"][0]["pointer"], "/RouteKey");
     assert_eq!(found["problems"][0]["severity"], "error");
     assert_eq!(found["serving"], true, "what is served is older");
-    assert_eq!(console.get("overview")["problems"], 1);
+    let count = found["problems"].as_array().unwrap().len();
+    assert_eq!(console.get("overview")["problems"], count);
     std::fs::remove_file(route).unwrap();
     assert_eq!(console.get("problems")["problems"], json!([]));
     eventually(|| console.get("problems")["serving"] == false);
@@ -131,7 +132,6 @@ fn explanations() {
     );
     assert!(found.get("status").is_none());
     for (request, status, why) in [
-        (json!({"method": "GET", "path": "/"}), json!(404), "none: 404"),
         (
             json!({"apiId": "none", "method": "GET", "path": "/x"}),
             json!(404),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::management::console::{Console, eventually};
 use crate::support::client::Client;
 use crate::support::directory::{Directory, http_proxy, route};
-use crate::support::endpoint::{Endpoint, Next};
+use crate::support::endpoint::{Endpoint, Next, reset};
 
 /// N6.
 #[test]
@@ -150,6 +150,7 @@ fn a_pending_request_ends_when_its_client_goes() {
         pending.get("status").is_none() && pending.get("latency").is_none(),
         "{pending}"
     );
+    reset(&client.stream);
     drop(client);
     eventually(|| console.summaries()[0]["state"] == "done");
     let done = console.summaries()[0].clone();

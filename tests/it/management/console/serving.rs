@@ -193,6 +193,7 @@ fn options_of_the_console() {
             "off",
         ];
         let ended = program::run(&[&fixed, arguments].concat());
-        assert!(ended.refusal().contains(part), "{arguments:?}: {ended:?}");
+        assert_eq!(ended.code(), 1, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.join("\n").contains(part), "{arguments:?}: {ended:?}");
     }
 }

@@ -1,0 +1,68 @@
+//! What is copied of a request: never its own memory.
+
+use std::sync::Arc;
+
+use crate::data_plane::capture::entry::{CapturedBody, Detail, Fields, MAX_TARGET, Timing, Why};
+use crate::data_plane::capture::redaction;
+use crate::deployment::configuration::Configuration;
+use crate::http1::message::{Body, Request};
+
+/// What is copied of a request at its begin.
+pub(super) fn detail(request: &Request, configuration: &Arc<Configuration>, keeps_secrets: bool) -> Box<Detail> {
+    let without = match (&request.query, keeps_secrets) {
+        (Some(query), false) => redaction::query_without_secrets(query),
+        _ => None,
+    };
+    let is_target_redacted = without.is_some();
+    let query = without.as_deref().or(request.query.as_deref());
+    let mut target = request.path.clone();
+    if let Some(query) = query.filter(|query| !is_target_redacted || !query.is_empty()) {
+        target.push('?');
+        target.push_str(query);
+    }
+    truncate(&mut target, MAX_TARGET);
+    let request_body = match &request.body {
+        Body::Bytes(content) => CapturedBody::of(content),
+        Body::Empty | Body::Stream(_) => CapturedBody::default(),
+    };
+    Box::new(Detail {
+        target,
+        is_target_redacted,
+        host: request.host().to_vec(),
+        request_fields: Fields::of(&request.headers, keeps_secrets),
+        request_body,
+        sent: None,
+        response_fields: Fields::default(),
+        response_body: CapturedBody::default(),
+        authorization: None,
+        integration_error: None,
+        timing: Timing::default(),
+        why: Why::Ask(Arc::downgrade(configuration)),
+    })
+}
+
+/// Appends the path of a request with its query.
+pub(super) fn push_target(text: &mut String, request: &Request, keeps_secrets: bool) {
+    text.push_str(&request.path);
+    if let Some(query) = &request.query {
+        text.push('?');
+        push_query(text, query, keeps_secrets);
+    }
+    truncate(text, MAX_TARGET);
+}
+
+/// Appends a query, with marks in place of secrets unless they are to be kept.
+pub(super) fn push_query(text: &mut String, query: &str, keeps_secrets: bool) {
+    match keeps_secrets {
+        true => text.push_str(query),
+        false => redaction::push_query(text, query),
+    }
+}
+
+/// Cuts a text at a character.
+pub(super) fn truncate(text: &mut String, length: usize) {
+    if text.len() > length {
+        let end = (0..=length).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+    }
+}
