@@ -1478,7 +1478,7 @@ async function routesPage(context) {
         el('td', {class: 'path'}, data(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
         el('td', null, authorizationText(guardText(row, loaded.authorizers))),
         el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, data(targetText(row, loaded.integrations))),
-        el('td', {class: 'tight'}, data(textOf(row.throttle).replace(/^-$/, '–'))),
+        el('td', null, data(textOf(row.throttle).replace(/^-$/, '–'))),
         el('td', {class: 'tight', 'data-seen': row.routeKey, title: row.requests ? plural(row.requests, 'request') : null}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
           button('Edit', () => editRoute(id, row.route, loaded).then(changed), {class: 'row', tabindex: '-1', 'aria-label': `Edit ${name}`}),
