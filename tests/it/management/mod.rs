@@ -5,6 +5,7 @@ mod echo;
 mod logs;
 mod metrics;
 mod console;
+mod console_page;
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n";
 
