@@ -102,6 +102,18 @@ fn bash_offers_what_can_come_next() {
 }
 
 #[test]
+fn bash_offers_all_options_of_a_command() {
+    for command in COMMANDS {
+        let Some(offered) = offered(&format!("apigateway {command} --")) else {
+            return;
+        };
+        let mut expected = options_of(command);
+        expected.insert("--help".to_owned());
+        assert_eq!(offered, expected, "{command}");
+    }
+}
+
+#[test]
 fn the_manual_page_has_every_command_and_option() {
     let page = printed(&["man"]);
     assert!(page.starts_with(".TH APIGATEWAY 1 "), "{page}");
