@@ -183,7 +183,7 @@ mod tests {
         assert_eq!((ring.len(), ring.size()), (32, MAX_SIZE));
         assert!(ring.find("00").is_none());
         let newest = named(&mut ring, "newest", 0);
-        assert_eq!(ring.len(), 32);
+        assert_eq!(ring.len(), 33);
         ring.change(newest, |entry| entry.summary.path = "p".repeat(1024 * 1024 + 1));
         assert_eq!(ring.len(), 31, "two give way to one byte more than one");
         assert!(ring.find("newest").is_some());
