@@ -30,7 +30,9 @@ const WORDS_THAT_ARE_OUT: [&str; 6] = ["whoever", "nobody", "somebody", "anybody
 fn pages() -> BTreeSet<String> {
     let entries = fs::read_dir(root().join("docs")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let pages: BTreeSet<String> = names.filter(|name| name != "README.md").collect();
+    let pages: BTreeSet<String> = names
+        .filter(|name| name.ends_with(".md") && name != "README.md")
+        .collect();
     assert!(pages.len() > 5, "{pages:?}");
     pages
 }

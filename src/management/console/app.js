@@ -107,6 +107,13 @@ function clipped(value, limit) {
   return fragment;
 }
 
+/** A URL or a path, which may be broken behind its slashes. */
+function broken(text) {
+  if (text.length > FOLD) return data(text);
+  const parts = text.split(/(?<=[/?&])(?=[^/?&])/);
+  return parts.map((part, index) => [index > 0 ? el('wbr') : null, data(part)]);
+}
+
 /** Bytes as text. What is not UTF-8 becomes lone surrogates, which are shown as `\xff`. */
 function textOfBytes(bytes) {
   try {
@@ -1182,7 +1189,7 @@ async function apisPage(context) {
       list.body.append(el('tr', {tabindex: '-1', 'data-id': api.apiId},
         el('td', null, link(['apis', api.apiId, 'routes'], clipped(api.name || api.apiId, 80)), problemsOf(api.apiId).length > 0 ? [' ', problemTag(problemsOf(api.apiId).length)] : null),
         el('td', {class: 'tight mono'}, data(api.apiId)),
-        el('td', {class: 'path'}, data(api.endpoint)),
+        el('td', {class: 'path'}, broken(api.endpoint ?? '–')),
         el('td', {class: 'num'}, count(Array.isArray(api.routes) ? api.routes.length : api.routes ?? 0)),
         el('td', {class: 'num', title: stages && stages.length > 0 ? plain(stages.map(stage => stage.stageName ?? stage).join(', ')) : null}, count(stages ? stages.length : api.stages ?? 0))));
     }
@@ -1475,9 +1482,9 @@ async function routesPage(context) {
       return el('tr', {tabindex: '-1', 'data-key-of-route': row.routeKey},
         el('td', {class: 'num soft'}, row.order === null ? el('span', {title: row.note}, '–') : String(row.order)),
         el('td', {class: 'tight method'}, plain(method)),
-        el('td', {class: 'path'}, data(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
+        el('td', {class: 'path'}, broken(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
         el('td', null, authorizationText(guardText(row, loaded.authorizers))),
-        el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, data(targetText(row, loaded.integrations))),
+        el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(targetText(row, loaded.integrations))),
         el('td', null, data(textOf(row.throttle).replace(/^-$/, '–'))),
         el('td', {class: 'tight', 'data-seen': row.routeKey, title: row.requests ? plural(row.requests, 'request') : null}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
@@ -1723,7 +1730,7 @@ function integrationsPage(context) {
     columns: [['Id', 'tight'], 'Type', ['URI', 'path'], 'Method', ['Routes', 'num'], ['Timeout', 'num']],
     load: async apiId => ({routes: await objects(apiId, 'routes') ?? []}),
     cells: (item, {routes}) => [
-      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [data(item.integrationUri ?? '–'), 'path'],
+      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [broken(item.integrationUri ?? '–'), 'path'],
       [data(item.integrationMethod ?? '–')],
       [(() => {
         const users = routes.filter(route => integrationId(route.target) === item.integrationId);
@@ -2054,6 +2061,21 @@ function curlOf(entry) {
 const byteText = bytes => Array.from(bytes, byte => String.fromCharCode(byte)).join('');
 const ascii = json => json.replace(/[\u007f-\uffff]/g, character => `\\u${hex(character.charCodeAt(0), 4)}`);
 
+/** The files of an API whose authorizer refused a request; none where they cannot be read. */
+async function guardedFiles(entry) {
+  const lists = await Promise.all(['routes', 'authorizers'].map(kind => objects(entry.apiId, kind).catch(() => null)));
+  if (lists.includes(null)) return null;
+  const [routes, authorizers] = lists;
+  const files = {'stages/$default.json': {Name: '$default'}, 'integrations/up.json': {IntegrationType: 'HTTP_PROXY', IntegrationMethod: 'ANY', IntegrationUri: 'http://{endpoint}'}};
+  const members = ({routeId, authorizerId, target, ...object}) => JSON.parse(printJson(renamed(readJson(JSON.stringify(object)), upperFirst)));
+  for (const route of routes) {
+    const guard = route.authorizerId && {AuthorizerId: route.authorizerId};
+    files[`routes/${route.routeId}.json`] = {...members(route), ...guard, Target: 'integrations/up'};
+  }
+  for (const authorizer of authorizers) files[`authorizers/${authorizer.authorizerId}.json`] = members(authorizer);
+  return files;
+}
+
 /** The request and its answer as a file for `tests/cases`. */
 async function caseOf(entry) {
   const served = await call('GET', own('apis', entry.apiId, 'routes') + (entry.stage ? `?stage=${encodeURIComponent(entry.stage)}` : '')).catch(() => null);
@@ -2073,7 +2095,8 @@ async function caseOf(entry) {
   if (headers.length > 0) one.headers = headers;
   if (body) one.body = body;
   one.expect = expect;
-  const file = {routes: keys};
+  const refused = !answered && [401, 403].includes(entry.status) ? await guardedFiles(entry) : null;
+  const file = refused ? {files: refused} : {routes: keys};
   if (answered) file.upstream = `HTTP/1.1 ${entry.status} ${REASONS[entry.status] ?? 'Status'}\r\n${type ? `Content-Type: ${type}\r\n` : ''}Content-Length: ${answer.length}\r\n\r\n${answer}`;
   file.cases = [one];
   return `${ascii(JSON.stringify(file, null, 2))}\n`;
