@@ -314,6 +314,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.pages.begin_stop();
         self.gateway.stop();
     }
 }

@@ -41,14 +41,18 @@ pub(super) fn detail(request: &Request, configuration: &Arc<Configuration>, keep
     })
 }
 
-/// Appends the path of a request with its query.
-pub(super) fn push_target(text: &mut String, request: &Request, keeps_secrets: bool) {
-    text.push_str(&request.path);
+/// The path of a request with its query, where that is not the path alone.
+pub(super) fn target(request: &Request, keeps_secrets: bool) -> Option<String> {
+    if request.query.is_none() && request.path.len() <= MAX_TARGET {
+        return None;
+    }
+    let mut text = request.path.clone();
     if let Some(query) = &request.query {
         text.push('?');
-        push_query(text, query, keeps_secrets);
+        push_query(&mut text, query, keeps_secrets);
     }
-    truncate(text, MAX_TARGET);
+    truncate(&mut text, MAX_TARGET);
+    Some(text)
 }
 
 /// Appends a query, with marks in place of secrets unless they are to be kept.

@@ -75,6 +75,16 @@ impl Default for Summary {
 }
 
 impl Summary {
+    /// Bytes of its texts.
+    pub(super) fn size(&self) -> usize {
+        self.request_id.len()
+            + self.method.len()
+            + self.path.len()
+            + self.api_id.len()
+            + self.stage.len()
+            + self.route_key.len()
+    }
+
     /// Empties it, but keeps its memory for the next request.
     pub(super) fn clear(&mut self) {
         for text in [

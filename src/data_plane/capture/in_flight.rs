@@ -83,6 +83,8 @@ impl InFlight {
         let takes_details = capture.takes_details.load(Ordering::Relaxed);
         let detail = takes_details.then(|| copies::detail(request, configuration, capture.keeps_secrets));
         let is_watched = capture.is_watched.load(Ordering::Relaxed);
+        // Most requests have no query, and cost no allocation.
+        let target = copies::target(request, capture.keeps_secrets);
         let mut state = capture.state();
         let state = &mut *state;
         let replay_of = match state.replays.is_empty() {
@@ -95,7 +97,7 @@ impl InFlight {
             summary.request_id.push_str(&context.request_id);
             summary.time = context.time;
             summary.method.push_str(&request.method);
-            copies::push_target(&mut summary.path, request, capture.keeps_secrets);
+            summary.path.push_str(target.as_deref().unwrap_or(&request.path));
             summary.source_ip = context.client.address;
             summary.replay_of = replay_of;
         });

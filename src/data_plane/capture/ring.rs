@@ -76,7 +76,7 @@ impl Ring {
     /// Counts what a request takes, and drops the oldest ones where that is too much.
     fn measure(&mut self, number: u64) {
         let Some(entry) = self.get_mut(number) else { return };
-        let size = entry.summary.path.len() + entry.detail.as_ref().map_or(0, |detail| detail.size());
+        let size = entry.summary.size() + entry.detail.as_ref().map_or(0, |detail| detail.size());
         let before = std::mem::replace(&mut entry.size, size);
         self.size = (self.size + size).saturating_sub(before);
         while self.size > MAX_SIZE && self.take_oldest().is_some() {}
@@ -108,7 +108,7 @@ impl Ring {
         self.size = 0;
         for entry in &mut self.entries {
             entry.detail = None;
-            entry.size = entry.summary.path.len();
+            entry.size = entry.summary.size();
             self.size += entry.size;
         }
     }
@@ -154,23 +154,25 @@ mod tests {
             ring.change(numbers[1], |entry| assert_eq!(entry.summary.request_id, "1"))
                 .is_some()
         );
-        assert_eq!(ring.size(), MAX_ENTRIES);
+        let lengths: usize = (1..=MAX_ENTRIES).map(|at| at.to_string().len() + 1).sum();
+        assert_eq!(ring.size(), lengths);
         ring.clear();
         assert!(ring.change(numbers[200], |_| ()).is_none());
         let next = named(&mut ring, "x", 3);
-        assert_eq!((next, ring.size()), (201, 3));
+        assert_eq!((next, ring.size()), (201, 4));
     }
 
     #[test]
     fn all_of_them_together_have_a_bound() {
         let mut ring = Ring::default();
         for at in 0..33 {
-            named(&mut ring, &at.to_string(), 1024 * 1024);
+            named(&mut ring, &format!("{at:02}"), 1024 * 1024 - 2);
         }
         assert_eq!((ring.len(), ring.size()), (32, MAX_SIZE));
-        assert!(ring.find("0").is_none());
+        assert!(ring.find("00").is_none());
         let newest = named(&mut ring, "newest", 0);
-        ring.change(newest, |entry| entry.summary.path = "p".repeat(1024 * 1024 + 1));
+        assert_eq!(ring.len(), 32);
+        ring.change(newest, |entry| entry.summary.path = "p".repeat(1024 * 1024));
         assert_eq!(ring.len(), 31, "two give way to one byte more than one");
         assert!(ring.find("newest").is_some());
     }

@@ -58,8 +58,10 @@ impl EventStream {
         self.capture.wait_for_events(self.last, self.due());
     }
 
-    /// What is to be said now; nothing where there is nothing. While the page takes nothing, it loses events.
-    pub(super) fn next(&mut self, takes_more: bool) -> String {
+    /// What is to be said now; nothing where there is nothing. While there is no room for so many bytes, the page loses
+    /// events.
+    pub(super) fn next(&mut self, room: usize) -> String {
+        let takes_more = room > 0;
         let (events, missed) = self.capture.events_after(self.last);
         self.dropped += missed;
         let now = Instant::now();
@@ -69,11 +71,10 @@ impl EventStream {
         }
         for (number, event) in events {
             self.last = number;
-            if !takes_more {
-                self.dropped += 1;
-                continue;
+            match text.len() < room {
+                true => self.tell(&mut text, number, &event, now),
+                false => self.dropped += 1,
             }
-            self.tell(&mut text, number, &event, now);
         }
         if takes_more && self.dropped > 0 {
             let dropped = std::mem::take(&mut self.dropped);
@@ -118,4 +119,27 @@ fn event(text: &mut String, number: Option<u64>, name: &str, data: &serde_json::
         let _ = writeln!(text, "id: {number}");
     }
     let _ = write!(text, "event: {name}\ndata: {}\n\n", escaped(data));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data_plane::capture::Mode;
+    use crate::deployment::configuration::Configuration;
+
+    #[test]
+    fn a_page_that_takes_nothing_loses_events_and_is_told_so() {
+        let capture = Arc::new(Capture::new(Mode::Auto, false, |_, _, _, _| json!(null)));
+        let mut stream = EventStream::open(&capture, None).unwrap();
+        assert_eq!(stream.next(100), ": the events of this gateway\n\n");
+        let configuration = Arc::new(Configuration::default());
+        // Each is two events.
+        capture.note_deployment(&configuration, &configuration);
+        assert_eq!(stream.next(0), "");
+        assert_eq!(stream.next(100), "event: dropped\ndata: {\"dropped\":2}\n\n");
+        capture.note_deployment(&configuration, &configuration);
+        let one = "id: 3\nevent: deployment\ndata: {\"hash\":\"\"}\n\nevent: dropped\ndata: {\"dropped\":1}\n\n";
+        assert_eq!(stream.next(1), one);
+        assert_eq!(stream.next(100), "");
+    }
 }

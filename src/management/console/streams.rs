@@ -69,16 +69,19 @@ impl Streams {
 
     /// Takes over the client of a page.
     fn take(self: &Arc<Streams>, client: Box<dyn LongClient>, head: Vec<u8>, stream: EventStream) {
-        let mut state = self.state();
-        if state.is_stopping {
-            return;
-        }
-        state.new.push(Watcher {
+        let mut watcher = Watcher {
             client,
             stream,
             pending: head.into(),
             taken_at: Instant::now(),
-        });
+        };
+        // The head is sent at once, whatever the thread does.
+        let is_there = watcher.go_on();
+        let mut state = self.state();
+        if state.is_stopping || !is_there {
+            return;
+        }
+        state.new.push(watcher);
         if !state.has_thread {
             let streams = Arc::clone(self);
             let thread = thread::Builder::new().name("console".to_owned());
@@ -125,7 +128,7 @@ impl Streams {
 impl Watcher {
     /// Says what there is to say; whether the page is there still.
     fn go_on(&mut self) -> bool {
-        let text = self.stream.next(self.pending.len() < MAX_PENDING);
+        let text = self.stream.next(MAX_PENDING.saturating_sub(self.pending.len()));
         if !text.is_empty() {
             self.pending.extend(self.client.framed(text.as_bytes()));
         }
@@ -197,7 +200,7 @@ impl Read for BlockingReader {
         }
         let Some(stream) = &mut self.stream else { return Ok(0) };
         while self.pending.is_empty() {
-            self.pending.extend(stream.next(true).into_bytes());
+            self.pending.extend(stream.next(MAX_PENDING).into_bytes());
             if self.pending.is_empty() {
                 stream.wait();
             }

@@ -47,7 +47,10 @@ fn help_of_serve_lists_every_option_with_its_default() {
     }
     let of_templates = TEMPLATE_OPTIONS.iter().map(|name| &name[2..]);
     let of_files = OPTIONS.iter().map(|(name, _)| &name[2..]);
-    let mut options: Vec<&str> = of_files.chain(of_templates).chain(["help"]).collect();
+    let mut options: Vec<&str> = of_files
+        .chain(of_templates)
+        .chain(["capture-secrets", "help"])
+        .collect();
     options.sort_unstable();
     assert_eq!(listed, options);
     let text = ended.stdout.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");

@@ -16,7 +16,7 @@ mod fleet;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 30] = [
+const OPTIONS: [(&str, &str); 32] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--tls-certificate", ""),
@@ -25,6 +25,8 @@ const OPTIONS: [(&str, &str); 30] = [
     ("--control-plane", "off"),
     ("--public-url", "http://{ApiId}.test"),
     ("--admin-host", "gateway.test"),
+    ("--console", "off"),
+    ("--capture", "always"),
     ("--workers", "3"),
     ("--max-connections", "100"),
     ("--access-log", "off"),

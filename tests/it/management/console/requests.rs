@@ -264,3 +264,37 @@ fn an_explanation_is_of_its_time() {
     let after = console.request("GET /pets/7 HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(console.captured(&after)["explanation"]["routeKey"], "ANY /{proxy+}");
 }
+
+/// N6: the authorizer's outcome, and when it was known. Nothing of a token is in it.
+#[test]
+fn what_an_authorizer_said() {
+    let endpoint = Endpoint::ok();
+    let mut signed = route("GET /a", "all");
+    signed["AuthorizationType"] = json!("AWS_IAM");
+    let directory = Directory::of(&[
+        ("stages/$default.json", json!({})),
+        (
+            "integrations/all.json",
+            http_proxy(format!("http://{}/", endpoint.address)),
+        ),
+        ("routes/a.json", signed),
+        ("credentials.json", json!({"Credentials": []})),
+    ]);
+    let console = Console::of(directory, endpoint, |options| options.console.capture = Mode::Always);
+    let request = "GET /a HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 Credential=hunter2\r\n\r\n";
+    let found = console.captured(&console.request(request));
+    assert_eq!(found["status"], 403, "{found}");
+    assert_eq!(found["authorization"]["authorizer"], "AWS_IAM");
+    assert_eq!(found["authorization"]["allowed"], false);
+    assert!(found["authorization"]["cause"].is_string(), "{found}");
+    assert!(
+        found["explanation"]["authorization"]
+            .as_str()
+            .unwrap()
+            .starts_with("AWS_IAM"),
+        "{found}"
+    );
+    assert!(found["timing"]["authorized"].is_u64(), "{found}");
+    assert!(found["timing"].get("throttled").is_none(), "{found}");
+    assert!(!found.to_string().contains("hunter2"), "{found}");
+}
