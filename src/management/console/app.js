@@ -798,6 +798,12 @@ function focusPage(wanted) {
 
 const accessibleText = element => element.getAttribute('aria-label') ?? element.textContent.trim();
 
+/** What a control is, to find what stands for it in a page that was drawn anew. */
+function nameOf(element) {
+  if (element.matches('tr')) return `row ${[...element.cells].slice(0, 3).map(cell => cell.textContent).join(' ')}`;
+  return `${element.tagName} ${element.id && element.labels?.[0] ? element.labels[0].textContent : accessibleText(element)}`;
+}
+
 /** One control of a form with its label, its hint and a place for what is wrong with it. */
 function field(spec) {
   const id = newId('field');
@@ -1138,9 +1144,15 @@ async function show({focus = true} = {}) {
     put(title, ...content) {
       if (turn !== shown) return;
       document.title = `${plain(title, 80)} · apigateway`;
-      const hadFocus = byId('page').contains(document.activeElement) ? accessibleText(document.activeElement) : null;
+      const active = byId('page').contains(document.activeElement) ? document.activeElement : null;
+      const [name, begin, end, top] = [active && nameOf(active), active?.selectionStart, active?.selectionEnd, scrollY];
       byId('page').replaceChildren(...content.flat(9).filter(Boolean));
-      if (hadFocus) focusPage(hadFocus);
+      if (!active) return;
+      // What stands for the control in hand takes the focus over.
+      const same = [...byId('page').querySelectorAll('h1, button, a, input, select, textarea, tr[tabindex]')].find(element => nameOf(element) === name);
+      (same ?? byId('page').querySelector('h1'))?.focus({preventScroll: true});
+      if (same?.setSelectionRange && begin !== null && begin !== undefined) same.setSelectionRange(begin, end);
+      scrollTo(scrollX, top);
     },
   };
   try {
@@ -1324,7 +1336,7 @@ async function apiPage(context, load, draw) {
     while (isWanted) {
       isWanted = false;
       const loaded = await load();
-      const now = JSON.stringify([loaded, state.problems, apiOf(context.id), state.overview.controlPlane]);
+      const now = JSON.stringify([loaded, state.problems, apiOf(context.id)?.name, apiOf(context.id)?.endpoint, state.overview.controlPlane]);
       // What is the same is not drawn anew under somebody's hands.
       if (now === drawn || !context.isShown()) continue;
       drawn = now;
