@@ -103,7 +103,7 @@ function clipped(value, limit) {
   const text = String(value ?? '');
   if (text.length <= limit) return data(text);
   const fragment = data(text.slice(0, limit), {limit: Infinity});
-  fragment.append(el('span', {class: 'more'}, `… ${count(text.length - limit)} more`));
+  fragment.append(el('span', {class: 'more', title: 'The whole is shown where it is opened'}, `… ${count(text.length - limit)} more`));
   return fragment;
 }
 
@@ -2165,7 +2165,7 @@ async function requestsPage(context) {
   const list = table('Requests', [['Time', 'tight'], ['Method', 'tight'], ['Path', 'path'], ['Status', 'tight'], ['Latency', 'num'], ['Integration', 'num'], 'Route'], {class: 'requests wide'});
   const empty = el('div', {class: 'empty'});
   const wrong = el('p', {class: 'error', id: newId('wrong'), hidden: true});
-  const held = el('span', {class: 'hint', role: 'status'});
+  const held = el('span', {class: 'hint'});
   let frozen = null;
 
   const search = el('input', {type: 'search', 'aria-label': 'Filter', 'aria-describedby': wrong.id, placeholder: 'Filter: method:POST status:5xx path:/pets slow:>200 -replay:yes', 'data-key': '/', 'aria-keyshortcuts': '/', autocomplete: 'off', spellcheck: 'false', on: {input: () => {
@@ -2527,7 +2527,7 @@ async function tryPage(context) {
   const methods = METHODS.filter(method => method !== 'ANY');
   if (entry && !methods.includes(entry.method)) methods.push(entry.method);
   const why = el('section', {class: 'panel', 'aria-label': 'Why this route'});
-  const answer = el('section', {class: 'panel', 'aria-label': 'Answer', 'aria-live': 'polite'});
+  const answer = el('section', {class: 'panel', 'aria-label': 'Answer'});
   const bodyHint = entry?.request.body?.cut ? 'The body was cut when it was captured: what is here is its beginning.' : isBinary ? `Left as it is, the ${count(lengthOf(entry.request.body))} bytes of the original are sent, which are not UTF-8.` : null;
   const known = {};
   let current = null;
@@ -2607,6 +2607,12 @@ async function tryPage(context) {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const SECONDS = 300;
+const MEANINGS = {
+  p50: 'Half of the requests took that long or less', p99: '99 of 100 requests took that long or less',
+  '4xx': 'Answers with a status from 400 to 499', '5xx': 'Answers with a status from 500 to 599',
+};
+const meant = text => MEANINGS[text.split(' ')[0]] ?? null;
+
 
 /** Lines over the last five minutes. Each series is `[name, class, values]`; what is missing is a gap. */
 function plot(name, series, unit) {
@@ -2629,7 +2635,7 @@ function plot(name, series, unit) {
     return svg('path', {d: d || 'M0 0', class: kind});
   });
   return el('figure', null,
-    el('div', {class: 'key', 'aria-hidden': 'true'}, series.map(([text, kind]) => el('span', null, svg('svg', {viewBox: '0 0 24 12'}, svg('path', {d: 'M0 6h24', class: kind})), text)), el('span', null, `top: ${count(Math.round(top * 10) / 10)} ${unit}`)),
+    el('div', {class: 'key', 'aria-hidden': 'true'}, series.map(([text, kind]) => el('span', {title: meant(text)}, svg('svg', {viewBox: '0 0 24 12'}, svg('path', {d: 'M0 6h24', class: kind})), text)), el('span', null, `top: ${count(Math.round(top * 10) / 10)} ${unit}`)),
     svg('svg', {class: 'plot', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${name} of the last five minutes`},
       svg('path', {class: 'grid', d: `M0 ${height}h${width}M0 ${height / 2}h${width}`}), lines),
     el('div', {class: 'tools hint ends', 'aria-hidden': 'true'}, el('span', {class: 'grow'}, '5 min ago'), el('span', null, 'now')));
@@ -2650,7 +2656,7 @@ async function metricsPage(context) {
       return found.length > 0 ? Math.max(...found) : null;
     };
     const perMinute = (name, columns) => {
-      const found = table(name, ['Minutes ago', ...columns.map(([text]) => [text, 'num'])]);
+      const found = table(name, ['Minutes ago', ...columns.map(([text]) => el('th', {scope: 'col', class: 'num', title: meant(text)}, text))]);
       minutes.forEach((list, index) => found.body.append(el('tr', null, el('th', {scope: 'row'}, `${5 - index} to ${4 - index}`), columns.map(([, value]) => el('td', {class: 'num'}, value(list))))));
       return found.whole;
     };
