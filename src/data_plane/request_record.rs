@@ -185,9 +185,7 @@ impl Recorder {
         };
         let error = over.error.and_then(GatewayError::cause);
         let answered = Answered {
-            api_id: api.map_or("", Deployment::api_id),
-            stage: found.stage.map_or("", |stage| &stage.name),
-            route_key: found.route.as_ref().map_or("", |route| &route.key_text),
+            state,
             integration_latency: account.integration_latency,
             received: over.received,
             error: found.integration_error.as_deref().or(error),

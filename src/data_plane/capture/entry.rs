@@ -1,11 +1,12 @@
 //! What is captured of one request: its summary, and its detail where somebody watches.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::data_plane::capture::redaction;
 use crate::deployment::configuration::Configuration;
+use crate::deployment::route_state::{NONE, RouteState};
 use crate::http1::message::Headers;
 
 /// Bytes that are kept of a body.
@@ -28,12 +29,8 @@ pub struct Summary {
     pub method: String,
     /// The path as sent, with its query; secrets are replaced.
     pub path: String,
-    /// The id of its API; empty where it belongs to none.
-    pub api_id: String,
-    /// Its stage; empty where it has none.
-    pub stage: String,
-    /// Its route; empty where it has none.
-    pub route_key: String,
+    /// Where it is counted, which tells its API, its stage and its route, once they are known.
+    pub state: Option<Arc<RouteState>>,
     /// The status of the answer, once there is one.
     pub status: Option<u16>,
     /// From when it came until its answer was sent.
@@ -59,9 +56,7 @@ impl Default for Summary {
             time: UNIX_EPOCH,
             method: String::new(),
             path: String::new(),
-            api_id: String::new(),
-            stage: String::new(),
-            route_key: String::new(),
+            state: None,
             status: None,
             latency: None,
             integration_latency: None,
@@ -75,28 +70,29 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// Bytes of its texts.
+    /// The id of its API, its stage and its route; nothing for what it does not have.
+    pub fn names(&self) -> [Option<&str>; 3] {
+        let names = self
+            .state
+            .as_ref()
+            .map(|state| [&state.api, &state.stage, &state.route_key]);
+        let known = |name: &String| *name != NONE;
+        names.map_or([None; 3], |names| {
+            names.map(|name| Some(name).filter(|name| known(name)).map(String::as_str))
+        })
+    }
+
+    /// Bytes of those of its texts that may be long.
     pub(super) fn size(&self) -> usize {
-        self.request_id.len()
-            + self.method.len()
-            + self.path.len()
-            + self.api_id.len()
-            + self.stage.len()
-            + self.route_key.len()
+        self.method.len() + self.path.len()
     }
 
     /// Empties it, but keeps its memory for the next request.
     pub(super) fn clear(&mut self) {
-        for text in [
-            &mut self.request_id,
-            &mut self.method,
-            &mut self.path,
-            &mut self.api_id,
-            &mut self.stage,
-            &mut self.route_key,
-        ] {
+        for text in [&mut self.request_id, &mut self.method, &mut self.path] {
             text.clear();
         }
+        self.state = None;
         self.status = None;
         self.latency = None;
         self.integration_latency = None;

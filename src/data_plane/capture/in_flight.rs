@@ -14,6 +14,7 @@ use crate::data_plane::context_variables::RequestContext;
 use crate::data_plane::error::GatewayError;
 use crate::deployment::authorizer::Authorization as Asked;
 use crate::deployment::configuration::Configuration;
+use crate::deployment::route_state::{NONE, RouteState};
 use crate::http1::message::{Body, Request, Response};
 use crate::identity::caller::Caller;
 use crate::outbound::upstream::IntegrationRequest;
@@ -55,12 +56,8 @@ pub enum Step {
 /// What is known of a request that has its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
-    /// The id of its API, or nothing.
-    pub api_id: &'a str,
-    /// Its stage, or nothing.
-    pub stage: &'a str,
-    /// Its route, or nothing.
-    pub route_key: &'a str,
+    /// Where it is counted.
+    pub state: &'a Arc<RouteState>,
     /// How long its integration took, if it was asked.
     pub integration_latency: Option<Duration>,
     /// Bytes of its content.
@@ -254,45 +251,38 @@ impl InFlight {
         let Captured { capture, number, .. } = &captured;
         let waited = captured.began.saturating_duration_since(captured.first_byte);
         let is_watched = capture.is_watched.load(Ordering::Relaxed);
-        let second = (captured.time + latency).duration_since(UNIX_EPOCH).unwrap_or_default();
+        let second = captured.time.duration_since(UNIX_EPOCH).unwrap_or_default() + latency;
+        let second = second.as_secs();
         let mut state = capture.state();
         let State {
             ring, rates, events, ..
         } = &mut *state;
-        let ended = |entry: &mut Entry| {
-            if let Some((answered, response)) = whole {
-                fill(entry, answered, response.status, notes);
+        let Some(entry) = ring.get_mut(*number) else {
+            // It is forgotten, but counts.
+            let api = whole.map_or(NONE, |(answered, _)| &answered.state.api);
+            let integration_latency = whole.and_then(|(answered, _)| answered.integration_latency);
+            rates.count(second, api, status, latency, integration_latency);
+            return;
+        };
+        if let Some((answered, response)) = whole {
+            fill(entry, answered, response.status, notes);
+        }
+        let summary = &mut entry.summary;
+        summary.status = Some(status);
+        summary.latency = Some(latency);
+        summary.bytes_out = sent;
+        summary.is_done = true;
+        let api = summary.state.as_ref().map_or(NONE, |state| &state.api);
+        rates.count(second, api, status, latency, summary.integration_latency);
+        let is_told = is_watched && events.request(summary, Instant::now());
+        if let Some(detail) = &mut entry.detail {
+            detail.timing.sent = Some(latency + waited);
+            if let Some(failure) = failure {
+                detail.integration_error.get_or_insert_with(|| failure.to_owned());
             }
-            let summary = &mut entry.summary;
-            summary.status = Some(status);
-            summary.latency = Some(latency);
-            summary.bytes_out = sent;
-            summary.is_done = true;
-            if let Some(detail) = &mut entry.detail {
-                detail.timing.sent = Some(latency + waited);
-                if let Some(failure) = failure {
-                    detail.integration_error.get_or_insert_with(|| failure.to_owned());
-                }
-            }
-        };
-        let integration_latency = match whole {
-            Some((answered, _)) => answered.integration_latency,
-            None => ring
-                .get_mut(*number)
-                .and_then(|entry| entry.summary.integration_latency),
-        };
-        let is_there = ring.change(*number, ended).is_some();
-        let entry = ring.get_mut(*number).filter(|_| is_there);
-        let api = match (&entry, whole) {
-            (_, Some((answered, _))) => answered.api_id,
-            (Some(entry), None) => &entry.summary.api_id,
-            (None, None) => "",
-        };
-        rates.count(second.as_secs(), api, status, latency, integration_latency);
-        if is_watched
-            && let Some(entry) = entry
-            && events.request(&entry.summary, Instant::now())
-        {
+            ring.measure(*number);
+        }
+        if is_told {
             capture.told.notify_all();
         }
     }
@@ -332,9 +322,7 @@ type Noted = (Box<Notes>, (Fields, CapturedBody));
 fn fill(entry: &mut Entry, answered: &Answered<'_>, status: u16, notes: Option<Noted>) {
     let summary = &mut entry.summary;
     summary.status = Some(status);
-    summary.api_id.push_str(answered.api_id);
-    summary.stage.push_str(answered.stage);
-    summary.route_key.push_str(answered.route_key);
+    summary.state = Some(Arc::clone(answered.state));
     summary.integration_latency = answered.integration_latency;
     summary.bytes_in = answered.received;
     if let (Some(detail), Some((notes, (fields, body)))) = (&mut entry.detail, notes) {

@@ -1,7 +1,5 @@
 //! The last requests, within a number and a size: the oldest go first.
 
-use std::collections::VecDeque;
-
 use crate::data_plane::capture::entry::{Detail, Summary};
 
 /// Requests that are kept.
@@ -26,8 +24,10 @@ pub struct Entry {
 /// The last requests.
 #[derive(Debug, Default)]
 pub struct Ring {
-    /// By their numbers, which follow one another.
-    entries: VecDeque<Entry>,
+    /// Each at its number modulo [`MAX_ENTRIES`].
+    slots: Vec<Entry>,
+    /// The number of the oldest one.
+    first: u64,
     next: u64,
     size: usize,
 }
@@ -35,33 +35,28 @@ pub struct Ring {
 impl Ring {
     /// Puts in a request, whose summary is filled in; its number.
     pub fn begin(&mut self, detail: Option<Box<Detail>>, fill: impl FnOnce(&mut Summary)) -> u64 {
-        let mut entry = match self.entries.len() >= MAX_ENTRIES {
-            true => self.take_oldest().unwrap_or_default(),
-            false => Entry::default(),
-        };
-        entry.number = self.next;
+        let number = self.next;
         self.next += 1;
+        self.first = self.first.max(self.next.saturating_sub(MAX_ENTRIES as u64));
+        let place = place(number);
+        while self.slots.len() <= place {
+            self.slots.push(Entry::default());
+        }
+        let Some(entry) = self.slots.get_mut(place) else {
+            return number;
+        };
+        entry.number = number;
         entry.summary.clear();
         fill(&mut entry.summary);
         entry.detail = detail;
-        entry.size = 0;
-        let number = entry.number;
-        self.entries.push_back(entry);
         self.measure(number);
         number
     }
 
-    fn take_oldest(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front()?;
-        self.size -= entry.size;
-        Some(entry)
-    }
-
     /// A request by its number; none where it is gone.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut Entry> {
-        let first = self.entries.front()?.number;
-        let at = usize::try_from(number.checked_sub(first)?).ok()?;
-        self.entries.get_mut(at)
+        let is_there = (self.first..self.next).contains(&number);
+        self.slots.get_mut(place(number)).filter(|_| is_there)
     }
 
     /// Changes a request, if it is there still, and makes room for what it takes more.
@@ -74,22 +69,34 @@ impl Ring {
     }
 
     /// Counts what a request takes, and drops the oldest ones where that is too much.
-    fn measure(&mut self, number: u64) {
-        let Some(entry) = self.get_mut(number) else { return };
+    pub fn measure(&mut self, number: u64) {
+        let Some(entry) = self.slots.get_mut(place(number)) else {
+            return;
+        };
         let size = entry.summary.size() + entry.detail.as_ref().map_or(0, |detail| detail.size());
         let before = std::mem::replace(&mut entry.size, size);
         self.size = (self.size + size).saturating_sub(before);
-        while self.size > MAX_SIZE && self.take_oldest().is_some() {}
+        while self.size > MAX_SIZE && self.first < self.next {
+            if let Some(oldest) = self.slots.get_mut(place(self.first)) {
+                self.size = self.size.saturating_sub(oldest.size);
+                *oldest = Entry::default();
+            }
+            self.first += 1;
+        }
     }
 
     /// All of them, the newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().rev()
+        let numbers = (self.first..self.next).rev();
+        numbers.filter_map(|number| self.slots.get(place(number)))
     }
 
     /// All of them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.entries.iter_mut()
+        let numbers = self.first..self.next;
+        self.slots
+            .iter_mut()
+            .filter(move |entry| numbers.contains(&entry.number))
     }
 
     /// The one with that id.
@@ -99,14 +106,15 @@ impl Ring {
 
     /// Forgets all of them. Those that are under way are not entered again.
     pub fn clear(&mut self) {
-        self.entries = VecDeque::new();
+        self.slots = Vec::new();
+        self.first = self.next;
         self.size = 0;
     }
 
     /// Forgets heads and bodies.
     pub fn clear_details(&mut self) {
         self.size = 0;
-        for entry in &mut self.entries {
+        for entry in &mut self.slots {
             entry.detail = None;
             entry.size = entry.summary.size();
             self.size += entry.size;
@@ -115,18 +123,23 @@ impl Ring {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        usize::try_from(self.next - self.first).unwrap_or(usize::MAX)
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.first == self.next
     }
 
     /// Bytes that they take.
     pub fn size(&self) -> usize {
         self.size
     }
+}
+
+/// Where a request stands.
+fn place(number: u64) -> usize {
+    usize::try_from(number % MAX_ENTRIES as u64).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -154,25 +167,24 @@ mod tests {
             ring.change(numbers[1], |entry| assert_eq!(entry.summary.request_id, "1"))
                 .is_some()
         );
-        let lengths: usize = (1..=MAX_ENTRIES).map(|at| at.to_string().len() + 1).sum();
-        assert_eq!(ring.size(), lengths);
+        assert_eq!(ring.size(), MAX_ENTRIES);
         ring.clear();
         assert!(ring.change(numbers[200], |_| ()).is_none());
         let next = named(&mut ring, "x", 3);
-        assert_eq!((next, ring.size()), (201, 4));
+        assert_eq!((next, ring.size()), (201, 3));
     }
 
     #[test]
     fn all_of_them_together_have_a_bound() {
         let mut ring = Ring::default();
         for at in 0..33 {
-            named(&mut ring, &format!("{at:02}"), 1024 * 1024 - 2);
+            named(&mut ring, &format!("{at:02}"), 1024 * 1024);
         }
         assert_eq!((ring.len(), ring.size()), (32, MAX_SIZE));
         assert!(ring.find("00").is_none());
         let newest = named(&mut ring, "newest", 0);
-        assert_eq!(ring.len(), 32);
-        ring.change(newest, |entry| entry.summary.path = "p".repeat(1024 * 1024));
+        assert_eq!(ring.len(), 33);
+        ring.change(newest, |entry| entry.summary.path = "p".repeat(1024 * 1024 + 1));
         assert_eq!(ring.len(), 31, "two give way to one byte more than one");
         assert!(ring.find("newest").is_some());
     }

@@ -55,14 +55,14 @@ pub(super) fn summary(summary: &Summary) -> Value {
             members.insert(name.to_owned(), value);
         }
     };
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     put("requestId", json!(summary.request_id));
     put("time", json!(iso_8601_millis(summary.time)));
     put("method", json!(summary.method));
     put("path", json!(summary.path));
-    put("apiId", json!(text(&summary.api_id)));
-    put("stage", json!(text(&summary.stage)));
-    put("routeKey", json!(text(&summary.route_key)));
+    let [api_id, stage, route_key] = summary.names();
+    put("apiId", json!(api_id));
+    put("stage", json!(stage));
+    put("routeKey", json!(route_key));
     put("status", json!(summary.status));
     put("latency", json!(summary.latency.map(millis)));
     put("integrationLatency", json!(summary.integration_latency.map(millis)));
