@@ -103,8 +103,15 @@ function clipped(value, limit) {
   const text = String(value ?? '');
   if (text.length <= limit) return data(text);
   const fragment = data(text.slice(0, limit), {limit: Infinity});
-  fragment.append(el('span', {class: 'more'}, `… ${count(text.length - limit)} more`));
+  fragment.append(el('span', {class: 'more', title: 'The whole is shown where it is opened'}, `… ${count(text.length - limit)} more`));
   return fragment;
+}
+
+/** A URL or a path, which may be broken behind its slashes. */
+function broken(text) {
+  if (text.length > FOLD) return data(text);
+  const parts = text.split(/(?<=[/?&])(?=[^/?&])/);
+  return parts.map((part, index) => [index > 0 ? el('wbr') : null, data(part)]);
 }
 
 /** Bytes as text. What is not UTF-8 becomes lone surrogates, which are shown as `\xff`. */
@@ -791,6 +798,12 @@ function focusPage(wanted) {
 
 const accessibleText = element => element.getAttribute('aria-label') ?? element.textContent.trim();
 
+/** What a control is, to find what stands for it in a page that was drawn anew. */
+function nameOf(element) {
+  if (element.matches('tr')) return `row ${[...element.cells].slice(0, 3).map(cell => cell.textContent).join(' ')}`;
+  return `${element.tagName} ${element.id && element.labels?.[0] ? element.labels[0].textContent : accessibleText(element)}`;
+}
+
 /** One control of a form with its label, its hint and a place for what is wrong with it. */
 function field(spec) {
   const id = newId('field');
@@ -1131,9 +1144,15 @@ async function show({focus = true} = {}) {
     put(title, ...content) {
       if (turn !== shown) return;
       document.title = `${plain(title, 80)} · apigateway`;
-      const hadFocus = byId('page').contains(document.activeElement) ? accessibleText(document.activeElement) : null;
+      const active = byId('page').contains(document.activeElement) ? document.activeElement : null;
+      const [name, begin, end, top] = [active && nameOf(active), active?.selectionStart, active?.selectionEnd, scrollY];
       byId('page').replaceChildren(...content.flat(9).filter(Boolean));
-      if (hadFocus) focusPage(hadFocus);
+      if (!active) return;
+      // What stands for the control in hand takes the focus over.
+      const same = [...byId('page').querySelectorAll('h1, button, a, input, select, textarea, tr[tabindex]')].find(element => nameOf(element) === name);
+      (same ?? byId('page').querySelector('h1'))?.focus({preventScroll: true});
+      if (same?.setSelectionRange && begin !== null && begin !== undefined) same.setSelectionRange(begin, end);
+      scrollTo(scrollX, top);
     },
   };
   try {
@@ -1182,7 +1201,7 @@ async function apisPage(context) {
       list.body.append(el('tr', {tabindex: '-1', 'data-id': api.apiId},
         el('td', null, link(['apis', api.apiId, 'routes'], clipped(api.name || api.apiId, 80)), problemsOf(api.apiId).length > 0 ? [' ', problemTag(problemsOf(api.apiId).length)] : null),
         el('td', {class: 'tight mono'}, data(api.apiId)),
-        el('td', {class: 'path'}, data(api.endpoint)),
+        el('td', {class: 'path'}, broken(api.endpoint ?? '–')),
         el('td', {class: 'num'}, count(Array.isArray(api.routes) ? api.routes.length : api.routes ?? 0)),
         el('td', {class: 'num', title: stages && stages.length > 0 ? plain(stages.map(stage => stage.stageName ?? stage).join(', ')) : null}, count(stages ? stages.length : api.stages ?? 0))));
     }
@@ -1317,7 +1336,7 @@ async function apiPage(context, load, draw) {
     while (isWanted) {
       isWanted = false;
       const loaded = await load();
-      const now = JSON.stringify([loaded, state.problems, apiOf(context.id), state.overview.controlPlane]);
+      const now = JSON.stringify([loaded, state.problems, apiOf(context.id)?.name, apiOf(context.id)?.endpoint, state.overview.controlPlane]);
       // What is the same is not drawn anew under somebody's hands.
       if (now === drawn || !context.isShown()) continue;
       drawn = now;
@@ -1475,9 +1494,9 @@ async function routesPage(context) {
       return el('tr', {tabindex: '-1', 'data-key-of-route': row.routeKey},
         el('td', {class: 'num soft'}, row.order === null ? el('span', {title: row.note}, '–') : String(row.order)),
         el('td', {class: 'tight method'}, plain(method)),
-        el('td', {class: 'path'}, data(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
+        el('td', {class: 'path'}, broken(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
         el('td', null, authorizationText(guardText(row, loaded.authorizers))),
-        el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, data(targetText(row, loaded.integrations))),
+        el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(targetText(row, loaded.integrations))),
         el('td', null, data(textOf(row.throttle).replace(/^-$/, '–'))),
         el('td', {class: 'tight', 'data-seen': row.routeKey, title: row.requests ? plural(row.requests, 'request') : null}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
@@ -1723,7 +1742,7 @@ function integrationsPage(context) {
     columns: [['Id', 'tight'], 'Type', ['URI', 'path'], 'Method', ['Routes', 'num'], ['Timeout', 'num']],
     load: async apiId => ({routes: await objects(apiId, 'routes') ?? []}),
     cells: (item, {routes}) => [
-      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [data(item.integrationUri ?? '–'), 'path'],
+      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [broken(item.integrationUri ?? '–'), 'path'],
       [data(item.integrationMethod ?? '–')],
       [(() => {
         const users = routes.filter(route => integrationId(route.target) === item.integrationId);
@@ -2054,6 +2073,21 @@ function curlOf(entry) {
 const byteText = bytes => Array.from(bytes, byte => String.fromCharCode(byte)).join('');
 const ascii = json => json.replace(/[\u007f-\uffff]/g, character => `\\u${hex(character.charCodeAt(0), 4)}`);
 
+/** The files of an API whose authorizer refused a request; none where they cannot be read. */
+async function guardedFiles(entry) {
+  const lists = await Promise.all(['routes', 'authorizers'].map(kind => objects(entry.apiId, kind).catch(() => null)));
+  if (lists.includes(null)) return null;
+  const [routes, authorizers] = lists;
+  const files = {'stages/$default.json': {Name: '$default'}, 'integrations/up.json': {IntegrationType: 'HTTP_PROXY', IntegrationMethod: 'ANY', IntegrationUri: 'http://{endpoint}'}};
+  const members = ({routeId, authorizerId, target, ...object}) => JSON.parse(printJson(renamed(readJson(JSON.stringify(object)), upperFirst)));
+  for (const route of routes) {
+    const guard = route.authorizerId && {AuthorizerId: route.authorizerId};
+    files[`routes/${route.routeId}.json`] = {...members(route), ...guard, Target: 'integrations/up'};
+  }
+  for (const authorizer of authorizers) files[`authorizers/${authorizer.authorizerId}.json`] = members(authorizer);
+  return files;
+}
+
 /** The request and its answer as a file for `tests/cases`. */
 async function caseOf(entry) {
   const served = await call('GET', own('apis', entry.apiId, 'routes') + (entry.stage ? `?stage=${encodeURIComponent(entry.stage)}` : '')).catch(() => null);
@@ -2073,7 +2107,8 @@ async function caseOf(entry) {
   if (headers.length > 0) one.headers = headers;
   if (body) one.body = body;
   one.expect = expect;
-  const file = {routes: keys};
+  const refused = !answered && [401, 403].includes(entry.status) ? await guardedFiles(entry) : null;
+  const file = refused ? {files: refused} : {routes: keys};
   if (answered) file.upstream = `HTTP/1.1 ${entry.status} ${REASONS[entry.status] ?? 'Status'}\r\n${type ? `Content-Type: ${type}\r\n` : ''}Content-Length: ${answer.length}\r\n\r\n${answer}`;
   file.cases = [one];
   return `${ascii(JSON.stringify(file, null, 2))}\n`;
@@ -2130,7 +2165,7 @@ async function requestsPage(context) {
   const list = table('Requests', [['Time', 'tight'], ['Method', 'tight'], ['Path', 'path'], ['Status', 'tight'], ['Latency', 'num'], ['Integration', 'num'], 'Route'], {class: 'requests wide'});
   const empty = el('div', {class: 'empty'});
   const wrong = el('p', {class: 'error', id: newId('wrong'), hidden: true});
-  const held = el('span', {class: 'hint', role: 'status'});
+  const held = el('span', {class: 'hint'});
   let frozen = null;
 
   const search = el('input', {type: 'search', 'aria-label': 'Filter', 'aria-describedby': wrong.id, placeholder: 'Filter: method:POST status:5xx path:/pets slow:>200 -replay:yes', 'data-key': '/', 'aria-keyshortcuts': '/', autocomplete: 'off', spellcheck: 'false', on: {input: () => {
@@ -2492,7 +2527,7 @@ async function tryPage(context) {
   const methods = METHODS.filter(method => method !== 'ANY');
   if (entry && !methods.includes(entry.method)) methods.push(entry.method);
   const why = el('section', {class: 'panel', 'aria-label': 'Why this route'});
-  const answer = el('section', {class: 'panel', 'aria-label': 'Answer', 'aria-live': 'polite'});
+  const answer = el('section', {class: 'panel', 'aria-label': 'Answer'});
   const bodyHint = entry?.request.body?.cut ? 'The body was cut when it was captured: what is here is its beginning.' : isBinary ? `Left as it is, the ${count(lengthOf(entry.request.body))} bytes of the original are sent, which are not UTF-8.` : null;
   const known = {};
   let current = null;
@@ -2572,6 +2607,12 @@ async function tryPage(context) {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const SECONDS = 300;
+const MEANINGS = {
+  p50: 'Half of the requests took that long or less', p99: '99 of 100 requests took that long or less',
+  '4xx': 'Answers with a status from 400 to 499', '5xx': 'Answers with a status from 500 to 599',
+};
+const meant = text => MEANINGS[text.split(' ')[0]] ?? null;
+
 
 /** Lines over the last five minutes. Each series is `[name, class, values]`; what is missing is a gap. */
 function plot(name, series, unit) {
@@ -2594,7 +2635,7 @@ function plot(name, series, unit) {
     return svg('path', {d: d || 'M0 0', class: kind});
   });
   return el('figure', null,
-    el('div', {class: 'key', 'aria-hidden': 'true'}, series.map(([text, kind]) => el('span', null, svg('svg', {viewBox: '0 0 24 12'}, svg('path', {d: 'M0 6h24', class: kind})), text)), el('span', null, `top: ${count(Math.round(top * 10) / 10)} ${unit}`)),
+    el('div', {class: 'key', 'aria-hidden': 'true'}, series.map(([text, kind]) => el('span', {title: meant(text)}, svg('svg', {viewBox: '0 0 24 12'}, svg('path', {d: 'M0 6h24', class: kind})), text)), el('span', null, `top: ${count(Math.round(top * 10) / 10)} ${unit}`)),
     svg('svg', {class: 'plot', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${name} of the last five minutes`},
       svg('path', {class: 'grid', d: `M0 ${height}h${width}M0 ${height / 2}h${width}`}), lines),
     el('div', {class: 'tools hint ends', 'aria-hidden': 'true'}, el('span', {class: 'grow'}, '5 min ago'), el('span', null, 'now')));
@@ -2615,7 +2656,7 @@ async function metricsPage(context) {
       return found.length > 0 ? Math.max(...found) : null;
     };
     const perMinute = (name, columns) => {
-      const found = table(name, ['Minutes ago', ...columns.map(([text]) => [text, 'num'])]);
+      const found = table(name, ['Minutes ago', ...columns.map(([text]) => el('th', {scope: 'col', class: 'num', title: meant(text)}, text))]);
       minutes.forEach((list, index) => found.body.append(el('tr', null, el('th', {scope: 'row'}, `${5 - index} to ${4 - index}`), columns.map(([, value]) => el('td', {class: 'num'}, value(list))))));
       return found.whole;
     };
