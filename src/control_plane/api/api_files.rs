@@ -1,6 +1,6 @@
 //! The files of an API, as a call finds them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::control_plane::api::error::ApiError;
 use crate::control_plane::api::kind::Kind;
@@ -22,8 +22,6 @@ pub struct ApiFiles {
     unit: Arc<Unit>,
     id: String,
     prefix: String,
-    /// What is wrong with the shapes of the files.
-    problems: OnceLock<Problems>,
 }
 
 impl ApiFiles {
@@ -44,7 +42,6 @@ impl ApiFiles {
             prefix: unit.name.prefix(),
             id,
             unit,
-            problems: OnceLock::new(),
         }
     }
 
@@ -135,29 +132,51 @@ impl ApiFiles {
 
     /// Every resource of a kind whose file can be read, by id.
     pub fn all(&self, kind: &Kind) -> Vec<(String, Members)> {
-        let members = |file: &File| self.parsed(&file.path, file.text.as_deref().ok()).ok();
+        let problems = self.problems_of(|file| file.directory(&self.prefix) == kind.directory);
+        let members = |file: &File| parsed(&file.path, file.text.as_deref().ok(), &problems).ok();
         self.of_kind(kind)
             .filter_map(|file| Some((file.id().to_owned(), members(file)?)))
             .collect()
     }
 
-    fn members_at(&self, path: &str) -> Result<Members, ApiError> {
-        self.parsed(path, self.text(path))
+    /// Checks that every file of a kind can be read.
+    ///
+    /// # Errors
+    /// The first that is not JSON or breaks a shape.
+    pub fn check(&self, kind: &Kind) -> Result<(), ApiError> {
+        let problems = self.problems_of(|file| file.directory(&self.prefix) == kind.directory);
+        let parsed = |file: &File| parsed(&file.path, file.text.as_deref().ok(), &problems).map(drop);
+        self.of_kind(kind).try_for_each(parsed)
     }
 
-    /// The members that a file's text has, unless the file breaks a shape.
-    fn parsed(&self, path: &str, text: Option<&str>) -> Result<Members, ApiError> {
-        let problems = self.problems.get_or_init(|| Resources::read(&self.unit).problems);
-        let is_error = |problem: &&Problem| problem.severity == Severity::Error && problem.file == path;
-        if problems.has_errors_in(path)
-            && let Some(problem) = problems.iter().find(is_error)
-        {
-            return Err(ApiError::conflict(problem.to_string()));
-        }
-        let document = Document::of(text.unwrap_or_default());
-        let document = document.map_err(|text| ApiError::conflict(format!("{path}: {text}")))?;
-        Ok(document.members())
+    fn members_at(&self, path: &str) -> Result<Members, ApiError> {
+        parsed(path, self.text(path), &self.problems_of(|file| file.path == path))
     }
+
+    /// What is wrong with the shapes of some files; the others are not read for it.
+    fn problems_of(&self, is_meant: impl Fn(&File) -> bool) -> Problems {
+        let mut unit = Unit {
+            problems: self.unit.problems.clone(),
+            dangling: self.unit.dangling.clone(),
+            ..Unit::empty(self.unit.name.clone())
+        };
+        let files = self.unit.files.iter().filter(|file| is_meant(file));
+        unit.files.extend(files.cloned());
+        Resources::read(&unit).problems
+    }
+}
+
+/// The members that a file's text has, unless the file breaks a shape.
+fn parsed(path: &str, text: Option<&str>, problems: &Problems) -> Result<Members, ApiError> {
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error && problem.file == path;
+    if problems.has_errors_in(path)
+        && let Some(problem) = problems.iter().find(is_error)
+    {
+        return Err(ApiError::conflict(problem.to_string()));
+    }
+    let document = Document::of(text.unwrap_or_default());
+    let document = document.map_err(|text| ApiError::conflict(format!("{path}: {text}")))?;
+    Ok(document.members())
 }
 
 /// The text that a member of a file says.

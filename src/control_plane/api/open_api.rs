@@ -238,9 +238,7 @@ pub fn export(call: &Call<'_>, root: &Root<'_>) -> Result<Response, ApiError> {
     // A file that cannot be read would be missing in the document.
     files.api()?;
     for kind in KINDS.into_iter().chain([&STAGE]) {
-        for id in files.ids(kind) {
-            files.members(kind, id)?;
-        }
+        files.check(kind)?;
     }
     let settings = write::Settings {
         no_extensions: !includes_extensions,

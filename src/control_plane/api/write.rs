@@ -15,7 +15,7 @@ use crate::control_plane::api::turn::Turns;
 use crate::control_plane::reloader::{Files, Reloader};
 use crate::definition::problem::{Problem, Severity};
 use crate::definition::store::{MAX_FILE_LENGTH, Store};
-use crate::definition::unit::{File, Listing, Unit, UnitName};
+use crate::definition::unit::{Listing, Unit, UnitName};
 use crate::deployment::compiler::Compiler;
 use crate::template::message::Message;
 
@@ -94,7 +94,6 @@ fn attempt(
     if let Err(error) = write(&FileWriter::at(store.root()), &edits) {
         return Attempt::Done(Err(error));
     }
-    let after = reread(store, after, &edits);
     reloader.serve(files, after, compiler, compilation.configuration);
     Attempt::Done(Ok(answered))
 }
@@ -175,22 +174,4 @@ fn write(writer: &FileWriter, edits: &Edits) -> Result<(), ApiError> {
         writer.delete_directory(&api.to_string())?;
     }
     Ok(())
-}
-
-/// The files with what is told of them now, so that they need not be read again. What was edited in this moment is left
-/// for the next look.
-fn reread(store: &Store, mut after: Listing, edits: &Edits) -> Listing {
-    for name in edits.units() {
-        let Some(unit) = after.units.get(&name) else { continue };
-        let fresh = store.load_unit(&name, Some(unit));
-        if by_path(&fresh) == by_path(unit) {
-            after.units.insert(name, Arc::new(fresh));
-        }
-    }
-    after
-}
-
-fn by_path(unit: &Unit) -> BTreeMap<&str, &File> {
-    let files = unit.files.iter();
-    files.map(|file| (file.path.as_str(), file.as_ref())).collect()
 }
