@@ -10,6 +10,8 @@ mod commands;
 mod template_commands;
 #[path = "main/output.rs"]
 mod output;
+#[path = "main/loops.rs"]
+mod loops;
 #[path = "main/tls_files.rs"]
 mod tls_files;
 #[path = "main/allocator.rs"]
@@ -46,6 +48,7 @@ use crate::arguments::{
 };
 use crate::commands::{CheckArguments, RoutesArguments};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
+use crate::loops::loops;
 use crate::output::{complain, printable, say};
 use crate::template_commands::{Template, given};
 use crate::tls_files::tls_files;
@@ -226,6 +229,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         .map(|Address(address)| address)
     };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
+    let loops = loops(&mut arguments)?;
     #[cfg(feature = "fleet")]
     let fleet = fleet::fleet(&mut arguments)?;
     #[cfg(not(feature = "fleet"))]
@@ -309,6 +313,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
             default_workers,
             "a whole number above 0",
         )?,
+        loops,
         limits,
         front,
         tls,

@@ -1,4 +1,4 @@
-//! The connections of a listener that wait, each with its deadline. One thread polls all of them.
+//! The connections of one loop that wait, each with its deadline. The loop's thread polls all of them.
 //!
 //! A connection is registered with the poller from the first time that it waits until it is closed, also while a worker
 //! owns it: registering and deregistering would cost two system calls for every request. Readiness is edge-triggered. If
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
+use crate::front::home::Home;
 use crate::front::slots::{Occupant, Readiness, Slots};
 
 /// mio's token of the waker, which is no slot.
@@ -56,6 +57,9 @@ pub(super) trait Watched: Occupant + Sized {
 
     /// Where it is watched; none before it first waits.
     fn token(&mut self) -> &mut Option<SlotToken<Self>>;
+
+    /// Whose it is.
+    fn home(&self) -> &Home;
 }
 
 /// What the watching thread waits with.
@@ -201,9 +205,19 @@ impl<C: Watched> ConnectionTable<C> {
         }
     }
 
+    /// Since when the connection is idle that is so for longest.
+    pub(super) fn longest_idle(&self) -> Option<Instant> {
+        self.0.slots().longest_idle()
+    }
+
     /// Takes out the connection that is idle for longest.
     pub(super) fn take_longest_idle(&self) -> Option<Box<C>> {
         self.0.slots().take_longest_idle()
+    }
+
+    /// The least key of those that connections have.
+    pub(super) fn least<Key: Ord>(&self, key: impl Fn(&C) -> Option<Key>) -> Option<Key> {
+        self.0.slots().least(key)
     }
 
     /// Takes out the connection with the least key of those that have one, of which there must be few.

@@ -1,5 +1,5 @@
-//! One listener's loop: it waits for the connections, hands whole requests to workers, and alone acts on what the steps
-//! of a request return.
+//! The loops of one listener: each waits for its connections and hands whole requests to workers. They alone act on what
+//! the steps of a request return.
 
 mod handing_over;
 
@@ -34,7 +34,7 @@ const STOP_TICK: Duration = Duration::from_millis(20);
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// The loop of a listener, and what its workers go on with.
+/// The loops of a listener, and what its workers go on with.
 pub(super) struct EventLoop {
     pub(super) shared: Shared,
     /// Which long answers are being moved, and which wait for that.
@@ -42,19 +42,20 @@ pub(super) struct EventLoop {
 }
 
 impl EventLoop {
-    /// A loop without connections, and what its thread watches them with.
+    /// Loops without connections, and what each of their threads watches them with.
     ///
     /// # Errors
     /// The system refuses what it needs.
     pub(super) fn new(
         name: &'static str,
         most_workers: NonZeroUsize,
+        loops: usize,
         limits: Limits,
         handler: Arc<dyn Handler>,
-    ) -> io::Result<(Arc<EventLoop>, Poller)> {
-        let (shared, watch) = Shared::new(name, most_workers, limits, handler)?;
+    ) -> io::Result<(Arc<EventLoop>, Vec<Poller>)> {
+        let (shared, pollers) = Shared::new(name, most_workers, loops, limits, handler)?;
         let scheduler = response_stream::scheduler(most_workers.get());
-        Ok((Arc::new(EventLoop { shared, scheduler }), watch))
+        Ok((Arc::new(EventLoop { shared, scheduler }), pollers))
     }
 
     /// Does what a step says is next with a connection that is watched by nobody.
@@ -149,13 +150,11 @@ impl EventLoop {
     fn register(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
         connection.shrink();
         let deadline = self.shared.deadline(&connection);
-        self.shared
-            .table
-            .register(connection, deadline, is_afresh)
-            .unwrap_or_else(|error| {
-                self.shared.connection_log.unwatched(&error);
-                None
-            })
+        let table = self.shared.tables.of(&connection);
+        table.register(connection, deadline, is_afresh).unwrap_or_else(|error| {
+            self.shared.connection_log.unwatched(&error);
+            None
+        })
     }
 
     /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
@@ -166,25 +165,26 @@ impl EventLoop {
         let has_room = open < self.shared.limits.max_connections.get();
         let is_of_use = open <= self.shared.few && has_room && !self.shared.workers.has_waiting();
         if is_of_use {
-            self.shared.table.deregister(connection);
+            self.shared.tables.of(connection).deregister(connection);
         }
         is_of_use
     }
 
-    /// Waits for all connections, until the listener has stopped.
-    pub(super) fn run(self: &Arc<EventLoop>, mut watch: Poller) {
+    /// Waits for the connections of one loop, until the listener has stopped.
+    pub(super) fn run(self: &Arc<EventLoop>, number: usize, mut watch: Poller) {
+        let table = self.shared.tables.of_loop(number);
         let mut ready = Vec::new();
         let mut looked_at = Instant::now();
         loop {
             let is_stopping = self.shared.is_stopping();
             if is_stopping {
-                self.shared.table.expire_idle(Instant::now() + STOP_PATIENCE);
+                table.expire_idle(Instant::now() + STOP_PATIENCE);
                 if self.shared.has_accepted_all() && self.shared.open() == 0 {
                     return;
                 }
             }
-            // Turns come free also by themselves, and so do slots of destinations.
-            let has_waiting = self.begin_streams();
+            // Turns come free also by themselves, and so do slots of destinations. One loop sees to that.
+            let has_waiting = number == 0 && self.begin_streams();
             if has_waiting && looked_at.elapsed() >= LOOK_AT_CLIENT {
                 looked_at = Instant::now();
                 for stream in self.scheduler.take_out(ResponseStream::is_abandoned) {
@@ -196,7 +196,7 @@ impl EventLoop {
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
             };
-            self.shared.table.wait(&mut watch, at_most, &mut ready);
+            table.wait(&mut watch, at_most, &mut ready);
             for ReadyConnection { connection, is_expired } in ready.drain(..) {
                 // A panic is a defect of ours, and must not cost the other connections.
                 let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(connection, is_expired)));
@@ -299,7 +299,7 @@ impl EventLoop {
         match asked {
             Asked::Has(stream, permit) => Some((stream, permit)),
             Asked::Waits => {
-                self.shared.table.wake();
+                self.shared.tables.of_loop(0).wake();
                 None
             }
         }

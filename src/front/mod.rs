@@ -117,7 +117,9 @@ mod socket;
 mod pending_write;
 mod quota;
 mod slots;
+mod home;
 mod connection_table;
+mod connection_tables;
 mod connection;
 mod shared;
 mod outcome;
@@ -158,7 +160,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// Serves a listener in threads of its own, `most_workers` requests at once.
+    /// Serves a listener in threads of its own: so many loops, one at least, and `most_workers` workers at most.
     ///
     /// # Errors
     /// The system refuses what a listener needs.
@@ -166,15 +168,23 @@ impl Front {
         name: &'static str,
         listener: TcpListener,
         most_workers: NonZeroUsize,
+        loops: usize,
         limits: Limits,
         handler: Arc<dyn Handler>,
     ) -> io::Result<Front> {
         let local = listener.local_addr()?;
-        let (event_loop, watch) = EventLoop::new(name, most_workers, limits, handler)?;
+        let (event_loop, pollers) = EventLoop::new(name, most_workers, loops, limits, handler)?;
         let (stop, accepting) = io::pipe()?;
-        let watching = Arc::clone(&event_loop);
-        let watcher = thread::Builder::new().name(format!("{name}-wait"));
-        watcher.spawn(move || watching.run(watch))?;
+        for (number, poller) in pollers.into_iter().enumerate() {
+            let watching = Arc::clone(&event_loop);
+            let thread = thread::Builder::new().name(format!("{name}-loop-{number}"));
+            if let Err(error) = thread.spawn(move || watching.run(number, poller)) {
+                // Those that run end when nothing can come any more.
+                event_loop.shared.begin_stop();
+                event_loop.shared.end_accepting();
+                return Err(error);
+            }
+        }
         let mut front = Front {
             local,
             event_loop: Arc::clone(&event_loop),
@@ -296,7 +306,7 @@ mod tests {
             max_connections: NonZeroUsize::new(max_connections).unwrap(),
             ..Limits::default()
         };
-        Front::start("test", listener, NonZeroUsize::MIN, limits, Arc::new(Unlucky)).unwrap()
+        Front::start("test", listener, NonZeroUsize::MIN, 2, limits, Arc::new(Unlucky)).unwrap()
     }
 
     /// What comes back for that, until the other side waits or closes.

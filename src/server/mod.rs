@@ -49,6 +49,11 @@ const ADMIN_WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 /// How long a stop waits for the last lines of the access log to be taken.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How many loops serve clients unless an option says otherwise: one for each processor.
+pub fn default_loops() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
 /// What a server is started with.
 #[derive(Debug)]
 pub struct Options {
@@ -67,8 +72,10 @@ pub struct Options {
     pub public_url: Option<PublicUrl>,
     /// Names under which it may be called besides those of this machine.
     pub admin_hosts: Vec<String>,
-    /// Most requests that are answered at once.
+    /// Most workers, each of which answers a request at a time.
     pub workers: NonZeroUsize,
+    /// Loops that serve clients, see [`default_loops`]. With none, workers answer all requests.
+    pub loops: usize,
     /// What clients may do.
     pub limits: Limits,
     /// What listens to clients.
@@ -224,8 +231,8 @@ impl Server {
         ));
         let refused = |error: io::Error| StartError::Option(format!("the system refuses what a server needs: {error}"));
         let handler = Arc::clone(&gateway);
-        let (kind, workers) = (options.front, options.workers);
-        let data = Front::start(kind, "worker", data_listener, workers, limits, handler).map_err(refused)?;
+        let (kind, workers, loops) = (options.front, options.workers, options.loops);
+        let data = Front::start(kind, "worker", data_listener, workers, loops, limits, handler).map_err(refused)?;
         let reloader = watched.map(|files| Arc::new(Reloader::new(files, Arc::clone(&gateway))));
         let pages = Arc::new(Admin {
             gateway: Arc::clone(&gateway),
@@ -237,7 +244,7 @@ impl Server {
         });
         let start_admin = |listener| {
             let pages = Arc::clone(&pages);
-            Front::start(kind, "admin", listener, ADMIN_WORKERS, for_management, pages)
+            Front::start(kind, "admin", listener, ADMIN_WORKERS, 0, for_management, pages)
         };
         let admin = admin_listener.map(start_admin).transpose().map_err(refused)?;
         let watcher = reloader.map(|reloader| Watcher::start(reloader, Arc::clone(&gate)));
