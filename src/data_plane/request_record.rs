@@ -41,9 +41,9 @@ use crate::platform::metrics::Counter;
 
 /// What was found out of a request while it was answered.
 #[derive(Debug, Default)]
-pub struct RequestInfo<'d> {
+pub struct RequestInfo {
     /// Its stage, if it has one.
-    pub stage: Option<&'d Stage>,
+    pub stage: Option<Arc<Stage>>,
     /// Its route, if it has one.
     pub route: Option<Arc<Route>>,
     /// Who asks.
@@ -77,7 +77,7 @@ pub struct FinishedRequest<'a> {
     /// The request as it came.
     pub request: &'a Request,
     /// What was found out.
-    pub found: &'a RequestInfo<'a>,
+    pub found: &'a RequestInfo,
     /// Why the gateway answered itself, if it did.
     pub error: Option<&'a GatewayError>,
     /// Bytes of the request's content.
@@ -144,7 +144,7 @@ impl Recorder {
     pub fn record(&self, api: Option<&Deployment>, over: &FinishedRequest<'_>, response: Response) -> Response {
         let found = over.found;
         let of_route = found.route.as_ref().and_then(|route| route.state.get());
-        let of_stage = || found.stage.and_then(|stage| stage.state.get());
+        let of_stage = || found.stage.as_ref().and_then(|stage| stage.state.get());
         let of_api = || api.and_then(|api| api.state.get());
         let state = of_route.or_else(of_stage).or_else(of_api).unwrap_or(&self.state);
         if matches!(over.error, Some(GatewayError::ClientGone)) {
@@ -172,7 +172,7 @@ impl Recorder {
             request: over.request,
             account_id: &self.account_id,
             api_id: api.map_or("", Deployment::api_id),
-            stage: found.stage.map_or("", |stage| &stage.name),
+            stage: found.stage.as_ref().map_or("", |stage| &stage.name),
             route_key: found.route.as_ref().map_or("", |route| &route.key_text),
             caller: &found.caller,
             integration: found.integration.as_ref().map(|arrived| IntegrationOutcome {
@@ -195,7 +195,7 @@ impl Recorder {
             }),
         };
         // What belongs to no stage is logged as the default stage says.
-        let stage = found.stage.or(api.and_then(Deployment::default_stage));
+        let stage = found.stage.as_deref().or(api.and_then(Deployment::default_stage));
         Line::begin(stage.map_or(&self.log_format, |stage| &stage.log_format), &values)
     }
 }

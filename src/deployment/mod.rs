@@ -291,12 +291,12 @@ impl Deployment {
     ///
     /// A stage is found by the first segment after decoding. A stage named `$default` is never: it has no
     /// segment of its own, so `/$default/x` is an ordinary path of the default stage.
-    pub fn stage<'a>(&self, path: &'a RequestPath) -> Option<(&Stage, Cow<'a, RequestPath>)> {
+    pub fn stage<'a>(&self, path: &'a RequestPath) -> Option<(&Arc<Stage>, Cow<'a, RequestPath>)> {
         let first = path.segments().next().unwrap_or_default();
         if let Some(stage) = self.named.get(first) {
             return Some((stage, Cow::Owned(path.below_first_segment())));
         }
-        let stage = self.default.as_deref()?;
+        let stage = self.default.as_ref()?;
         Some((stage, Cow::Borrowed(path)))
     }
 }

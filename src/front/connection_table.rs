@@ -130,6 +130,15 @@ impl<C: Watched> ConnectionTable<C> {
         Ok(None)
     }
 
+    /// Gives a connection to the watching thread, which looks at it in its next round.
+    pub(super) fn give(&self, connection: Box<C>) {
+        let mut slots = self.0.slots();
+        slots.given.push(connection);
+        if slots.asleep_until.take().is_some() {
+            let _ = self.0.waker.wake();
+        }
+    }
+
     /// Watches a connection that does not wait here, so that its end is noted.
     ///
     /// # Errors
@@ -167,9 +176,13 @@ impl<C: Watched> ConnectionTable<C> {
         let now = Instant::now();
         let until = {
             let mut slots = self.0.slots();
-            let until = (now + at_most.min(FAR)).min(slots.first_deadline().unwrap_or(now + FAR));
-            slots.asleep_until = Some(until);
-            until
+            if slots.given.is_empty() {
+                let until = (now + at_most.min(FAR)).min(slots.first_deadline().unwrap_or(now + FAR));
+                slots.asleep_until = Some(until);
+                until
+            } else {
+                now
+            }
         };
         // A signal or a failure means to look again; the events are then none.
         if watch
@@ -181,6 +194,11 @@ impl<C: Watched> ConnectionTable<C> {
         }
         let mut slots = self.0.slots();
         slots.asleep_until = None;
+        let given = slots.given.drain(..);
+        ready.extend(given.map(|connection| ReadyConnection {
+            connection,
+            is_expired: false,
+        }));
         for event in &watch.events {
             let is_end = event.is_read_closed() || event.is_error();
             let readiness = if is_end { Readiness::End } else { Readiness::Something };

@@ -1,7 +1,9 @@
 //! The loops of one listener: each waits for its connections and hands whole requests to workers. They alone act on what
 //! the steps of a request return.
 
+mod answering;
 mod handing_over;
+mod working;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -11,21 +13,22 @@ use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
 use crate::front::connection_table::{Poller, ReadyConnection};
-use crate::front::exchange;
 use crate::front::handler::Handler;
 use crate::front::listener_limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
 use crate::front::request_reader::{CompleteRequest, Refusal};
-use crate::front::response_stream::{self, Progress, ResponseStream};
+use crate::front::response_stream::{self, ResponseStream};
 use crate::front::send;
 use crate::front::shared::Shared;
 use crate::front::socket::Wait;
 use crate::front::stream_scheduler::{Asked, Permit, StreamScheduler};
+use crate::front::watchdog::{Batch, Watchdog};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::response_writer::SendError;
+use crate::platform::loops;
 use crate::platform::metrics::InFlightGuard;
 
 /// How often a stopping service looks whether it has ended.
@@ -63,12 +66,15 @@ impl EventLoop {
         match outcome {
             Outcome::NextRequest(mut connection) => {
                 connection.enter(State::Idle);
+                if self.shared.loops_answer {
+                    return self.give_back(connection);
+                }
                 let next = connection.read_request(&self.shared.budget, Wait::Never);
                 self.after_read(connection, next);
             }
             Outcome::Park(connection) => {
                 if let Some(connection) = self.register(connection, false) {
-                    self.on_ready(connection, false);
+                    self.look_again(connection);
                 }
             }
             Outcome::Linger(connection) => self.linger(connection),
@@ -77,73 +83,6 @@ impl EventLoop {
             Outcome::Closed => {}
         }
     }
-
-    // ---- A worker's part ----
-
-    /// Answers a request, and those that follow it at once; then the connection waits again.
-    fn serve(self: &Arc<EventLoop>, connection: Box<Connection>, whole: CompleteRequest) {
-        let mut next = Some((connection, whole));
-        while let Some((connection, whole)) = next {
-            let progress = exchange::answer(&self.shared, connection, whole, || self.has_waiting());
-            let outcome = match progress {
-                Progress::Done(outcome) => outcome,
-                Progress::Long(stream) => match self.permit_of(self.scheduler.ask(stream)) {
-                    Some((stream, permit)) => self.move_stream(stream, permit),
-                    None => return,
-                },
-            };
-            next = self.next_request(outcome);
-        }
-    }
-
-    /// Passes on an answer that has waited for its permit, and goes on with its connection.
-    fn resume_stream(self: &Arc<EventLoop>, stream: ResponseStream, permit: Permit) {
-        let Some((stream, permit)) = self.permit_of(self.scheduler.begin(stream, permit)) else {
-            return;
-        };
-        let outcome = self.move_stream(stream, permit);
-        if let Some((connection, whole)) = self.next_request(outcome) {
-            self.serve(connection, whole);
-        }
-    }
-
-    /// Passes on a long answer that has its permit.
-    fn move_stream(self: &Arc<EventLoop>, mut stream: ResponseStream, permit: Permit) -> Outcome {
-        let paused = stream.pass_on_with(&permit, self.has_waiting());
-        drop(permit);
-        self.begin_streams();
-        stream.unblock(&self.shared, paused)
-    }
-
-    /// The next request on a connection that can take one, if it is here or comes at once. All else that a step returns
-    /// is done.
-    fn next_request(self: &Arc<EventLoop>, outcome: Outcome) -> Option<(Box<Connection>, CompleteRequest)> {
-        let Outcome::NextRequest(mut connection) = outcome else {
-            self.apply(outcome);
-            return None;
-        };
-        let budget = &self.shared.budget;
-        let mut next = match connection.may_have_more() {
-            true => connection.read_request(budget, Wait::Never),
-            false if self.keeps_worker(&mut connection) => connection.read_request(budget, Wait::Briefly),
-            false => Next::Wait,
-        };
-        loop {
-            match next {
-                Next::Answer(whole) if !self.shared.workers.has_waiting() => return Some((connection, whole)),
-                Next::Wait => {
-                    connection = self.register(connection, false)?;
-                    next = connection.read_request(budget, Wait::Never);
-                }
-                next => {
-                    self.after_read(connection, next);
-                    return None;
-                }
-            }
-        }
-    }
-
-    // ---- Waiting ----
 
     /// Lets a connection wait, or gives it back if there is something to look at; `is_afresh` where it was not read to
     /// the end of what is here.
@@ -157,23 +96,12 @@ impl EventLoop {
         })
     }
 
-    /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
-    /// another thread, and is done while there are so few connections that a worker has nothing better to do. Where there
-    /// are as many as may be, a new one must see that this one is idle.
-    fn keeps_worker(&self, connection: &mut Connection) -> bool {
-        let open = self.shared.open();
-        let has_room = open < self.shared.limits.max_connections.get();
-        let is_of_use = open <= self.shared.few && has_room && !self.shared.workers.has_waiting();
-        if is_of_use {
-            self.shared.tables.of(connection).deregister(connection);
-        }
-        is_of_use
-    }
-
     /// Waits for the connections of one loop, until the listener has stopped.
     pub(super) fn run(self: &Arc<EventLoop>, number: usize, mut watch: Poller) {
         let table = self.shared.tables.of_loop(number);
-        let mut ready = Vec::new();
+        let (mut ready, mut whole) = (Vec::new(), Vec::new());
+        let watchdog = Watchdog::new(number, Arc::clone(&self.shared.metrics));
+        loops::enter();
         let mut looked_at = Instant::now();
         loop {
             let is_stopping = self.shared.is_stopping();
@@ -197,15 +125,49 @@ impl EventLoop {
                 (false, false) => FAR,
             };
             table.wait(&mut watch, at_most, &mut ready);
-            for ReadyConnection { connection, is_expired } in ready.drain(..) {
+            let began = Instant::now();
+            let connections = ready.len();
+            let batch = ready.drain(..);
+            let batch = batch.filter_map(|ReadyConnection { connection, is_expired }| {
                 // A panic is a defect of ours, and must not cost the other connections.
-                let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(connection, is_expired)));
-            }
+                let read = AssertUnwindSafe(|| self.on_ready(connection, is_expired));
+                catch_unwind(read).ok().flatten()
+            });
+            whole.extend(batch);
+            let requests = whole.len();
+            self.answer_all(&mut whole);
+            let batch = Batch { connections, requests };
+            watchdog.note(batch, began.elapsed());
         }
     }
 
-    /// Goes on with a connection that may have something to do.
-    fn on_ready(self: &Arc<EventLoop>, mut connection: Box<Connection>, mut is_expired: bool) {
+    /// Gives a connection that takes the next request back to its loop.
+    fn give_back(&self, connection: Box<Connection>) {
+        let connection = match connection.may_have_more() {
+            true => Some(connection),
+            false => self.register(connection, false),
+        };
+        if let Some(connection) = connection {
+            self.shared.tables.of(&connection).give(connection);
+        }
+    }
+
+    /// Goes on with a connection that may have something to do, which has just been looked at.
+    fn look_again(self: &Arc<EventLoop>, connection: Box<Connection>) {
+        if self.shared.loops_answer {
+            return self.shared.tables.of(&connection).give(connection);
+        }
+        if let Some((connection, whole)) = self.on_ready(connection, false) {
+            self.hand_over(connection, whole);
+        }
+    }
+
+    /// Goes on with a connection that may have something to do; tells of the request that it has.
+    fn on_ready(
+        self: &Arc<EventLoop>,
+        mut connection: Box<Connection>,
+        mut is_expired: bool,
+    ) -> Option<(Box<Connection>, CompleteRequest)> {
         loop {
             let next = match connection.state {
                 State::Handshake(_) | State::Idle | State::Head(_) | State::Body(_) => {
@@ -213,8 +175,14 @@ impl EventLoop {
                 }
                 State::Lingering(_) => connection.discard(),
                 State::Writing(_) => match connection.write_on() {
-                    Ok(Written::All(AfterWrite::KeepAlive)) => return self.apply(Outcome::NextRequest(connection)),
-                    Ok(Written::All(AfterWrite::Linger)) => return self.linger(connection),
+                    Ok(Written::All(AfterWrite::KeepAlive)) => {
+                        self.apply(Outcome::NextRequest(connection));
+                        return None;
+                    }
+                    Ok(Written::All(AfterWrite::Linger)) => {
+                        self.linger(connection);
+                        return None;
+                    }
                     Ok(Written::Part(0)) => Next::Wait,
                     // Who takes a little has its time anew.
                     Ok(written) => {
@@ -236,16 +204,18 @@ impl EventLoop {
                 Next::Wait | Next::Yield
                     if is_expired && connection.is_late(&self.shared.limits, &self.shared.budget) =>
                 {
-                    return self.expire(connection);
+                    self.expire(connection);
+                    return None;
                 }
                 Next::Wait => false,
                 Next::Yield => true,
-                next => return self.after_read(connection, next),
+                Next::Answer(whole) => return Some((connection, whole)),
+                next => {
+                    self.after_read(connection, next);
+                    return None;
+                }
             };
-            let Some(again) = self.register(connection, is_afresh) else {
-                return;
-            };
-            (connection, is_expired) = (again, false);
+            (connection, is_expired) = (self.register(connection, is_afresh)?, false);
         }
     }
 
@@ -274,7 +244,7 @@ impl EventLoop {
             Next::Wait => self.apply(Outcome::Park(connection)),
             Next::Yield => {
                 if let Some(connection) = self.register(connection, true) {
-                    self.on_ready(connection, false);
+                    self.look_again(connection);
                 }
             }
             Next::Handshake => self.begin_turn(connection),

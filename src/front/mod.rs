@@ -128,6 +128,7 @@ mod response_stream;
 mod exchange;
 mod queued_request;
 mod eviction;
+mod watchdog;
 mod event_loop;
 mod admission;
 #[cfg(feature = "tiny_http")]

@@ -18,7 +18,7 @@ use crate::front::slots::Occupant;
 use crate::front::tls::handshake_queue::HandshakeQueue;
 use crate::front::worker_pool::Workers;
 use crate::platform::concurrency::ConcurrencyLimit;
-use crate::platform::metrics::{ConnectionMetrics, Counter, FrontMetrics, HandshakeMetrics};
+use crate::platform::metrics::{ConnectionMetrics, Counter, FrontMetrics, HandshakeMetrics, Longest};
 
 /// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
 pub(super) const FEW_CONNECTIONS: usize = 64;
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) workers: Workers,
+    /// Loops answer what needs no wait. Else workers answer everything.
+    pub(super) loops_answer: bool,
     /// Connections that wait.
     pub(super) tables: ConnectionTables<Connection>,
     /// Connections with a turn of their TLS handshake to do; none where the listener speaks plain text.
@@ -65,6 +67,7 @@ impl Shared {
         let (tables, pollers) = ConnectionTables::new(loops)?;
         let metrics = Arc::new(FrontMetrics {
             connections: Some(ConnectionMetrics::default()),
+            longest_batch: Some(Longest::default()),
             handshakes: handler.speaks_tls().then(HandshakeMetrics::default),
             ..FrontMetrics::default()
         });
@@ -75,6 +78,7 @@ impl Shared {
             limits,
             budget: MemoryBudget::of(limits.memory),
             workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
+            loops_answer: loops > 0,
             tables,
             quotas: Arc::default(),
             few: most_workers.get().min(FEW_CONNECTIONS),

@@ -23,6 +23,8 @@ pub(super) struct Slots<C> {
     /// Since when connections here are idle, once a thread has asked for the longest. As with the schedule, a slot has
     /// one entry at most, which may be too early.
     pub(super) idle: Option<BTreeSet<(Instant, usize)>>,
+    /// Connections that are given to the watching thread to be looked at.
+    pub(super) given: Vec<Box<C>>,
     /// Until when the watching thread sleeps, if it does.
     pub(super) asleep_until: Option<Instant>,
 }
@@ -62,6 +64,7 @@ impl<C> Default for Slots<C> {
             free: Vec::new(),
             schedule: BTreeSet::new(),
             idle: None,
+            given: Vec::new(),
             asleep_until: None,
         }
     }

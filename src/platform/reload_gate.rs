@@ -53,12 +53,17 @@ impl ReloadGate {
         self.changed.notify_all();
     }
 
-    /// Waits while a reload is asked for or under way; returns at once otherwise.
-    pub fn wait_if_reloading(&self) {
+    /// Whether a reload is asked for or under way, so that requests that come now wait for it.
+    pub fn is_asked_for(&self) -> bool {
         if self.is_signalled() {
             self.request();
         }
-        if !self.is_closed() || self.overdue.load(Ordering::SeqCst) {
+        self.is_closed() && !self.overdue.load(Ordering::SeqCst)
+    }
+
+    /// Waits while a reload is asked for or under way; returns at once otherwise.
+    pub fn wait_if_reloading(&self) {
+        if !self.is_asked_for() {
             return;
         }
         let until = Instant::now() + PATIENCE;

@@ -134,6 +134,9 @@ impl EventLoop {
                 connection.end_handshake(established);
             }
         }
+        if self.shared.loops_answer && !matches!(connection.state, State::Handshake(_)) {
+            return self.shared.tables.of(&connection).give(connection);
+        }
         let next = connection.read_request(&self.shared.budget, Wait::Never);
         self.after_read(connection, next);
     }

@@ -68,6 +68,20 @@ impl Issuers {
         self.issuer(issuer).key(issuer, kid, algorithm, now, fetch)
     }
 
+    /// An issuer's key of that name for that algorithm, if it is known and nothing is to be asked.
+    pub fn known_key(&self, issuer: &str, kid: &str, algorithm: Algorithm, now: Instant) -> Option<Arc<PublicKey>> {
+        let issuer = self.issuer(issuer);
+        let mut state = issuer.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // To look for one that is not known would be taken for the beginning of a fetch.
+        let Found::Key(_) = state.keys.find(kid, algorithm) else {
+            return None;
+        };
+        match state.step(kid, algorithm, now, true) {
+            Step::Done(key) => key.ok(),
+            Step::Fetch | Step::Wait => None,
+        }
+    }
+
     /// Forgets all issuers but these.
     pub fn keep_only(&self, issuers: &[&str]) {
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
