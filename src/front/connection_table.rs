@@ -21,6 +21,9 @@ use crate::front::slots::{Occupant, Readiness, Slots};
 /// mio's token of the waker, which is no slot.
 const WAKER: Token = Token(usize::MAX);
 
+/// What is added to the seat of a socket to an integration, which is no slot either.
+const OUTBOUND: usize = usize::MAX / 2;
+
 /// Connections that are looked at in one round.
 const ROUND: usize = 1024;
 
@@ -66,6 +69,35 @@ pub(super) trait Watched: Occupant + Sized {
 pub(super) struct Poller {
     poll: Poll,
     events: Events,
+}
+
+/// What has happened to the sockets of a loop.
+pub(super) struct Happened<C> {
+    /// Connections that have something to do; they are taken out.
+    pub(super) ready: Vec<ReadyConnection<C>>,
+    /// Slots of connections that are away and whose client sends no more, or is gone.
+    pub(super) ended: Vec<usize>,
+    /// Sockets to integrations that are ready.
+    pub(super) outbound: Vec<ReadySocket>,
+}
+
+/// A socket to an integration that is ready for something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadySocket {
+    pub(super) seat: usize,
+    pub(super) is_readable: bool,
+    /// Nothing comes behind what is here.
+    pub(super) has_ended: bool,
+}
+
+impl<C> Default for Happened<C> {
+    fn default() -> Happened<C> {
+        Happened {
+            ready: Vec::new(),
+            ended: Vec::new(),
+            outbound: Vec::new(),
+        }
+    }
 }
 
 /// A connection that has something to do.
@@ -166,13 +198,47 @@ impl<C: Watched> ConnectionTable<C> {
         }
     }
 
+    /// The slot of a connection that is watched.
+    pub(super) fn slot(&self, connection: &mut C) -> Option<usize> {
+        connection.token().as_ref().map(|token| token.slot)
+    }
+
+    /// Watches a socket to an integration at a seat, for all that may happen to it.
+    ///
+    /// # Errors
+    /// The system does not watch another descriptor.
+    pub(super) fn watch_outbound(&self, socket: RawFd, seat: usize) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registry = &self.0.registry;
+        registry.register(&mut SourceFd(&socket), Token(OUTBOUND + seat), interest)
+    }
+
+    /// Ends the watching of a socket that goes on to be used.
+    pub(super) fn forget_outbound(&self, socket: RawFd) {
+        let _ = self.0.registry.deregister(&mut SourceFd(&socket));
+    }
+
+    /// What makes the watching thread look up.
+    pub(super) fn waker(&self) -> impl Fn() + Send + Sync + use<C>
+    where
+        C: Send + 'static,
+    {
+        let shared = Arc::downgrade(&self.0);
+        move || {
+            if let Some(shared) = shared.upgrade() {
+                let _ = shared.waker.wake();
+            }
+        }
+    }
+
     /// Makes the watching thread look up.
     pub(super) fn wake(&self) {
         let _ = self.0.waker.wake();
     }
 
     /// Waits until a connection has something to do, or a while; the connections are taken out.
-    pub(super) fn wait(&self, watch: &mut Poller, at_most: Duration, ready: &mut Vec<ReadyConnection<C>>) {
+    pub(super) fn wait(&self, watch: &mut Poller, at_most: Duration, happened: &mut Happened<C>) {
+        let Happened { ready, ended, outbound } = happened;
         let now = Instant::now();
         let until = {
             let mut slots = self.0.slots();
@@ -201,6 +267,18 @@ impl<C: Watched> ConnectionTable<C> {
         }));
         for event in &watch.events {
             let is_end = event.is_read_closed() || event.is_error();
+            let token = event.token();
+            if token == WAKER {
+                continue;
+            }
+            if let Some(seat) = token.0.checked_sub(OUTBOUND) {
+                outbound.push(ReadySocket {
+                    seat,
+                    is_readable: event.is_readable(),
+                    has_ended: is_end,
+                });
+                continue;
+            }
             let readiness = if is_end { Readiness::End } else { Readiness::Something };
             if let Some(mut connection) = slots.take(event.token().0, readiness) {
                 if is_end {
@@ -210,6 +288,8 @@ impl<C: Watched> ConnectionTable<C> {
                     connection,
                     is_expired: false,
                 });
+            } else if is_end {
+                ended.push(token.0);
             }
         }
         let now = Instant::now();

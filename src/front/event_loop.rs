@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
-use crate::front::connection_table::{Poller, ReadyConnection};
+use crate::front::connection_table::{Happened, Poller, ReadyConnection};
 use crate::front::handler::Handler;
 use crate::front::listener_limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
+use crate::front::loop_exchanges::LoopExchanges;
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
@@ -99,7 +100,9 @@ impl EventLoop {
     /// Waits for the connections of one loop, until the listener has stopped.
     pub(super) fn run(self: &Arc<EventLoop>, number: usize, mut watch: Poller) {
         let table = self.shared.tables.of_loop(number);
-        let (mut ready, mut whole) = (Vec::new(), Vec::new());
+        let (mut happened, mut whole, mut due) = (Happened::default(), Vec::new(), Vec::new());
+        let upstream = self.shared.handler.upstream().filter(|_| self.shared.loops_answer);
+        let mut exchanges = upstream.map(|upstream| LoopExchanges::new(upstream, table));
         let watchdog = Watchdog::new(number, Arc::clone(&self.shared.metrics));
         loops::enter();
         let mut looked_at = Instant::now();
@@ -124,10 +127,20 @@ impl EventLoop {
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
             };
-            table.wait(&mut watch, at_most, &mut ready);
+            let asked = exchanges.as_ref().and_then(LoopExchanges::at_most);
+            table.wait(
+                &mut watch,
+                asked.map_or(at_most, |asked| asked.min(at_most)),
+                &mut happened,
+            );
             let began = Instant::now();
-            let connections = ready.len();
-            let batch = ready.drain(..);
+            let (connections, sockets) = (happened.ready.len(), happened.outbound.len());
+            // What an integration has sent is taken before a client's request is, so that no connection is taken for one
+            // whose end is already known.
+            if let Some(exchanges) = &mut exchanges {
+                self.on_exchanges(table, exchanges, &mut happened, &mut due);
+            }
+            let batch = happened.ready.drain(..);
             let batch = batch.filter_map(|ReadyConnection { connection, is_expired }| {
                 // A panic is a defect of ours, and must not cost the other connections.
                 let read = AssertUnwindSafe(|| self.on_ready(connection, is_expired));
@@ -135,8 +148,12 @@ impl EventLoop {
             });
             whole.extend(batch);
             let requests = whole.len();
-            self.answer_all(&mut whole);
-            let batch = Batch { connections, requests };
+            self.answer_all(table, &mut exchanges, &mut whole);
+            let batch = Batch {
+                connections,
+                sockets,
+                requests,
+            };
             watchdog.note(batch, began.elapsed());
         }
     }
@@ -313,3 +330,6 @@ impl EventLoop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::http1::error::RequestError;
 use crate::http1::message::{Request, Response, TlsNote};
-use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, UpstreamError};
+use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Upstream, UpstreamError};
 
 /// What a handler makes of a request on a loop.
 #[derive(Debug)]
@@ -56,6 +56,11 @@ pub trait Handler: Send + Sync {
     /// Goes on with a request whose integration has answered, or failed. Nothing where the handler has not begun it. What
     /// is answered whole needs no wait.
     fn resume(&self, _: Suspended, _: Result<IntegrationResponse, UpstreamError>) -> Option<Response> {
+        None
+    }
+
+    /// The way to the integrations that it asks; none where it asks none, which is the default.
+    fn upstream(&self) -> Option<&Upstream> {
         None
     }
 

@@ -128,6 +128,8 @@ mod response_stream;
 mod exchange;
 mod queued_request;
 mod eviction;
+mod outbound_seats;
+mod loop_exchanges;
 mod watchdog;
 mod event_loop;
 mod admission;

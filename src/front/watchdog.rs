@@ -35,11 +35,12 @@ impl Watchdog {
             && let Some(others) = self.limit.suppressed_since()
         {
             log::warn!(
-                "loop {} was busy for {} ms with {} connections and {} requests ({others} more such batches)",
+                "loop {} was busy for {} ms with {} connections, {} requests and {} sockets of integrations ({others} more such batches)",
                 self.number,
                 took.as_millis(),
                 batch.connections,
-                batch.requests
+                batch.requests,
+                batch.sockets
             );
         }
     }
@@ -50,6 +51,8 @@ impl Watchdog {
 pub(super) struct Batch {
     /// Connections that were ready.
     pub(super) connections: usize,
-    /// Requests that they had.
+    /// Sockets to integrations that were ready.
+    pub(super) sockets: usize,
+    /// Requests that the connections had.
     pub(super) requests: usize,
 }

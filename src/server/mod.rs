@@ -32,7 +32,7 @@ use crate::definition::unit::Listing;
 use crate::deployment::compiler::Compiler;
 use crate::deployment::configuration::Configuration;
 use crate::front::acceptor;
-use crate::front::listener_limits::Limits;
+use crate::front::listener_limits::{Allowed, Limits};
 use crate::management::admin::Admin;
 use crate::outbound::upstream::{self, Upstream, tls};
 use crate::platform::concurrency;
@@ -193,9 +193,13 @@ impl Server {
         if configuration.apis().any(|api| api.calls_services()) {
             options.settings.aws.check().map_err(StartError::Option)?;
         }
-        let (limits, for_management) = options.limits.within_descriptors(options.workers);
+        let Allowed {
+            clients: limits,
+            management: for_management,
+            on_loops,
+        } = options.limits.within_descriptors(options.workers, options.loops > 0);
         let most_exchanges = options.workers.min(limits.max_connections).get();
-        let upstream = upstream(&options, most_exchanges)?;
+        let upstream = upstream(&options, most_exchanges, on_loops)?;
         let access_log = access_log(options.access_log)?;
         let data_listener = bind("--listen", &options.listen)?;
         let admin_listener = options
@@ -340,7 +344,7 @@ fn access_log(destination: Destination) -> Result<AccessLog, StartError> {
     AccessLog::start(destination).map_err(|error| StartError::Option(format!("--access-log {shown}: {error}")))
 }
 
-fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, StartError> {
+fn upstream(options: &Options, most_connections: usize, on_loops: NonZeroUsize) -> Result<Upstream, StartError> {
     let ca = options.upstream_ca.as_deref();
     let unusable = |reason: String| {
         let path = ca.unwrap_or_else(|| "".as_ref()).display();
@@ -352,6 +356,8 @@ fn upstream(options: &Options, most_connections: usize) -> Result<Upstream, Star
         tls,
         most_connections,
         share: concurrency::share(options.workers),
+        share_on_loops: concurrency::share(on_loops),
+        most_on_loops: on_loops.get(),
         dns_ttl: options.dns_ttl,
     }))
 }

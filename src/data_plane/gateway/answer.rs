@@ -69,14 +69,16 @@ pub(super) fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayEr
         UpstreamError::NotResolved { .. }
         | UpstreamError::NotConnected { .. }
         | UpstreamError::Tls { .. }
-        | UpstreamError::Overloaded { .. } => format!("{file}: {error}"),
+        | UpstreamError::Overloaded { .. }
+        | UpstreamError::TooMany { .. } => format!("{file}: {error}"),
         _ => format!("{file}: {host}: {error}"),
     };
     match error {
         UpstreamError::BodyTooLarge => GatewayError::PayloadTooLarge,
         UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
         UpstreamError::ClientGone => GatewayError::ClientGone,
-        UpstreamError::Overloaded { .. } => GatewayError::DestinationOverloaded(cause),
+        UpstreamError::Overloaded { .. } | UpstreamError::TooMany { .. } => GatewayError::DestinationOverloaded(cause),
+        UpstreamError::NoMemory => GatewayError::Overloaded("the memory for answers is spent"),
         UpstreamError::TimedOut(_)
         | UpstreamError::NotResolved { .. }
         | UpstreamError::NotConnected { .. }

@@ -15,7 +15,7 @@ use crate::deployment::configuration::Configuration;
 use crate::deployment::integration::{Integration, Kind};
 use crate::deployment::routes::RouteMatch;
 use crate::deployment::stage::Stage;
-use crate::http1::message::{Method, Request};
+use crate::http1::message::{Body, Method, Request};
 use crate::http1::target::Scheme;
 use crate::identity::tls::client::ClientCertificate;
 
@@ -133,8 +133,10 @@ impl Choice<'_> {
         let route = &route.route;
         let length = request.body.length().unwrap_or_default();
         let signs_much = matches!(route.authorization, Authorization::Iam) && length > SHORT;
+        let comes_still = matches!(request.body, Body::Stream(_));
         let asks = route.integration.as_ref();
         signs_much
+            || comes_still
             || throttle.waits() && route.throttle.is_some()
             || asks.is_some_and(|integration| asks_slowly(integration, length))
     }
@@ -142,10 +144,6 @@ impl Choice<'_> {
 
 /// Whether an integration is asked by a worker, for a request with so much content.
 fn asks_slowly(integration: &Integration, length: u64) -> bool {
-    const ALL: bool = true;
-    if ALL {
-        return true;
-    }
     let Kind::HttpProxy(proxy) = &integration.kind else {
         return true;
     };

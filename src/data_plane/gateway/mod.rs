@@ -324,6 +324,10 @@ impl Handler for Gateway {
         Some(self.go_on(*life, answer))
     }
 
+    fn upstream(&self) -> Option<&Upstream> {
+        Some(&self.upstream)
+    }
+
     fn is_changing(&self) -> bool {
         self.gate.is_asked_for()
     }

@@ -4,9 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::front::connection::Connection;
+use crate::front::connection_table::{ConnectionTable, Happened};
 use crate::front::event_loop::EventLoop;
 use crate::front::exchange::{self, Ready, Reply};
 use crate::front::handler::Begun;
+use crate::front::loop_exchanges::{Answer, Answered, Asking, LoopExchanges};
+use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::AfterWrite;
 use crate::front::request_reader::CompleteRequest;
@@ -16,7 +19,7 @@ use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
-use crate::outbound::upstream::UpstreamError;
+use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
 use crate::platform::metrics::InFlightGuard;
 
 /// What a client did not take, for which nothing can be kept.
@@ -28,24 +31,67 @@ struct Stuck {
 }
 
 impl EventLoop {
+    /// Goes on with exchanges whose sockets are ready, whose clients may have gone, or whose time has come.
+    pub(super) fn on_exchanges(
+        self: &Arc<EventLoop>,
+        table: &ConnectionTable<Connection>,
+        exchanges: &mut LoopExchanges,
+        happened: &mut Happened<Connection>,
+        due: &mut Vec<usize>,
+    ) {
+        for ready in happened.outbound.drain(..) {
+            self.guarded(|| exchanges.on_ready(table, ready));
+        }
+        for slot in happened.ended.drain(..) {
+            self.guarded(|| exchanges.on_end(table, slot));
+        }
+        exchanges.due(table, due);
+        for number in due.drain(..) {
+            self.guarded(|| exchanges.on_due(table, number));
+        }
+    }
+
     /// Answers the requests of a batch, all of which were read before this.
-    pub(super) fn answer_all(self: &Arc<EventLoop>, whole: &mut Vec<(Box<Connection>, CompleteRequest)>) {
+    pub(super) fn answer_all(
+        self: &Arc<EventLoop>,
+        table: &ConnectionTable<Connection>,
+        exchanges: &mut Option<LoopExchanges>,
+        whole: &mut Vec<(Box<Connection>, CompleteRequest)>,
+    ) {
         if whole.is_empty() {
             return;
         }
         // What was sent after a reload was asked for was read after that, so one look is enough for all of them.
         let waits = !self.shared.loops_answer || self.shared.handler.is_changing();
         for (connection, whole) in whole.drain(..) {
-            // A panic is a defect of ours, and must not cost the other connections.
-            let _ = catch_unwind(AssertUnwindSafe(|| match waits || connection.is_in_reserve() {
-                true => self.hand_over(connection, whole),
-                false => self.begin(connection, whole),
-            }));
+            self.guarded(|| {
+                if waits || connection.is_in_reserve() {
+                    self.hand_over(connection, whole);
+                    return None;
+                }
+                self.begin(table, exchanges, connection, whole)
+            });
         }
     }
 
+    /// Does a step, and goes on with what was answered. A panic is a defect of ours, and must not cost the other
+    /// connections.
+    fn guarded(self: &Arc<EventLoop>, step: impl FnOnce() -> Option<Answered>) {
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(answered) = step() {
+                self.on_answer(answered);
+            }
+        }));
+    }
+
     /// Begins to answer a request.
-    fn begin(self: &Arc<EventLoop>, mut connection: Box<Connection>, whole: CompleteRequest) {
+    fn begin(
+        self: &Arc<EventLoop>,
+        table: &ConnectionTable<Connection>,
+        exchanges: &mut Option<LoopExchanges>,
+        mut connection: Box<Connection>,
+        whole: CompleteRequest,
+    ) -> Option<Answered> {
         let CompleteRequest { mut head, reservation } = whole;
         let reply = Reply::to(&head);
         let unread = connection.unread_request();
@@ -59,19 +105,76 @@ impl EventLoop {
                 drop(reservation);
                 connection.requests += 1;
                 self.respond(connection, reply, response);
+                None
             }
-            Begun::Ask(_, suspended) => {
-                let nobody = UpstreamError::Unsendable("loops ask no integration".to_owned());
-                if let Some(response) = handler.resume(suspended, Err(nobody)) {
-                    connection.requests += 1;
-                    self.respond(connection, reply, response);
+            Begun::Ask(asked, suspended) => {
+                connection.requests += 1;
+                // Thousands may wait for their integrations.
+                connection.shrink();
+                let asking = Asking {
+                    connection,
+                    reply,
+                    suspended,
+                    _body: reservation,
+                    answer: self.shared.budget.reserve(Class::Answer),
+                };
+                match exchanges {
+                    Some(exchanges) => exchanges.begin(table, *asked, asking),
+                    None => {
+                        let nobody = UpstreamError::Unsendable("nobody is asked here".to_owned());
+                        let answer = Answer::Whole(Err(nobody));
+                        Some(Answered { asking, answer })
+                    }
                 }
             }
             Begun::Waits(request) => {
                 head.request = request;
                 self.hand_over(connection, CompleteRequest { head, reservation });
+                None
             }
         }
+    }
+
+    /// Goes on with a request whose integration has answered.
+    fn on_answer(self: &Arc<EventLoop>, answered: Answered) {
+        let Answered { asking, answer } = answered;
+        match answer {
+            Answer::Whole(answer) => {
+                let (connection, reply, response) = self.resume(asking, answer);
+                self.respond(connection, reply, response);
+            }
+            Answer::Streams(taken) => {
+                let event_loop = Arc::clone(self);
+                self.shared.workers.submit_first(move || {
+                    let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
+                    let (mut connection, reply, response) = event_loop.resume(asking, taken.go_on());
+                    if let Some(ready) = reply.ready(&event_loop.shared, &mut connection, response) {
+                        event_loop.send_in_worker(connection, ready);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Lets the handler go on with a request.
+    fn resume(
+        &self,
+        asking: Asking,
+        answer: Result<IntegrationResponse, UpstreamError>,
+    ) -> (Box<Connection>, Reply, Response) {
+        let Asking {
+            connection,
+            reply,
+            suspended,
+            ..
+        } = asking;
+        let handler = &self.shared.handler;
+        let resumed = catch_unwind(AssertUnwindSafe(|| handler.resume(suspended, answer)));
+        let response = resumed
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| handler.refuse(RequestError::Panicked, &connection.unread_request()));
+        (connection, reply, response)
     }
 
     /// Sends a response; what must be waited for is left to a worker.
@@ -104,15 +207,14 @@ impl EventLoop {
         let event_loop = Arc::clone(self);
         self.shared.workers.submit_first(move || {
             let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
-            let others_wait = event_loop.has_waiting();
-            let progress = exchange::send_ready(&event_loop.shared, connection, ready, others_wait);
-            event_loop.go_on(progress);
+            event_loop.send_in_worker(connection, ready);
         });
     }
 
-    /// Goes on with an answer in a worker.
-    fn go_on(self: &Arc<EventLoop>, progress: Progress) {
-        let outcome = match progress {
+    /// Sends an answer in a worker.
+    fn send_in_worker(self: &Arc<EventLoop>, connection: Box<Connection>, ready: Ready) {
+        let others_wait = self.has_waiting();
+        let outcome = match exchange::send_ready(&self.shared, connection, ready, others_wait) {
             Progress::Done(outcome) => Some(outcome),
             Progress::Long(stream) => self.move_when_permitted(stream),
         };
