@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::platform::loops;
 use crate::platform::signals::HangUp;
 
 /// How long a request waits for a reload at most; then it is served by what there is.
@@ -63,6 +64,7 @@ impl ReloadGate {
 
     /// Waits while a reload is asked for or under way; returns at once otherwise.
     pub fn wait_if_reloading(&self) {
+        loops::may_wait("for a reload");
         if !self.is_asked_for() {
             return;
         }

@@ -78,6 +78,7 @@ pub(super) fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayEr
         UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
         UpstreamError::ClientGone => GatewayError::ClientGone,
         UpstreamError::Overloaded { .. } | UpstreamError::TooMany { .. } => GatewayError::DestinationOverloaded(cause),
+        UpstreamError::NoWorker => GatewayError::Overloaded("it has waited too long for a worker"),
         UpstreamError::NoMemory => GatewayError::Overloaded("the memory for answers is spent"),
         UpstreamError::TimedOut(_)
         | UpstreamError::NotResolved { .. }

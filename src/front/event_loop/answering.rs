@@ -19,7 +19,7 @@ use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
-use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
+use crate::outbound::upstream::{IntegrationResponse, TakenOver, UpstreamError};
 use crate::platform::metrics::InFlightGuard;
 
 /// What a client did not take, for which nothing can be kept.
@@ -143,17 +143,32 @@ impl EventLoop {
                 let (connection, reply, response) = self.resume(asking, answer);
                 self.respond(connection, reply, response);
             }
-            Answer::Streams(taken) => {
-                let event_loop = Arc::clone(self);
-                self.shared.workers.submit_first(move || {
-                    let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
-                    let (mut connection, reply, response) = event_loop.resume(asking, taken.go_on());
-                    if let Some(ready) = reply.ready(&event_loop.shared, &mut connection, response) {
-                        event_loop.send_in_worker(connection, ready);
-                    }
-                });
-            }
+            Answer::Streams(taken) => self.hand_on(asking, taken),
         }
+    }
+
+    /// Lets a worker go on with an exchange. Where none is free in time, the request is refused, as all others are then.
+    fn hand_on(self: &Arc<EventLoop>, asking: Asking, taken: Box<TakenOver>) {
+        let event_loop = Arc::clone(self);
+        let job = move |(asking, taken): (Asking, Box<TakenOver>), waited| {
+            if waited >= event_loop.shared.limits.queue_timeout {
+                drop(taken);
+                return event_loop.refuse_exchange(asking);
+            }
+            let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
+            let (mut connection, reply, response) = event_loop.resume(asking, taken.go_on());
+            if let Some(ready) = reply.ready(&event_loop.shared, &mut connection, response) {
+                event_loop.send_in_worker(connection, ready);
+            }
+        };
+        if let Err(Full((asking, _))) = self.shared.workers.submit((asking, taken), Urgency::Ordinary, job) {
+            self.refuse_exchange(asking);
+        }
+    }
+
+    fn refuse_exchange(self: &Arc<EventLoop>, asking: Asking) {
+        let (connection, reply, response) = self.resume(asking, Err(UpstreamError::NoWorker));
+        self.respond(connection, reply, response);
     }
 
     /// Lets the handler go on with a request.

@@ -15,6 +15,7 @@ use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::identity::jwt::waiting::{Full, Waiting};
 use crate::outbound::upstream::Upstream;
 use crate::platform::concurrency::ConcurrencyLimit;
+use crate::platform::loops;
 
 /// How long keys are used without a look at the issuer (`R8.9`).
 const TIME_TO_LIVE: Duration = Duration::from_secs(2 * 60 * 60);
@@ -196,6 +197,7 @@ impl Issuer {
         now: Instant,
         fetch: impl FnOnce(&mut dyn FnMut(&Arc<ConcurrencyLimit>)) -> Result<KeySet, FetchError>,
     ) -> Result<Arc<PublicKey>, Refusal> {
+        loops::may_wait("for an issuer's keys");
         let mut state = self.state();
         match state.step(kid, algorithm, now, true) {
             Step::Done(outcome) => return outcome,

@@ -163,10 +163,12 @@ impl LoopExchange {
 
     /// Goes on as far as it can without waiting. Once it is over, nothing more can be done with it.
     pub fn drive(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Driven {
+        // Nothing here waits, so that one look at the clock is enough.
+        let mut late = self.waits.next_wait().err();
         loop {
-            let step = match self.waits.next_wait() {
-                Ok(_) => self.step(pool, watcher),
-                Err(late) => Err(late),
+            let step = match late.take() {
+                None => self.step(pool, watcher),
+                Some(late) => Err(late),
             };
             match step {
                 Ok(Step::Again) => {}
@@ -197,6 +199,10 @@ impl LoopExchange {
                     self.is_new = true;
                 }
                 Err(error) => {
+                    if let Stage::Connecting(connecting) = &self.stage {
+                        // The host may have moved.
+                        pool.pool.resolver.forget(&self.server.host, &connecting.addresses);
+                    }
                     self.close(watcher);
                     return Driven::Over(Err(error));
                 }

@@ -14,6 +14,7 @@ use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::outbound::upstream::addresses::Addresses;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::waits::Waits;
+use crate::platform::loops;
 
 /// How long a failure is remembered, so that a dead name server is not asked by every request.
 const FAILURE_TIME_TO_LIVE: Duration = Duration::from_secs(1);
@@ -132,6 +133,7 @@ impl CachingResolver {
 
     /// The addresses of `host:port`, from the cache or after one look-up, however many ask for it at once.
     fn look_up(self: &Arc<CachingResolver>, name: &str, waits: &Waits) -> Result<Addresses, UpstreamError> {
+        loops::may_wait("for a name");
         let mut names = self.names();
         loop {
             match names.get(name) {

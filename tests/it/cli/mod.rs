@@ -16,7 +16,7 @@ mod fleet;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 30] = [
+const OPTIONS: [(&str, &str); 31] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--tls-certificate", ""),
@@ -26,6 +26,7 @@ const OPTIONS: [(&str, &str); 30] = [
     ("--public-url", "http://{ApiId}.test"),
     ("--admin-host", "gateway.test"),
     ("--workers", "3"),
+    ("--loops", "1"),
     ("--max-connections", "100"),
     ("--access-log", "off"),
     ("--log-level", "warn"),
