@@ -22,6 +22,8 @@ mod init;
 mod shells;
 #[path = "main/output.rs"]
 mod output;
+#[path = "main/loops.rs"]
+mod loops;
 #[path = "main/tls_files.rs"]
 mod tls_files;
 #[path = "main/allocator.rs"]
@@ -52,6 +54,7 @@ use crate::arguments::{
 use crate::command_line::{Arguments, Command, parse};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
 use crate::log_options::{LogFormat, LogLevel};
+use crate::loops::loops;
 use crate::output::{complain, printable, say};
 use crate::template_commands::{Template, given};
 use crate::tls_files::tls_files;
@@ -162,6 +165,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         .map(|Address(address)| address)
     };
     let (limits, front) = (limits(&mut arguments)?, front(&mut arguments)?);
+    let loops = loops(&mut arguments)?;
     #[cfg(feature = "fleet")]
     let fleet = fleet::fleet(&mut arguments)?;
     #[cfg(not(feature = "fleet"))]
@@ -252,6 +256,7 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
             default_workers,
             "a whole number above 0",
         )?,
+        loops,
         limits,
         front,
         tls,

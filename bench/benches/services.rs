@@ -34,7 +34,7 @@ use apigateway::identity::aws::{self, AwsAccess};
 use apigateway::identity::sigv4::{Signer, sign};
 use apigateway::outbound::upstream::DNS_TTL;
 use apigateway::platform::clock::Clock;
-use apigateway::server::{FrontKind, Options, Server};
+use apigateway::server::{FrontKind, Options, Server, default_loops};
 use serde_json::json;
 
 const ROUNDS: usize = 9;
@@ -146,6 +146,7 @@ fn gateway(stand_in: SocketAddr) -> Server {
         admin_hosts: Vec::new(),
             console: apigateway::server::ConsoleOptions::default(),
         workers: NonZeroUsize::MIN.saturating_add(63),
+        loops: default_loops(),
         limits: Limits::default(),
         front: FrontKind::Own,
         tls: None,

@@ -42,9 +42,9 @@ use crate::platform::metrics::Counter;
 
 /// What was found out of a request while it was answered.
 #[derive(Debug, Default)]
-pub struct RequestInfo<'d> {
+pub struct RequestInfo {
     /// Its stage, if it has one.
-    pub stage: Option<&'d Stage>,
+    pub stage: Option<Arc<Stage>>,
     /// Its route, if it has one.
     pub route: Option<Arc<Route>>,
     /// Who asks.
@@ -57,16 +57,6 @@ pub struct RequestInfo<'d> {
     pub integration_error: Option<String>,
     /// What the console shows of it.
     pub capture: InFlight,
-}
-
-impl RequestInfo<'_> {
-    /// Nothing is found out yet.
-    pub fn captured_by(capture: InFlight) -> Self {
-        RequestInfo {
-            capture,
-            ..RequestInfo::default()
-        }
-    }
 }
 
 /// What is kept of an integration's answer, or of its failure.
@@ -90,7 +80,7 @@ pub struct FinishedRequest<'a> {
     /// The request as it came.
     pub request: &'a Request,
     /// What was found out.
-    pub found: &'a RequestInfo<'a>,
+    pub found: &'a RequestInfo,
     /// Why the gateway answered itself, if it did.
     pub error: Option<&'a GatewayError>,
     /// Bytes of the request's content.
@@ -163,7 +153,7 @@ impl Recorder {
     ) -> Response {
         let found = over.found;
         let of_route = found.route.as_ref().and_then(|route| route.state.get());
-        let of_stage = || found.stage.and_then(|stage| stage.state.get());
+        let of_stage = || found.stage.as_ref().and_then(|stage| stage.state.get());
         let of_api = || api.and_then(|api| api.state.get());
         let state = of_route.or_else(of_stage).or_else(of_api).unwrap_or(&self.state);
         if matches!(over.error, Some(GatewayError::ClientGone)) {
@@ -200,7 +190,7 @@ impl Recorder {
             request: over.request,
             account_id: &self.account_id,
             api_id: api.map_or("", Deployment::api_id),
-            stage: found.stage.map_or("", |stage| &stage.name),
+            stage: found.stage.as_ref().map_or("", |stage| &stage.name),
             route_key: found.route.as_ref().map_or("", |route| &route.key_text),
             caller: &found.caller,
             integration: found.integration.as_ref().map(|arrived| IntegrationOutcome {
@@ -223,7 +213,7 @@ impl Recorder {
             }),
         };
         // What belongs to no stage is logged as the default stage says.
-        let stage = found.stage.or(api.and_then(Deployment::default_stage));
+        let stage = found.stage.as_deref().or(api.and_then(Deployment::default_stage));
         let format = stage.map_or(&self.log_format, |stage| &stage.log_format);
         Line::begin(format, &values, self.access_log.has_colours())
     }

@@ -31,6 +31,14 @@ impl Throttle {
         state.bucket.take(limits, Instant::now())
     }
 
+    /// Whether a token may have to be waited for.
+    pub fn waits(&self) -> bool {
+        #[cfg(feature = "fleet")]
+        return self.shared.is_some();
+        #[cfg(not(feature = "fleet"))]
+        return false;
+    }
+
     /// What shares the buckets, if anything does.
     #[cfg(feature = "fleet")]
     pub fn fleet(&self) -> Option<&SharedThrottle> {

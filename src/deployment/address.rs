@@ -153,7 +153,7 @@ impl<'c> Address<'c> {
     }
 
     /// The stage of a request, and the path below it; `path` is what follows the address.
-    pub fn stage<'p>(&self, path: &'p RequestPath) -> Option<(&'c Stage, Cow<'p, RequestPath>)> {
+    pub fn stage<'p>(&self, path: &'p RequestPath) -> Option<(&'c Arc<Stage>, Cow<'p, RequestPath>)> {
         match (self.api?, self.target.ok()?) {
             (_, Target::Stage(stage, _)) => Some((stage, Cow::Borrowed(path))),
             (api, Target::Path(_)) => api.stage(path),

@@ -291,13 +291,13 @@ impl Deployment {
     ///
     /// A stage is found by the first segment after decoding. A stage named `$default` is never: it has no
     /// segment of its own, so `/$default/x` is an ordinary path of the default stage.
-    pub fn stage<'a>(&self, path: &'a RequestPath) -> Option<(&Stage, Cow<'a, RequestPath>)> {
+    pub fn stage<'a>(&self, path: &'a RequestPath) -> Option<(&Arc<Stage>, Cow<'a, RequestPath>)> {
         if !self.named.is_empty()
             && let Some(stage) = self.named.get(path.segments().next().unwrap_or_default())
         {
             return Some((stage, Cow::Owned(path.below_first_segment())));
         }
-        let stage = self.default.as_deref()?;
+        let stage = self.default.as_ref()?;
         Some((stage, Cow::Borrowed(path)))
     }
 }

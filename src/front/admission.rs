@@ -49,6 +49,7 @@ impl Admission {
         };
         let open = Open::count(&shared.quotas, &shared.metrics);
         let mut connection = Box::new(Connection::new(socket, peer, local, open));
+        connection.home = shared.tables.deal();
         if shared.handshakes.is_some() {
             connection.begin_handshake(&shared.budget);
         }
@@ -56,7 +57,7 @@ impl Admission {
         if connection.open.move_to(Quota::Limit, most) {
             if self.is_crowded && shared.quotas.count(Quota::Limit) <= most / 2 {
                 self.is_crowded = false;
-                shared.table.forget_idle();
+                shared.tables.forget_idle();
             }
             self.event_loop.apply(Outcome::Park(connection));
             return;

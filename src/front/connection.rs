@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::front::connection_table::{SlotToken, Watched};
+use crate::front::home::Home;
 use crate::front::listener_limits::{
     BODY_READ_LENGTH, FIRST_READ_LENGTH, HEAD_READ_LENGTH, LINGER_TIME, Limits, RATED_FROM, TURN_LENGTH,
 };
@@ -54,6 +55,8 @@ pub(super) struct Connection {
     tls: Option<TlsNote>,
     /// Where it is watched; none before it first waits.
     token: Option<SlotToken<Connection>>,
+    /// The loop that it belongs to.
+    pub(super) home: Home,
     pub(super) open: Open,
 }
 
@@ -131,6 +134,10 @@ impl Watched for Connection {
     fn token(&mut self) -> &mut Option<SlotToken<Connection>> {
         &mut self.token
     }
+
+    fn home(&self) -> &Home {
+        &self.home
+    }
 }
 
 impl Connection {
@@ -150,6 +157,7 @@ impl Connection {
             is_cut: false,
             tls: None,
             token: None,
+            home: Home::default(),
             open,
         }
     }

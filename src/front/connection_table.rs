@@ -1,4 +1,4 @@
-//! The connections of a listener that wait, each with its deadline. One thread polls all of them.
+//! The connections of one loop that wait, each with its deadline. The loop's thread polls all of them.
 //!
 //! A connection is registered with the poller from the first time that it waits until it is closed, also while a worker
 //! owns it: registering and deregistering would cost two system calls for every request. Readiness is edge-triggered. If
@@ -15,10 +15,14 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
+use crate::front::home::Home;
 use crate::front::slots::{Occupant, Readiness, Slots};
 
 /// mio's token of the waker, which is no slot.
 const WAKER: Token = Token(usize::MAX);
+
+/// What is added to the seat of a socket to an integration, which is no slot either.
+const OUTBOUND: usize = usize::MAX / 2;
 
 /// Connections that are looked at in one round.
 const ROUND: usize = 1024;
@@ -56,12 +60,44 @@ pub(super) trait Watched: Occupant + Sized {
 
     /// Where it is watched; none before it first waits.
     fn token(&mut self) -> &mut Option<SlotToken<Self>>;
+
+    /// Whose it is.
+    fn home(&self) -> &Home;
 }
 
 /// What the watching thread waits with.
 pub(super) struct Poller {
     poll: Poll,
     events: Events,
+}
+
+/// What has happened to the sockets of a loop.
+pub(super) struct Happened<C> {
+    /// Connections that have something to do; they are taken out.
+    pub(super) ready: Vec<ReadyConnection<C>>,
+    /// Slots of connections that are away and whose client sends no more, or is gone.
+    pub(super) ended: Vec<usize>,
+    /// Sockets to integrations that are ready.
+    pub(super) outbound: Vec<ReadySocket>,
+}
+
+/// A socket to an integration that is ready for something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadySocket {
+    pub(super) seat: usize,
+    pub(super) is_readable: bool,
+    /// Nothing comes behind what is here.
+    pub(super) has_ended: bool,
+}
+
+impl<C> Default for Happened<C> {
+    fn default() -> Happened<C> {
+        Happened {
+            ready: Vec::new(),
+            ended: Vec::new(),
+            outbound: Vec::new(),
+        }
+    }
 }
 
 /// A connection that has something to do.
@@ -126,6 +162,15 @@ impl<C: Watched> ConnectionTable<C> {
         Ok(None)
     }
 
+    /// Gives a connection to the watching thread, which looks at it in its next round.
+    pub(super) fn give(&self, connection: Box<C>) {
+        let mut slots = self.0.slots();
+        slots.given.push(connection);
+        if slots.asleep_until.take().is_some() {
+            let _ = self.0.waker.wake();
+        }
+    }
+
     /// Watches a connection that does not wait here, so that its end is noted.
     ///
     /// # Errors
@@ -153,19 +198,57 @@ impl<C: Watched> ConnectionTable<C> {
         }
     }
 
+    /// The slot of a connection that is watched.
+    pub(super) fn slot(&self, connection: &mut C) -> Option<usize> {
+        connection.token().as_ref().map(|token| token.slot)
+    }
+
+    /// Watches a socket to an integration at a seat, for all that may happen to it.
+    ///
+    /// # Errors
+    /// The system does not watch another descriptor.
+    pub(super) fn watch_outbound(&self, socket: RawFd, seat: usize) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registry = &self.0.registry;
+        registry.register(&mut SourceFd(&socket), Token(OUTBOUND + seat), interest)
+    }
+
+    /// Ends the watching of a socket that goes on to be used.
+    pub(super) fn forget_outbound(&self, socket: RawFd) {
+        let _ = self.0.registry.deregister(&mut SourceFd(&socket));
+    }
+
+    /// What makes the watching thread look up.
+    pub(super) fn waker(&self) -> impl Fn() + Send + Sync + use<C>
+    where
+        C: Send + 'static,
+    {
+        let shared = Arc::downgrade(&self.0);
+        move || {
+            if let Some(shared) = shared.upgrade() {
+                let _ = shared.waker.wake();
+            }
+        }
+    }
+
     /// Makes the watching thread look up.
     pub(super) fn wake(&self) {
         let _ = self.0.waker.wake();
     }
 
     /// Waits until a connection has something to do, or a while; the connections are taken out.
-    pub(super) fn wait(&self, watch: &mut Poller, at_most: Duration, ready: &mut Vec<ReadyConnection<C>>) {
+    pub(super) fn wait(&self, watch: &mut Poller, at_most: Duration, happened: &mut Happened<C>) {
+        let Happened { ready, ended, outbound } = happened;
         let now = Instant::now();
         let until = {
             let mut slots = self.0.slots();
-            let until = (now + at_most.min(FAR)).min(slots.first_deadline().unwrap_or(now + FAR));
-            slots.asleep_until = Some(until);
-            until
+            if slots.given.is_empty() {
+                let until = (now + at_most.min(FAR)).min(slots.first_deadline().unwrap_or(now + FAR));
+                slots.asleep_until = Some(until);
+                until
+            } else {
+                now
+            }
         };
         // A signal or a failure means to look again; the events are then none.
         if watch
@@ -177,8 +260,25 @@ impl<C: Watched> ConnectionTable<C> {
         }
         let mut slots = self.0.slots();
         slots.asleep_until = None;
+        let given = slots.given.drain(..);
+        ready.extend(given.map(|connection| ReadyConnection {
+            connection,
+            is_expired: false,
+        }));
         for event in &watch.events {
             let is_end = event.is_read_closed() || event.is_error();
+            let token = event.token();
+            if token == WAKER {
+                continue;
+            }
+            if let Some(seat) = token.0.checked_sub(OUTBOUND) {
+                outbound.push(ReadySocket {
+                    seat,
+                    is_readable: event.is_readable(),
+                    has_ended: is_end,
+                });
+                continue;
+            }
             let readiness = if is_end { Readiness::End } else { Readiness::Something };
             if let Some(mut connection) = slots.take(event.token().0, readiness) {
                 if is_end {
@@ -188,6 +288,8 @@ impl<C: Watched> ConnectionTable<C> {
                     connection,
                     is_expired: false,
                 });
+            } else if is_end {
+                ended.push(token.0);
             }
         }
         let now = Instant::now();
@@ -201,9 +303,19 @@ impl<C: Watched> ConnectionTable<C> {
         }
     }
 
+    /// Since when the connection is idle that is so for longest.
+    pub(super) fn longest_idle(&self) -> Option<Instant> {
+        self.0.slots().longest_idle()
+    }
+
     /// Takes out the connection that is idle for longest.
     pub(super) fn take_longest_idle(&self) -> Option<Box<C>> {
         self.0.slots().take_longest_idle()
+    }
+
+    /// The least key of those that connections have.
+    pub(super) fn least<Key: Ord>(&self, key: impl Fn(&C) -> Option<Key>) -> Option<Key> {
+        self.0.slots().least(key)
     }
 
     /// Takes out the connection with the least key of those that have one, of which there must be few.

@@ -1,7 +1,9 @@
-//! One listener's loop: it waits for the connections, hands whole requests to workers, and alone acts on what the steps
-//! of a request return.
+//! The loops of one listener: each waits for its connections and hands whole requests to workers. They alone act on what
+//! the steps of a request return.
 
+mod answering;
 mod handing_over;
+mod working;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -10,22 +12,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
-use crate::front::connection_table::{Poller, ReadyConnection};
-use crate::front::exchange;
+use crate::front::connection_table::{Happened, Poller, ReadyConnection};
 use crate::front::handler::Handler;
 use crate::front::listener_limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
+use crate::front::loop_exchanges::LoopExchanges;
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
 use crate::front::request_reader::{CompleteRequest, Refusal};
-use crate::front::response_stream::{self, Progress, ResponseStream};
+use crate::front::response_stream::{self, ResponseStream};
 use crate::front::send;
 use crate::front::shared::Shared;
 use crate::front::socket::Wait;
 use crate::front::stream_scheduler::{Asked, Permit, StreamScheduler};
+use crate::front::watchdog::{Batch, Watchdog};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::response_writer::SendError;
+use crate::platform::loops;
 use crate::platform::metrics::InFlightGuard;
 
 /// How often a stopping service looks whether it has ended.
@@ -34,7 +38,7 @@ const STOP_TICK: Duration = Duration::from_millis(20);
 /// Longer than anything that is waited for.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// The loop of a listener, and what its workers go on with.
+/// The loops of a listener, and what its workers go on with.
 pub(super) struct EventLoop {
     pub(super) shared: Shared,
     /// Which long answers are being moved, and which wait for that.
@@ -42,19 +46,20 @@ pub(super) struct EventLoop {
 }
 
 impl EventLoop {
-    /// A loop without connections, and what its thread watches them with.
+    /// Loops without connections, and what each of their threads watches them with.
     ///
     /// # Errors
     /// The system refuses what it needs.
     pub(super) fn new(
         name: &'static str,
         most_workers: NonZeroUsize,
+        loops: usize,
         limits: Limits,
         handler: Arc<dyn Handler>,
-    ) -> io::Result<(Arc<EventLoop>, Poller)> {
-        let (shared, watch) = Shared::new(name, most_workers, limits, handler)?;
+    ) -> io::Result<(Arc<EventLoop>, Vec<Poller>)> {
+        let (shared, pollers) = Shared::new(name, most_workers, loops, limits, handler)?;
         let scheduler = response_stream::scheduler(most_workers.get());
-        Ok((Arc::new(EventLoop { shared, scheduler }), watch))
+        Ok((Arc::new(EventLoop { shared, scheduler }), pollers))
     }
 
     /// Does what a step says is next with a connection that is watched by nobody.
@@ -62,12 +67,15 @@ impl EventLoop {
         match outcome {
             Outcome::NextRequest(mut connection) => {
                 connection.enter(State::Idle);
+                if self.shared.loops_answer {
+                    return self.give_back(connection);
+                }
                 let next = connection.read_request(&self.shared.budget, Wait::Never);
                 self.after_read(connection, next);
             }
             Outcome::Park(connection) => {
                 if let Some(connection) = self.register(connection, false) {
-                    self.on_ready(connection, false);
+                    self.look_again(connection);
                 }
             }
             Outcome::Linger(connection) => self.linger(connection),
@@ -77,114 +85,37 @@ impl EventLoop {
         }
     }
 
-    // ---- A worker's part ----
-
-    /// Answers a request, and those that follow it at once; then the connection waits again.
-    fn serve(self: &Arc<EventLoop>, connection: Box<Connection>, whole: CompleteRequest) {
-        let mut next = Some((connection, whole));
-        while let Some((connection, whole)) = next {
-            let progress = exchange::answer(&self.shared, connection, whole, || self.has_waiting());
-            let outcome = match progress {
-                Progress::Done(outcome) => outcome,
-                Progress::Long(stream) => match self.permit_of(self.scheduler.ask(stream)) {
-                    Some((stream, permit)) => self.move_stream(stream, permit),
-                    None => return,
-                },
-            };
-            next = self.next_request(outcome);
-        }
-    }
-
-    /// Passes on an answer that has waited for its permit, and goes on with its connection.
-    fn resume_stream(self: &Arc<EventLoop>, stream: ResponseStream, permit: Permit) {
-        let Some((stream, permit)) = self.permit_of(self.scheduler.begin(stream, permit)) else {
-            return;
-        };
-        let outcome = self.move_stream(stream, permit);
-        if let Some((connection, whole)) = self.next_request(outcome) {
-            self.serve(connection, whole);
-        }
-    }
-
-    /// Passes on a long answer that has its permit.
-    fn move_stream(self: &Arc<EventLoop>, mut stream: ResponseStream, permit: Permit) -> Outcome {
-        let paused = stream.pass_on_with(&permit, self.has_waiting());
-        drop(permit);
-        self.begin_streams();
-        stream.unblock(&self.shared, paused)
-    }
-
-    /// The next request on a connection that can take one, if it is here or comes at once. All else that a step returns
-    /// is done.
-    fn next_request(self: &Arc<EventLoop>, outcome: Outcome) -> Option<(Box<Connection>, CompleteRequest)> {
-        let Outcome::NextRequest(mut connection) = outcome else {
-            self.apply(outcome);
-            return None;
-        };
-        let budget = &self.shared.budget;
-        let mut next = match connection.may_have_more() {
-            true => connection.read_request(budget, Wait::Never),
-            false if self.keeps_worker(&mut connection) => connection.read_request(budget, Wait::Briefly),
-            false => Next::Wait,
-        };
-        loop {
-            match next {
-                Next::Answer(whole) if !self.shared.workers.has_waiting() => return Some((connection, whole)),
-                Next::Wait => {
-                    connection = self.register(connection, false)?;
-                    next = connection.read_request(budget, Wait::Never);
-                }
-                next => {
-                    self.after_read(connection, next);
-                    return None;
-                }
-            }
-        }
-    }
-
-    // ---- Waiting ----
-
     /// Lets a connection wait, or gives it back if there is something to look at; `is_afresh` where it was not read to
     /// the end of what is here.
     fn register(&self, mut connection: Box<Connection>, is_afresh: bool) -> Option<Box<Connection>> {
         connection.shrink();
         let deadline = self.shared.deadline(&connection);
-        self.shared
-            .table
-            .register(connection, deadline, is_afresh)
-            .unwrap_or_else(|error| {
-                self.shared.connection_log.unwatched(&error);
-                None
-            })
+        let table = self.shared.tables.of(&connection);
+        table.register(connection, deadline, is_afresh).unwrap_or_else(|error| {
+            self.shared.connection_log.unwatched(&error);
+            None
+        })
     }
 
-    /// Ends the watching of a connection on which its worker waits itself. That spares the next request the way through
-    /// another thread, and is done while there are so few connections that a worker has nothing better to do. Where there
-    /// are as many as may be, a new one must see that this one is idle.
-    fn keeps_worker(&self, connection: &mut Connection) -> bool {
-        let open = self.shared.open();
-        let has_room = open < self.shared.limits.max_connections.get();
-        let is_of_use = open <= self.shared.few && has_room && !self.shared.workers.has_waiting();
-        if is_of_use {
-            self.shared.table.deregister(connection);
-        }
-        is_of_use
-    }
-
-    /// Waits for all connections, until the listener has stopped.
-    pub(super) fn run(self: &Arc<EventLoop>, mut watch: Poller) {
-        let mut ready = Vec::new();
+    /// Waits for the connections of one loop, until the listener has stopped.
+    pub(super) fn run(self: &Arc<EventLoop>, number: usize, mut watch: Poller) {
+        let table = self.shared.tables.of_loop(number);
+        let (mut happened, mut whole, mut due) = (Happened::default(), Vec::new(), Vec::new());
+        let upstream = self.shared.handler.upstream().filter(|_| self.shared.loops_answer);
+        let mut exchanges = upstream.map(|upstream| LoopExchanges::new(upstream, table));
+        let watchdog = Watchdog::new(number, Arc::clone(&self.shared.metrics));
+        loops::enter();
         let mut looked_at = Instant::now();
         loop {
             let is_stopping = self.shared.is_stopping();
             if is_stopping {
-                self.shared.table.expire_idle(Instant::now() + STOP_PATIENCE);
+                table.expire_idle(Instant::now() + STOP_PATIENCE);
                 if self.shared.has_accepted_all() && self.shared.open() == 0 {
                     return;
                 }
             }
-            // Turns come free also by themselves, and so do slots of destinations.
-            let has_waiting = self.begin_streams();
+            // Turns come free also by themselves, and so do slots of destinations. One loop sees to that.
+            let has_waiting = number == 0 && self.begin_streams();
             if has_waiting && looked_at.elapsed() >= LOOK_AT_CLIENT {
                 looked_at = Instant::now();
                 for stream in self.scheduler.take_out(ResponseStream::is_abandoned) {
@@ -196,16 +127,64 @@ impl EventLoop {
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
             };
-            self.shared.table.wait(&mut watch, at_most, &mut ready);
-            for ReadyConnection { connection, is_expired } in ready.drain(..) {
-                // A panic is a defect of ours, and must not cost the other connections.
-                let _ = catch_unwind(AssertUnwindSafe(|| self.on_ready(connection, is_expired)));
+            let asked = exchanges.as_ref().and_then(LoopExchanges::at_most);
+            table.wait(
+                &mut watch,
+                asked.map_or(at_most, |asked| asked.min(at_most)),
+                &mut happened,
+            );
+            let began = Instant::now();
+            let (connections, sockets) = (happened.ready.len(), happened.outbound.len());
+            // What an integration has sent is taken before a client's request is, so that no connection is taken for one
+            // whose end is already known.
+            if let Some(exchanges) = &mut exchanges {
+                self.on_exchanges(table, exchanges, &mut happened, &mut due);
             }
+            let batch = happened.ready.drain(..);
+            let batch = batch.filter_map(|ReadyConnection { connection, is_expired }| {
+                // A panic is a defect of ours, and must not cost the other connections.
+                let read = AssertUnwindSafe(|| self.on_ready(connection, is_expired));
+                catch_unwind(read).ok().flatten()
+            });
+            whole.extend(batch);
+            let requests = whole.len();
+            self.answer_all(table, &mut exchanges, &mut whole);
+            let batch = Batch {
+                connections,
+                sockets,
+                requests,
+            };
+            watchdog.note(batch, began.elapsed());
         }
     }
 
-    /// Goes on with a connection that may have something to do.
-    fn on_ready(self: &Arc<EventLoop>, mut connection: Box<Connection>, mut is_expired: bool) {
+    /// Gives a connection that takes the next request back to its loop.
+    fn give_back(&self, connection: Box<Connection>) {
+        let connection = match connection.may_have_more() {
+            true => Some(connection),
+            false => self.register(connection, false),
+        };
+        if let Some(connection) = connection {
+            self.shared.tables.of(&connection).give(connection);
+        }
+    }
+
+    /// Goes on with a connection that may have something to do, which has just been looked at.
+    fn look_again(self: &Arc<EventLoop>, connection: Box<Connection>) {
+        if self.shared.loops_answer {
+            return self.shared.tables.of(&connection).give(connection);
+        }
+        if let Some((connection, whole)) = self.on_ready(connection, false) {
+            self.hand_over(connection, whole);
+        }
+    }
+
+    /// Goes on with a connection that may have something to do; tells of the request that it has.
+    fn on_ready(
+        self: &Arc<EventLoop>,
+        mut connection: Box<Connection>,
+        mut is_expired: bool,
+    ) -> Option<(Box<Connection>, CompleteRequest)> {
         loop {
             let next = match connection.state {
                 State::Handshake(_) | State::Idle | State::Head(_) | State::Body(_) => {
@@ -213,8 +192,14 @@ impl EventLoop {
                 }
                 State::Lingering(_) => connection.discard(),
                 State::Writing(_) => match connection.write_on() {
-                    Ok(Written::All(AfterWrite::KeepAlive)) => return self.apply(Outcome::NextRequest(connection)),
-                    Ok(Written::All(AfterWrite::Linger)) => return self.linger(connection),
+                    Ok(Written::All(AfterWrite::KeepAlive)) => {
+                        self.apply(Outcome::NextRequest(connection));
+                        return None;
+                    }
+                    Ok(Written::All(AfterWrite::Linger)) => {
+                        self.linger(connection);
+                        return None;
+                    }
                     Ok(Written::Part(0)) => Next::Wait,
                     // Who takes a little has its time anew.
                     Ok(written) => {
@@ -236,16 +221,18 @@ impl EventLoop {
                 Next::Wait | Next::Yield
                     if is_expired && connection.is_late(&self.shared.limits, &self.shared.budget) =>
                 {
-                    return self.expire(connection);
+                    self.expire(connection);
+                    return None;
                 }
                 Next::Wait => false,
                 Next::Yield => true,
-                next => return self.after_read(connection, next),
+                Next::Answer(whole) => return Some((connection, whole)),
+                next => {
+                    self.after_read(connection, next);
+                    return None;
+                }
             };
-            let Some(again) = self.register(connection, is_afresh) else {
-                return;
-            };
-            (connection, is_expired) = (again, false);
+            (connection, is_expired) = (self.register(connection, is_afresh)?, false);
         }
     }
 
@@ -274,7 +261,7 @@ impl EventLoop {
             Next::Wait => self.apply(Outcome::Park(connection)),
             Next::Yield => {
                 if let Some(connection) = self.register(connection, true) {
-                    self.on_ready(connection, false);
+                    self.look_again(connection);
                 }
             }
             Next::Handshake => self.begin_turn(connection),
@@ -299,7 +286,7 @@ impl EventLoop {
         match asked {
             Asked::Has(stream, permit) => Some((stream, permit)),
             Asked::Waits => {
-                self.shared.table.wake();
+                self.shared.tables.of_loop(0).wake();
                 None
             }
         }
@@ -343,3 +330,6 @@ impl EventLoop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

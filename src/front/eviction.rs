@@ -53,7 +53,7 @@ fn find_room(shared: &Shared, connection: &mut Connection, others: &mut Vec<Outc
         .open
         .move_to(Quota::Limit, shared.limits.max_connections.get())
     {
-        let Some(mut idle) = shared.table.take_longest_idle() else {
+        let Some(mut idle) = shared.tables.take_longest_idle() else {
             return false;
         };
         others.push(match idle.read_request(&shared.budget, Wait::Never) {
@@ -91,7 +91,7 @@ fn evict(shared: &Shared, mut connection: Box<Connection>) -> Outcome {
 fn find_reserve(shared: &Shared, connection: &mut Connection, others: &mut Vec<Outcome>) -> bool {
     let most = shared.limits.reserve;
     while most > 0 && !connection.open.move_to(Quota::Reserve, most) {
-        let Some(other) = shared.table.take_least(Connection::place_in_reserve) else {
+        let Some(other) = shared.tables.take_least(Connection::place_in_reserve) else {
             return false;
         };
         others.push(close_in_reserve(shared, other));

@@ -13,10 +13,69 @@ use crate::front::send;
 use crate::front::shared::Shared;
 use crate::front::socket::Presence;
 use crate::http1::error::RequestError;
-use crate::http1::response_writer::ResponseWriter;
+use crate::http1::message::Response;
+use crate::http1::request_head::Head;
+use crate::http1::response_writer::{Answer, ResponseWriter};
 
 /// The status of an answer that no client gets, see [`RequestError::ClientGone`].
 const CLIENT_GONE: u16 = 499;
+
+/// What the connection adds to the answer of a request that is being answered.
+#[derive(Debug)]
+pub(super) struct Reply {
+    writer: ResponseWriter,
+    /// The client wants to go on with the connection.
+    keeps: bool,
+}
+
+/// An answer, ready to be sent.
+pub(super) struct Ready {
+    pub(super) answer: Answer,
+    pub(super) then: AfterWrite,
+    pub(super) writer: ResponseWriter,
+}
+
+impl Reply {
+    /// That of a request with that head.
+    pub(super) fn to(head: &Head) -> Reply {
+        Reply {
+            keeps: head.keeps_connection(),
+            writer: ResponseWriter {
+                head_only: head.request.method == "HEAD",
+                version: head.request.version,
+                close: false,
+                date: SystemTime::now(),
+            },
+        }
+    }
+
+    /// The answer with that response; none where no client is there any more.
+    pub(super) fn ready(self, shared: &Shared, connection: &mut Connection, mut response: Response) -> Option<Ready> {
+        if response.status == CLIENT_GONE && connection.socket.presence() == Presence::Gone {
+            return None;
+        }
+        // The handler ends a connection only for what its handshake has told.
+        let is_last = connection.socket.is_tls() && response.headers.get("connection").is_some();
+        if is_last {
+            response.headers.remove("connection");
+        }
+        let writer = ResponseWriter {
+            // At a stop, what was sent before is still answered.
+            close: !self.keeps
+                || is_last
+                || connection.is_in_reserve()
+                || connection.requests >= shared.limits.max_requests
+                || (shared.is_stopping() && !connection.has_more()),
+            ..self.writer
+        };
+        let answer = writer.answer(response);
+        let then = match answer.close {
+            false => AfterWrite::KeepAlive,
+            true => AfterWrite::Linger,
+        };
+        Some(Ready { answer, then, writer })
+    }
+}
 
 /// Answers one request. `others_wait` where work waits for a worker.
 pub(super) fn answer(
@@ -27,51 +86,37 @@ pub(super) fn answer(
 ) -> Progress {
     let CompleteRequest { head, reservation } = whole;
     connection.requests += 1;
-    let keeps = head.keeps_connection();
-    let reply = ResponseWriter {
-        head_only: head.request.method == "HEAD",
-        version: head.request.version,
-        close: false,
-        date: SystemTime::now(),
-    };
+    let reply = Reply::to(&head);
     let handler = &shared.handler;
     // A panic is a defect of ours, and costs the request that met it and no other.
-    let mut response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
+    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
         .unwrap_or_else(|_| handler.refuse(RequestError::Panicked, &connection.unread_request()));
     drop(reservation);
-    if response.status == CLIENT_GONE && connection.socket.presence() == Presence::Gone {
-        return Progress::Done(Outcome::Closed);
+    match reply.ready(shared, &mut connection, response) {
+        Some(ready) => send_ready(shared, connection, ready, others_wait()),
+        None => Progress::Done(Outcome::Closed),
     }
-    // The handler ends a connection only for what its handshake has told.
-    let is_last = connection.socket.is_tls() && response.headers.get("connection").is_some();
-    if is_last {
-        response.headers.remove("connection");
-    }
-    let reply = ResponseWriter {
-        // At a stop, what was sent before is still answered.
-        close: !keeps
-            || is_last
-            || connection.is_in_reserve()
-            || connection.requests >= shared.limits.max_requests
-            || (shared.is_stopping() && !connection.has_more()),
-        ..reply
-    };
-    let answer = reply.answer(response);
-    let then = match answer.close {
-        false => AfterWrite::KeepAlive,
-        true => AfterWrite::Linger,
-    };
+}
+
+/// Sends an answer, as far as that goes without waiting for a turn.
+pub(super) fn send_ready(
+    shared: &Shared,
+    mut connection: Box<Connection>,
+    ready: Ready,
+    others_wait: bool,
+) -> Progress {
+    let Ready { answer, then, writer } = ready;
     match answer.rest {
         Some(mut rest) => {
             if let Some(handover) = rest.take_handover() {
                 return Progress::Done(DetachedClient::give_away(connection, rest, answer.bytes, handover));
             }
-            let stream = ResponseStream::new(shared, connection, answer.bytes, rest, then, reply);
-            response_stream::begin(shared, stream, others_wait())
+            let stream = ResponseStream::new(shared, connection, answer.bytes, rest, then, writer);
+            response_stream::begin(shared, stream, others_wait)
         }
         None => {
             let sent = send::send(shared, &mut connection, answer.bytes, then);
-            Progress::Done(send::after(shared, connection, sent, then, reply.version))
+            Progress::Done(send::after(shared, connection, sent, then, writer.version))
         }
     }
 }

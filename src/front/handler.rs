@@ -1,5 +1,6 @@
 //! What a listener's requests are given to.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,11 +9,66 @@ use rustls::pki_types::CertificateDer;
 
 use crate::http1::error::RequestError;
 use crate::http1::message::{Request, Response, TlsNote};
+use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Upstream, UpstreamError};
+
+/// What a handler makes of a request on a loop.
+#[derive(Debug)]
+pub enum Begun {
+    /// It has its answer.
+    Answer(Response),
+    /// This is to be sent to an integration. What is answered is for [`Handler::resume`].
+    Ask(Box<IntegrationRequest>, Suspended),
+    /// It has to wait for something, so a worker answers it. Nothing has happened yet.
+    Waits(Request),
+}
+
+/// A request whose integration is being asked, as its handler knows it.
+pub struct Suspended(Box<dyn Any + Send>);
+
+impl Suspended {
+    /// What the handler needs to go on.
+    pub fn new<State: Any + Send>(state: Box<State>) -> Suspended {
+        Suspended(state)
+    }
+
+    /// The same again; none where it is of another kind.
+    pub fn into_state<State: Any>(self) -> Option<Box<State>> {
+        self.0.downcast().ok()
+    }
+}
+
+impl fmt::Debug for Suspended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Suspended")
+    }
+}
 
 /// What answers the requests of a listener: the API, or the management pages.
 pub trait Handler: Send + Sync {
-    /// Answers a request.
+    /// Answers a request. A worker asks, so it may wait.
     fn handle(&self, request: Request) -> Response;
+
+    /// Begins to answer a request. A loop asks, so it must not wait. Defaults to leave all to workers.
+    fn begin(&self, request: Request) -> Begun {
+        Begun::Waits(request)
+    }
+
+    /// Goes on with a request whose integration has answered, or failed. Nothing where the handler has not begun it. What
+    /// is answered whole needs no wait.
+    fn resume(&self, _: Suspended, _: Result<IntegrationResponse, UpstreamError>) -> Option<Response> {
+        None
+    }
+
+    /// The way to the integrations that it asks; none where it asks none, which is the default.
+    fn upstream(&self) -> Option<&Upstream> {
+        None
+    }
+
+    /// Whether what requests are answered by is about to be another, so that those that come now have to wait for that. It
+    /// is asked once for many requests, after they have been read. Defaults to no.
+    fn is_changing(&self) -> bool {
+        false
+    }
 
     /// The answer to what the front could not make a request of.
     ///

@@ -90,6 +90,9 @@ pub const LINGER_TIME: Duration = Duration::from_secs(5);
 /// Bytes that are discarded in that time; who sends more is reset.
 pub const LINGER_LENGTH: usize = 64 * 1024 * 1024;
 
+/// With loops, this part of the descriptors at least is for exchanges, where there are fewer than clients and exchanges want.
+const LOOPS_SHARE: usize = 3;
+
 /// Connections over the limit that are listened to in that way, where the descriptors allow so many; all others over it
 /// are closed at once.
 const LINGERING_OVER_LIMIT: usize = 16;
@@ -173,15 +176,22 @@ impl Default for Limits {
 
 impl Limits {
     /// The same for clients, and those for the management pages, but so many connections that there are descriptors
-    /// for all of them, for an exchange of each request, which `workers` and long answers that wait may have, and for ourselves. The process's own limit
-    /// is raised as far as it may be.
+    /// for all of them, for an exchange of each request, which workers, long answers that wait and loops may have, and
+    /// for ourselves. The process's own limit is raised as far as it may be.
     #[must_use]
-    pub fn within_descriptors(self, workers: NonZeroUsize) -> (Limits, Limits) {
+    pub fn within_descriptors(self, workers: NonZeroUsize, has_loops: bool) -> Allowed {
         let descriptors = raise_descriptor_limit();
-        let exchanges = workers.get().saturating_add(most_waiting_answers(workers.get()));
-        let shares = Shares::of(descriptors.unwrap_or(usize::MAX), exchanges);
+        let of_workers = workers.get().saturating_add(most_waiting_answers(workers.get()));
+        let available = descriptors.unwrap_or(usize::MAX);
+        let exchanges = match has_loops {
+            true => of_workers.saturating_add(available / LOOPS_SHARE),
+            false => of_workers,
+        };
+        let shares = Shares::of(available, exchanges);
+        let most_clients = shares.clients.min(self.max_connections);
+        let on_loops = shares.on_loops(most_clients, of_workers);
         let limits = Limits {
-            max_connections: shares.clients.min(self.max_connections),
+            max_connections: most_clients,
             reserve: 0,
             lingering_over_limit: shares.lingering.min(self.lingering_over_limit),
             ..self
@@ -203,8 +213,23 @@ impl Limits {
                 for_management.max_connections.saturating_add(for_management.reserve)
             );
         }
-        (limits, for_management)
+        Allowed {
+            clients: limits,
+            management: for_management,
+            on_loops,
+        }
     }
+}
+
+/// What the descriptors allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    /// For clients.
+    pub clients: Limits,
+    /// For the management pages.
+    pub management: Limits,
+    /// Most exchanges on loops.
+    pub on_loops: NonZeroUsize,
 }
 
 /// How descriptors are shared out.
@@ -216,6 +241,8 @@ struct Shares {
     reserve: usize,
     /// Over the limit of either listener.
     lingering: usize,
+    /// What is left for exchanges.
+    exchanges: usize,
 }
 
 impl Shares {
@@ -234,7 +261,19 @@ impl Shares {
             management: NonZeroUsize::new(management - reserve).unwrap_or(NonZeroUsize::MIN),
             reserve,
             lingering,
+            exchanges: left - clients.min(left),
         }
+    }
+
+    /// How many exchanges loops may have, with so many clients and so many exchanges of workers: one for each client,
+    /// where there are descriptors. A client has one exchange at most, be it a loop's or a worker's.
+    fn on_loops(&self, clients: NonZeroUsize, of_workers: usize) -> NonZeroUsize {
+        let spare = self.exchanges + self.clients.get().saturating_sub(clients.get());
+        let most = match clients.get() <= spare {
+            true => clients.get(),
+            false => spare.saturating_sub(of_workers),
+        };
+        NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)
     }
 }
 
@@ -272,15 +311,35 @@ mod tests {
                 assert!(taken + own + 1 >= descriptors, "{descriptors}, {workers}: {shares:?}");
             }
         }
-        let shares = |clients, management, reserve, lingering| Shares {
+        let shares = |clients, management, reserve, lingering, exchanges| Shares {
             clients: NonZeroUsize::new(clients).unwrap(),
             management: NonZeroUsize::new(management).unwrap(),
             reserve,
             lingering,
+            exchanges,
         };
-        assert_eq!(Shares::of(64, 512), shares(12, 3, 1, 1));
-        assert_eq!(Shares::of(1_024, 512), shares(433, 45, 15, 16));
+        assert_eq!(Shares::of(64, 512), shares(12, 3, 1, 1, 12));
+        assert_eq!(Shares::of(1_024, 512), shares(433, 45, 15, 16, 433));
         let many = Shares::of(1_048_576, 512);
         assert_eq!((many.management.get(), many.reserve), (240, 16));
+    }
+
+    #[test]
+    fn exchanges_on_loops_and_clients_have_descriptors() {
+        for of_workers in [2, 65, 1_024, 100_000] {
+            for descriptors in (48..5_000).chain([20_000, 65_536, 1_048_576]) {
+                for most_clients in [1, 100, 10_000, 1_000_000] {
+                    let shares = Shares::of(descriptors, of_workers + descriptors / LOOPS_SHARE);
+                    let clients = shares.clients.min(NonZeroUsize::new(most_clients).unwrap());
+                    let on_loops = shares.on_loops(clients, of_workers).get();
+                    let exchanges = clients.get().min(on_loops + of_workers);
+                    let all = shares.clients.get() + shares.exchanges;
+                    let what = format!("{descriptors}, {of_workers}, {most_clients}: {shares:?}, {on_loops}");
+                    assert!(clients.get() + exchanges <= all, "{what}");
+                    assert!(on_loops <= clients.get(), "{what}");
+                    assert!(on_loops == clients.get() || on_loops >= descriptors / 4, "{what}");
+                }
+            }
+        }
     }
 }

@@ -1,18 +1,19 @@
 //! Accepts connections, reads requests, writes responses. Knows its handler only as a trait.
 //!
-//! One thread accepts ([`acceptor`]). One waits for all connections that have nothing to do (`connection_table`) and
-//! reads their requests until they are whole (`event_loop`). The threads of [`worker_pool`] answer them (`exchange`).
+//! One thread accepts ([`acceptor`]), and deals each connection to a loop (`home`). A loop waits for its connections
+//! (`connection_table`), reads their requests until they are whole (`event_loop`), and answers those that need no wait,
+//! with what it asks of integrations (`loop_exchanges`). The threads of [`worker_pool`] answer the others (`exchange`).
 //!
 //! # How it works
 //!
-//! Blocking, on a thread pool, and no slow client ever holds a worker. A connection is one value,
+//! Loops that never wait, and workers that may; no slow client ever holds either. A connection is one value,
 //! `connection::Connection`, that one thread owns at a time; its `State` says what it waits for.
 //!
 //! | Thread | Does | File |
 //! |---|---|---|
 //! | accept | accepts, whatever fails; over the limit, closes an idle connection, takes one in reserve, or answers 503 | `front/acceptor`, `front/admission` |
-//! | wait | holds every connection that has nothing to do, each with its deadline; reads requests until they are whole; sends what slow clients have not taken yet | `front/connection_table`, `front/slots`, `EventLoop::run` |
-//! | workers | answer whole requests | `front/exchange` |
+//! | loop, as many as are wanted | holds its connections while they have nothing to do, each with its deadline; reads requests until they are whole; answers those that need no wait; sends what slow clients have not taken yet | `front/connection_table`, `front/slots`, `EventLoop::run` |
+//! | workers | answer whole requests that have to wait for something | `front/exchange` |
 //! | count | adds workers, refuses requests that have waited too long for one | `front/worker_pool` |
 //!
 //! `http1::request_head` reads heads (`framing`, `target`: the parts with rules of their own), `http1::body_decoder`
@@ -21,6 +22,22 @@
 //! system calls on a connection; each call says whether it may wait, so that a blocking socket serves both kinds of
 //! thread without being switched. `memory_budget` is the memory that all messages share. `listener_limits` has every number,
 //! with its reason, `connection_log` what is logged of connections that fail.
+//!
+//! **A batch.** A loop looks at its sockets, and takes first what integrations have sent, so that no connection is taken
+//! for a request whose end is already known. Then it receives from all clients that are ready, looks once whether a
+//! reload is asked for, and begins their requests (`Handler::begin`). A request that was sent after `kill` returned is
+//! read after that, and so acted on after a look. While a reload is asked for, requests go to workers, who wait for it.
+//! What is answered goes out, and its connection waits for the next batch, also where the next request is already here.
+//! So there is one request of a connection in a batch.
+//!
+//! **An exchange on a loop** has its client, its socket and its state in one place (`loop_exchanges::Place`), and no lock.
+//! Sockets to integrations are watched for everything from the first to the last, edge-triggered. Deadlines are as those
+//! of connections: an entry may be too early, so a request costs the set nothing. The end of a client's connection
+//! comes as an event. What of an answer is held while it comes is of the memory that all share. An answer that is long or
+//! has no known end goes on in a worker, which takes over the connection and counts for the destination from then on.
+//!
+//! **Without loops** (`--loops 0`, and the management listener) one thread waits for all connections, and workers answer
+//! everything. What follows of workers that wait for the next request holds there.
 //!
 //! **From hand to hand.** While there are few connections (64, no more than workers, fewer than there may be) and no
 //! request waits, a worker that has answered waits for the next request itself, for 2 ms, and answers it: there is no
@@ -117,7 +134,9 @@ mod socket;
 mod pending_write;
 mod quota;
 mod slots;
+mod home;
 mod connection_table;
+mod connection_tables;
 mod connection;
 mod shared;
 mod outcome;
@@ -127,6 +146,9 @@ mod detached_client;
 mod exchange;
 mod queued_request;
 mod eviction;
+mod outbound_seats;
+mod loop_exchanges;
+mod watchdog;
 mod event_loop;
 mod admission;
 #[cfg(feature = "tiny_http")]
@@ -159,7 +181,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// Serves a listener in threads of its own, `most_workers` requests at once.
+    /// Serves a listener in threads of its own: so many loops, one at least, and `most_workers` workers at most.
     ///
     /// # Errors
     /// The system refuses what a listener needs.
@@ -167,15 +189,23 @@ impl Front {
         name: &'static str,
         listener: TcpListener,
         most_workers: NonZeroUsize,
+        loops: usize,
         limits: Limits,
         handler: Arc<dyn Handler>,
     ) -> io::Result<Front> {
         let local = listener.local_addr()?;
-        let (event_loop, watch) = EventLoop::new(name, most_workers, limits, handler)?;
+        let (event_loop, pollers) = EventLoop::new(name, most_workers, loops, limits, handler)?;
         let (stop, accepting) = io::pipe()?;
-        let watching = Arc::clone(&event_loop);
-        let watcher = thread::Builder::new().name(format!("{name}-wait"));
-        watcher.spawn(move || watching.run(watch))?;
+        for (number, poller) in pollers.into_iter().enumerate() {
+            let watching = Arc::clone(&event_loop);
+            let thread = thread::Builder::new().name(format!("{name}-loop-{number}"));
+            if let Err(error) = thread.spawn(move || watching.run(number, poller)) {
+                // Those that run end when nothing can come any more.
+                event_loop.shared.begin_stop();
+                event_loop.shared.end_accepting();
+                return Err(error);
+            }
+        }
         let mut front = Front {
             local,
             event_loop: Arc::clone(&event_loop),
@@ -297,7 +327,7 @@ mod tests {
             max_connections: NonZeroUsize::new(max_connections).unwrap(),
             ..Limits::default()
         };
-        Front::start("test", listener, NonZeroUsize::MIN, limits, Arc::new(Unlucky)).unwrap()
+        Front::start("test", listener, NonZeroUsize::MIN, 2, limits, Arc::new(Unlucky)).unwrap()
     }
 
     /// What comes back for that, until the other side waits or closes.

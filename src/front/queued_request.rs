@@ -37,7 +37,11 @@ fn has_left(shared: &Shared, connection: &mut Connection, waited: Duration) -> b
         Presence::Gone => true,
         Presence::Ended if connection.has_ended => false,
         Presence::Ended => {
-            let since_end = shared.table.end_noted_at(connection).map(|at| at.elapsed());
+            let since_end = shared
+                .tables
+                .of(connection)
+                .end_noted_at(connection)
+                .map(|at| at.elapsed());
             waited.saturating_sub(since_end.unwrap_or_default()) > HALF_CLOSE_TIME
         }
     }

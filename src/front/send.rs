@@ -16,6 +16,7 @@ use crate::http1::error::RequestError;
 use crate::http1::message::Version;
 use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::platform::concurrency::{ConcurrencyPermit, Streaming, share};
+use crate::platform::loops;
 
 /// How far an answer got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +37,36 @@ pub(super) fn send(
     bytes: Vec<u8>,
     then: AfterWrite,
 ) -> Result<Sent, SendError> {
+    match send_without_wait(shared, connection, bytes, then)? {
+        Unwaited::Sent(sent) => Ok(sent),
+        Unwaited::Stuck(mut queue) => wait_for_client(shared, &connection.socket, &mut queue).map(|()| Sent::All),
+    }
+}
+
+/// How far an answer got for which nobody waits.
+pub(super) enum Unwaited {
+    Sent(Sent),
+    /// The client is slow, and nothing can be kept for it: that is left.
+    Stuck(WriteQueue),
+}
+
+/// As [`send`], without ever waiting for the client.
+///
+/// # Errors
+/// The client is gone.
+pub(super) fn send_without_wait(
+    shared: &Shared,
+    connection: &mut Connection,
+    bytes: Vec<u8>,
+    then: AfterWrite,
+) -> Result<Unwaited, SendError> {
     let mut bytes = connection.socket.seal(bytes);
     if then == AfterWrite::Linger {
         connection.socket.seal_end(&mut bytes);
     }
     let sent = connection.socket.send_now(&bytes).map_err(SendError::Client)?;
     if sent == bytes.len() {
-        return Ok(Sent::All);
+        return Ok(Unwaited::Sent(Sent::All));
     }
     let mut reservation = shared.budget.reserve(Class::Answer);
     let mut queue = WriteQueue::of(bytes);
@@ -50,9 +74,9 @@ pub(super) fn send(
     let _ = queue.send(sent, |bytes| Ok(bytes.len()));
     if reservation.resize(queue.held()) {
         connection.enter(State::Writing(PendingWrite::new(queue, then, reservation, None)));
-        return Ok(Sent::Later);
+        return Ok(Unwaited::Sent(Sent::Later));
     }
-    wait_for_client(shared, &connection.socket, &mut queue).map(|()| Sent::All)
+    Ok(Unwaited::Stuck(queue))
 }
 
 /// What follows an answer.
@@ -98,7 +122,7 @@ pub(super) fn no_slot() -> SendError {
 ///
 /// # Errors
 /// No worker is left for that, or the client takes nothing.
-fn wait_for_client(shared: &Shared, socket: &Socket, queue: &mut WriteQueue) -> Result<(), SendError> {
+pub(super) fn wait_for_client(shared: &Shared, socket: &Socket, queue: &mut WriteQueue) -> Result<(), SendError> {
     let Some(_slot) = StreamSlot::take(shared, None) else {
         return Err(no_slot());
     };
@@ -114,6 +138,7 @@ pub(super) fn wait_for_client_in_slot(
     socket: &Socket,
     queue: &mut WriteQueue,
 ) -> Result<(), SendError> {
+    loops::may_wait("for a client");
     let timeout = shared.limits.write_timeout;
     // Only waiting for the client is measured: it begins anew when the client has everything.
     let mut rate = TransferRate::begin();

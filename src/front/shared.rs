@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use crate::front::connection::Connection;
 use crate::front::connection_log::ConnectionLog;
-use crate::front::connection_table::{ConnectionTable, Poller};
+use crate::front::connection_table::Poller;
+use crate::front::connection_tables::ConnectionTables;
 use crate::front::handler::Handler;
 use crate::front::listener_limits::{Limits, STOP_PATIENCE};
 use crate::front::memory_budget::MemoryBudget;
@@ -17,7 +18,7 @@ use crate::front::slots::Occupant;
 use crate::front::tls::handshake_queue::HandshakeQueue;
 use crate::front::worker_pool::Workers;
 use crate::platform::concurrency::ConcurrencyLimit;
-use crate::platform::metrics::{ConnectionMetrics, Counter, FrontMetrics, HandshakeMetrics};
+use crate::platform::metrics::{ConnectionMetrics, Counter, FrontMetrics, HandshakeMetrics, Longest};
 
 /// So many connections are few enough for a worker to wait on each: that takes threads, but no others to wake them.
 pub(super) const FEW_CONNECTIONS: usize = 64;
@@ -28,8 +29,10 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) workers: Workers,
+    /// Loops answer what needs no wait. Else workers answer everything.
+    pub(super) loops_answer: bool,
     /// Connections that wait.
-    pub(super) table: ConnectionTable<Connection>,
+    pub(super) tables: ConnectionTables<Connection>,
     /// Connections with a turn of their TLS handshake to do; none where the listener speaks plain text.
     pub(super) handshakes: Option<HandshakeQueue<Box<Connection>>>,
     /// Open connections.
@@ -50,19 +53,21 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// A listener without connections, and what its thread watches them with.
+    /// A listener without connections, and what each of its loops watches them with.
     ///
     /// # Errors
     /// The system refuses what it needs.
     pub(super) fn new(
         name: &'static str,
         most_workers: NonZeroUsize,
+        loops: usize,
         limits: Limits,
         handler: Arc<dyn Handler>,
-    ) -> io::Result<(Shared, Poller)> {
-        let (table, watch) = ConnectionTable::new()?;
+    ) -> io::Result<(Shared, Vec<Poller>)> {
+        let (tables, pollers) = ConnectionTables::new(loops)?;
         let metrics = Arc::new(FrontMetrics {
             connections: Some(ConnectionMetrics::default()),
+            longest_batch: Some(Longest::default()),
             handshakes: handler.speaks_tls().then(HandshakeMetrics::default),
             ..FrontMetrics::default()
         });
@@ -73,7 +78,8 @@ impl Shared {
             limits,
             budget: MemoryBudget::of(limits.memory),
             workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
-            table,
+            loops_answer: loops > 0,
+            tables,
             quotas: Arc::default(),
             few: most_workers.get().min(FEW_CONNECTIONS),
             connection_log: ConnectionLog::new(&metrics),
@@ -83,7 +89,7 @@ impl Shared {
             given_up: AtomicBool::new(false),
             accepted_all: AtomicBool::new(false),
         };
-        Ok((shared, watch))
+        Ok((shared, pollers))
     }
 
     /// Counts a handshake that is over.
@@ -100,7 +106,7 @@ impl Shared {
     /// From now on every answer is the last on its connection.
     pub(super) fn begin_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.table.wake();
+        self.tables.wake();
     }
 
     /// Whether the time in which connections are still accepted is over.
@@ -130,13 +136,13 @@ impl Shared {
 
     /// Connections with a request that has no whole answer yet, or that may still send one.
     pub(super) fn unfinished(&self) -> usize {
-        let lingering = self.table.count(Connection::is_lingering);
+        let lingering = self.tables.count(Connection::is_lingering);
         self.open().saturating_sub(lingering)
     }
 
     /// As [`Shared::unfinished`], but without connections on which nothing was asked.
     pub(super) fn in_flight(&self) -> usize {
-        self.unfinished().saturating_sub(self.table.count(Occupant::is_idle))
+        self.unfinished().saturating_sub(self.tables.count(Occupant::is_idle))
     }
 
     /// When a connection has waited too long, or is to be looked at.

@@ -23,6 +23,8 @@ pub(super) struct Slots<C> {
     /// Since when connections here are idle, once a thread has asked for the longest. As with the schedule, a slot has
     /// one entry at most, which may be too early.
     pub(super) idle: Option<BTreeSet<(Instant, usize)>>,
+    /// Connections that are given to the watching thread to be looked at.
+    pub(super) given: Vec<Box<C>>,
     /// Until when the watching thread sleeps, if it does.
     pub(super) asleep_until: Option<Instant>,
 }
@@ -62,6 +64,7 @@ impl<C> Default for Slots<C> {
             free: Vec::new(),
             schedule: BTreeSet::new(),
             idle: None,
+            given: Vec::new(),
             asleep_until: None,
         }
     }
@@ -108,9 +111,9 @@ impl<C: Occupant> Slots<C> {
         }
     }
 
-    /// Takes out the connection that is idle for longest. The first time looks at all of them. From then on an entry is
-    /// put right when it is found, so that a request leaves its connection's as it is.
-    pub(super) fn take_longest_idle(&mut self) -> Option<Box<C>> {
+    /// Since when the connection is idle that is so for longest. The first time looks at all of them. From then on an
+    /// entry is put right when it is found, so that a request leaves its connection's as it is.
+    pub(super) fn longest_idle(&mut self) -> Option<Instant> {
         if self.idle.is_none() {
             self.idle = Some(BTreeSet::new());
             for number in 0..self.slots.len() {
@@ -119,23 +122,49 @@ impl<C: Occupant> Slots<C> {
                 }
             }
         }
-        while let Some((listed, number)) = self.idle.as_mut().and_then(BTreeSet::pop_first) {
+        while let Some((listed, number)) = self.idle.as_ref().and_then(BTreeSet::first).copied() {
             let since = self.idle_since(number);
-            let slot = self.slots.get_mut(number)?;
-            slot.listed = None;
-            match since {
-                // All others are idle since their entry or later, and their entries are later.
-                Some(since) if since <= listed => return slot.waiting.take().map(|waiting| waiting.connection),
-                Some(since) => self.list_idle(number, since),
-                // It is listed again when it is here and idle.
-                None => {}
+            // All others are idle since their entry or later, and their entries are later.
+            if since.is_some_and(|since| since <= listed) {
+                return since;
+            }
+            self.unlist(number);
+            // One that is not here and idle is listed again when it is.
+            if let Some(since) = since {
+                self.list_idle(number, since);
             }
         }
         None
     }
 
+    /// Takes out the connection that is idle for longest.
+    pub(super) fn take_longest_idle(&mut self) -> Option<Box<C>> {
+        self.longest_idle()?;
+        let number = self.idle.as_ref()?.first()?.1;
+        self.unlist(number);
+        let waiting = self.slots.get_mut(number)?.waiting.take();
+        waiting.map(|waiting| waiting.connection)
+    }
+
+    fn unlist(&mut self, number: usize) {
+        if let Some(slot) = self.slots.get_mut(number)
+            && let (Some(at), Some(idle)) = (slot.listed.take(), &mut self.idle)
+        {
+            idle.remove(&(at, number));
+        }
+    }
+
     fn idle_since(&self, number: usize) -> Option<Instant> {
         self.slots.get(number)?.waiting.as_ref()?.connection.idle_since()
+    }
+
+    /// The least key of those that connections have. That looks at all of them.
+    pub(super) fn least<Key: Ord>(&self, key: impl Fn(&C) -> Option<Key>) -> Option<Key> {
+        let keys = self
+            .slots
+            .iter()
+            .filter_map(|slot| key(&slot.waiting.as_ref()?.connection));
+        keys.min()
     }
 
     /// Takes out the connection with the least key of those that have one. That looks at all of them.
@@ -222,9 +251,7 @@ impl<C: Occupant> Slots<C> {
             if let Some(at) = vacated.scheduled.take() {
                 self.schedule.remove(&(at, slot));
             }
-            if let (Some(at), Some(idle)) = (vacated.listed.take(), &mut self.idle) {
-                idle.remove(&(at, slot));
-            }
+            self.unlist(slot);
             self.free.push(slot);
         }
     }

@@ -19,6 +19,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use crate::front::listener_limits::NEXT_REQUEST_PATIENCE;
 use crate::front::tls::session::TlsSession;
 use crate::http1::message::{Client, ClientConnection};
+use crate::platform::loops;
 
 /// How often a send is tried though the system calls the socket full, and how often it is looked whether the client is
 /// gone. The system calls it full until a good part of its buffer is free, and a slow client may take long for that.
@@ -264,6 +265,7 @@ impl Socket {
 
     /// Tells how long it has waited.
     fn wait_until_writable(&self, at_most: Duration) -> Duration {
+        loops::may_wait("for a client");
         let start = Instant::now();
         let timeout = Timespec::try_from(at_most).unwrap_or_default();
         let _ = poll(&mut [PollFd::new(&self.stream.tcp, PollFlags::OUT)], Some(&timeout));

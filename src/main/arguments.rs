@@ -94,9 +94,13 @@ pub(crate) struct ServeArguments {
     #[argh(switch)]
     pub(crate) capture_secrets: bool,
 
-    /// most requests handled at once; default: 512
+    /// most workers, which answer requests that have to wait for something; default: 512
     #[argh(option, arg_name = "n")]
     pub(crate) workers: Option<String>,
+
+    /// threads that serve clients without waiting, 0 to 256; with 0, workers answer all requests; default: one for each processor
+    #[argh(option, arg_name = "n")]
+    pub(crate) loops: Option<String>,
 
     /// open client connections; one more closes the one that is idle for longest, or is answered 503; default: 10000
     #[argh(option, arg_name = "n")]

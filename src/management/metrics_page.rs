@@ -136,6 +136,12 @@ fn of_front(page: &mut Exposition, front: &FrontMetrics) {
             page.sample(name, &[("outcome", outcome)], count.value());
         }
     }
+    if let Some(longest) = &front.longest_batch {
+        let name = "apigateway_loop_batch_seconds";
+        let help = "How long a loop took at most, in the last minute or two, for all that was ready at once.";
+        page.family(name, Kind::Gauge, help);
+        page.sample(name, &[], longest.value().as_secs_f64());
+    }
     gauge(
         page,
         "apigateway_queue_depth",

@@ -110,6 +110,14 @@ impl ConcurrencyPermit {
         self.is_held
     }
 
+    /// The same, for who goes on with what it is held for. This one holds nothing any more.
+    pub fn handed_on(&mut self) -> ConcurrencyPermit {
+        ConcurrencyPermit {
+            slots: Arc::clone(&self.slots),
+            is_held: std::mem::take(&mut self.is_held),
+        }
+    }
+
     /// Whether it has not been given back.
     pub fn is_held(&self) -> bool {
         self.is_held

@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Access, OFlags, access};
 
+use crate::platform::loops;
+
 /// Which file it is: its device and its inode.
 pub type FileId = (u64, u64);
 
@@ -115,6 +117,7 @@ pub fn id_of(descriptor: impl AsFd) -> io::Result<FileId> {
 /// # Errors
 /// The directory cannot be read.
 pub fn entries(directory: &Path) -> io::Result<Vec<(OsString, FileKind)>> {
+    loops::may_wait("for a file");
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -140,6 +143,7 @@ pub fn time_of((seconds, nanoseconds): TimeStamp) -> Option<SystemTime> {
 /// # Errors
 /// The file cannot be read, or is not a regular one ([`io::ErrorKind::InvalidInput`]).
 pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    loops::may_wait("for a file");
     // What a name stands for can change at any moment, so it is opened without waiting, and looked at when it is open.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -159,6 +163,7 @@ pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// What the operating system says.
 pub fn append_to(path: &Path) -> io::Result<(Box<dyn Write + Send>, FileId)> {
+    loops::may_wait("for a file");
     // Once a named pipe is open, it is written as any file.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = fs::OpenOptions::new()
@@ -177,6 +182,7 @@ pub fn append_to(path: &Path) -> io::Result<(Box<dyn Write + Send>, FileId)> {
 /// # Errors
 /// What the operating system says; the file is as it was.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    loops::may_wait("for a file");
     let directory = path.parent().unwrap_or_else(|| Path::new(""));
     fs::create_dir_all(directory)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -194,6 +200,7 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// What the operating system says. A file that is there but not whole is left for the caller to remove.
 pub fn write_new(path: &Path, content: &[u8], permissions: u32) -> io::Result<()> {
+    loops::may_wait("for a file");
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(content)?;
     // The mask of the process has taken bits from the mode that a new file gets.

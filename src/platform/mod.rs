@@ -1,6 +1,7 @@
 //! The process and its system: clock, random ids, signals, files, log, counters.
 
 pub mod concurrency;
+pub mod loops;
 pub mod clock;
 pub mod der;
 pub mod signals;

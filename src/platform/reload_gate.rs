@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::platform::loops;
 use crate::platform::signals::HangUp;
 
 /// How long a request waits for a reload at most; then it is served by what there is.
@@ -53,12 +54,18 @@ impl ReloadGate {
         self.changed.notify_all();
     }
 
-    /// Waits while a reload is asked for or under way; returns at once otherwise.
-    pub fn wait_if_reloading(&self) {
+    /// Whether a reload is asked for or under way, so that requests that come now wait for it.
+    pub fn is_asked_for(&self) -> bool {
         if self.is_signalled() {
             self.request();
         }
-        if !self.is_closed() || self.overdue.load(Ordering::SeqCst) {
+        self.is_closed() && !self.overdue.load(Ordering::SeqCst)
+    }
+
+    /// Waits while a reload is asked for or under way; returns at once otherwise.
+    pub fn wait_if_reloading(&self) {
+        loops::may_wait("for a reload");
+        if !self.is_asked_for() {
             return;
         }
         let until = Instant::now() + PATIENCE;

@@ -34,11 +34,14 @@ impl Front {
         name: &'static str,
         listener: TcpListener,
         most_workers: NonZeroUsize,
+        loops: usize,
         limits: Limits,
         handler: Arc<dyn Handler>,
     ) -> io::Result<Front> {
         match kind {
-            FrontKind::Own => crate::front::Front::start(name, listener, most_workers, limits, handler).map(Front::Own),
+            FrontKind::Own => {
+                crate::front::Front::start(name, listener, most_workers, loops, limits, handler).map(Front::Own)
+            }
             #[cfg(feature = "tiny_http")]
             FrontKind::TinyHttp => {
                 crate::front::tiny_http::Front::start(name, listener, most_workers, handler).map(Front::TinyHttp)

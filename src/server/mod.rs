@@ -34,7 +34,7 @@ use crate::definition::unit::Listing;
 use crate::deployment::compiler::Compiler;
 use crate::deployment::configuration::Configuration;
 use crate::front::acceptor;
-use crate::front::listener_limits::Limits;
+use crate::front::listener_limits::{Allowed, Limits};
 use crate::management::admin::Admin;
 use crate::management::console::Console;
 use crate::management::sample_service;
@@ -54,6 +54,11 @@ const ADMIN_WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// How long a stop waits for the last lines of the access log to be taken.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many loops serve clients unless an option says otherwise: one for each processor.
+pub fn default_loops() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
 
 /// What a server is started with.
 #[derive(Debug)]
@@ -75,8 +80,10 @@ pub struct Options {
     pub admin_hosts: Vec<String>,
     /// The page for people at the management listener, and what is captured for it.
     pub console: ConsoleOptions,
-    /// Most requests that are answered at once.
+    /// Most workers, each of which answers a request at a time.
     pub workers: NonZeroUsize,
+    /// Loops that serve clients, see [`default_loops`]. With none, workers answer all requests.
+    pub loops: usize,
     /// What clients may do.
     pub limits: Limits,
     /// What listens to clients.
@@ -194,9 +201,13 @@ impl Server {
         if configuration.apis().any(|api| api.calls_services()) {
             options.settings.aws.check().map_err(StartError::Option)?;
         }
-        let (limits, for_management) = options.limits.within_descriptors(options.workers);
+        let Allowed {
+            clients: limits,
+            management: for_management,
+            on_loops,
+        } = options.limits.within_descriptors(options.workers, options.loops > 0);
         let most_exchanges = options.workers.min(limits.max_connections).get();
-        let upstream = upstream(&options, most_exchanges, for_management)?;
+        let upstream = upstream(&options, most_exchanges, on_loops, for_management)?;
         let access_log = access_log(options.access_log)?;
         let data_listener = bind("--listen", &options.listen)?;
         let admin_listener = options
@@ -237,8 +248,8 @@ impl Server {
         let gateway = Arc::new(gateway.with_capture(capture.clone()));
         let refused = |error: io::Error| StartError::Option(format!("the system refuses what a server needs: {error}"));
         let handler = Arc::clone(&gateway);
-        let (kind, workers) = (options.front, options.workers);
-        let data = Front::start(kind, "worker", data_listener, workers, limits, handler).map_err(refused)?;
+        let (kind, workers, loops) = (options.front, options.workers, options.loops);
+        let data = Front::start(kind, "worker", data_listener, workers, loops, limits, handler).map_err(refused)?;
         let reloader = watched.map(|files| Arc::new(Reloader::new(files, Arc::clone(&gateway))));
         let pages = Arc::new(Admin {
             gateway: Arc::clone(&gateway),
@@ -254,7 +265,7 @@ impl Server {
         });
         let start_admin = |listener| {
             let pages = Arc::clone(&pages);
-            Front::start(kind, "admin", listener, ADMIN_WORKERS, for_management, pages)
+            Front::start(kind, "admin", listener, ADMIN_WORKERS, 0, for_management, pages)
         };
         let admin = admin_listener.map(start_admin).transpose().map_err(refused)?;
         let watcher = reloader.map(|reloader| Watcher::start(reloader, Arc::clone(&gate)));
@@ -262,20 +273,17 @@ impl Server {
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
-        match options.template {
-            None => {
-                log::info!("serving {name} from {}, hash {hash}", options.root.display());
-                if is_without_api {
-                    log::info!(
-                        "{} has no API: apigateway init DIR makes a small one",
-                        options.root.display()
-                    );
-                }
+        let from = options
+            .template
+            .as_ref()
+            .map_or(&options.root, |template| &template.path);
+        log::info!("serving {name} from {}, hash {hash}", from.display());
+        match options.template.is_some() {
+            true => announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr()),
+            false if is_without_api => {
+                log::info!("{} has no API: apigateway init DIR makes a small one", from.display())
             }
-            Some(template) => {
-                log::info!("serving {name} from {}, hash {hash}", template.path.display());
-                announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr());
-            }
+            false => {}
         }
         Ok(Server {
             data,
@@ -367,7 +375,12 @@ fn access_log(destination: Destination) -> Result<AccessLog, StartError> {
     AccessLog::start(destination).map_err(|error| StartError::Option(format!("--access-log {shown}: {error}")))
 }
 
-fn upstream(options: &Options, most_connections: usize, limits: Limits) -> Result<Upstream, StartError> {
+fn upstream(
+    options: &Options,
+    most_connections: usize,
+    on_loops: NonZeroUsize,
+    limits: Limits,
+) -> Result<Upstream, StartError> {
     let ca = options.upstream_ca.as_deref();
     let unusable = |reason: String| {
         let path = ca.unwrap_or_else(|| "".as_ref()).display();
@@ -380,6 +393,8 @@ fn upstream(options: &Options, most_connections: usize, limits: Limits) -> Resul
         tls,
         most_connections,
         share: concurrency::share(options.workers),
+        share_on_loops: concurrency::share(on_loops),
+        most_on_loops: on_loops.get(),
         dns_ttl: options.dns_ttl,
     };
     Ok(Upstream::with_own_host(settings, sample_service::HOST, move || {

@@ -41,6 +41,7 @@ impl OwnHost {
             "sample",
             listener,
             WORKERS,
+            0,
             self.limits,
             Arc::new(SampleService),
         )?;

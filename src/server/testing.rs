@@ -50,7 +50,7 @@ use crate::identity::aws::{self, AwsAccess, parse_endpoint};
 use crate::outbound::function::launcher;
 use crate::outbound::upstream;
 use crate::platform::clock::Clock;
-use crate::server::{ConsoleOptions, FrontKind, Options, Server, StartError};
+use crate::server::{ConsoleOptions, FrontKind, Options, Server, StartError, default_loops};
 
 /// Most requests that are answered at once.
 const WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
@@ -213,6 +213,7 @@ impl Builder {
             admin_hosts: Vec::new(),
             console: ConsoleOptions::default(),
             workers: WORKERS,
+            loops: default_loops(),
             tls: None,
             upstream_ca: self.upstream_ca,
             dns_ttl: upstream::DNS_TTL,

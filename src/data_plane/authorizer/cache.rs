@@ -70,12 +70,22 @@ impl AuthorizerCache {
 
     /// The answer that is remembered for a key.
     pub fn get(&self, key: &Key, now: Instant) -> Option<Arc<Answer>> {
-        let known = self.known();
-        let entry = known.by_key.get(key).filter(|entry| now < entry.until);
-        let answer = entry.map(|entry| Arc::clone(&entry.answer));
-        drop(known);
+        let answer = self.find(key, now);
         self.metrics.count(answer.is_some());
         answer
+    }
+
+    /// The same for who asks once more if there is none, which is counted then.
+    pub fn get_or_ask_again(&self, key: &Key, now: Instant) -> Option<Arc<Answer>> {
+        let answer = self.find(key, now)?;
+        self.metrics.count(true);
+        Some(answer)
+    }
+
+    fn find(&self, key: &Key, now: Instant) -> Option<Arc<Answer>> {
+        let known = self.known();
+        let entry = known.by_key.get(key).filter(|entry| now < entry.until);
+        entry.map(|entry| Arc::clone(&entry.answer))
     }
 
     /// How often an answer was remembered.

@@ -26,13 +26,22 @@ pub struct InFlight(Option<Captured>);
 #[derive(Debug)]
 struct Captured {
     capture: Arc<Capture>,
-    number: u64,
+    place: Place,
     /// From when steps are timed.
     first_byte: Instant,
     began: Instant,
     time: SystemTime,
     /// What is noted for the detail, where somebody watches.
     notes: Option<Box<Notes>>,
+}
+
+/// Where its entry is.
+#[derive(Debug)]
+enum Place {
+    /// Still here: what it begins with, and its target where that is not the path.
+    Prepared(Option<Box<Detail>>, Option<String>),
+    /// In the ring, under this number.
+    Entered(u64),
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +76,8 @@ pub struct Answered<'a> {
 }
 
 impl InFlight {
-    /// A request that has just come.
-    pub fn begin(
+    /// A request that has just come. Nobody sees it before it is entered.
+    pub fn prepare(
         capture: Option<&Arc<Capture>>,
         context: &RequestContext,
         request: &Request,
@@ -79,9 +88,32 @@ impl InFlight {
         };
         let takes_details = capture.takes_details.load(Ordering::Relaxed);
         let detail = takes_details.then(|| copies::detail(request, configuration, capture.keeps_secrets));
-        let is_watched = capture.is_watched.load(Ordering::Relaxed);
         // Most requests have no query, and cost no allocation.
         let target = copies::target(request, capture.keeps_secrets);
+        let first_byte = request.first_byte.unwrap_or(context.began);
+        let mut notes = takes_details.then(Box::<Notes>::default);
+        if let Some(notes) = &mut notes {
+            notes.timing.received = Some(first_byte.elapsed());
+        }
+        InFlight(Some(Captured {
+            capture: Arc::clone(capture),
+            place: Place::Prepared(detail, target),
+            first_byte,
+            began: context.began,
+            time: context.time,
+            notes,
+        }))
+    }
+
+    /// From now on it is seen; once is enough.
+    pub fn enter(&mut self, context: &RequestContext, request: &Request) {
+        let Some(captured) = &mut self.0 else { return };
+        let Place::Prepared(detail, target) = &mut captured.place else {
+            return;
+        };
+        let (detail, target) = (detail.take(), target.take());
+        let capture = &captured.capture;
+        let is_watched = capture.is_watched.load(Ordering::Relaxed);
         let mut state = capture.state();
         let state = &mut *state;
         let replay_of = match state.replays.is_empty() {
@@ -94,10 +126,12 @@ impl InFlight {
             summary.request_id.push_str(&context.request_id);
             summary.time = context.time;
             summary.method.push_str(&request.method);
-            summary.path.push_str(target.as_deref().unwrap_or(&request.path));
+            let path = target.as_deref().unwrap_or_else(|| context.sent_path(request));
+            summary.path.push_str(path);
             summary.source_ip = context.client.address;
             summary.replay_of = replay_of;
         });
+        captured.place = Place::Entered(number);
         if is_outdated && let Some(entry) = state.ring.get_mut(number) {
             capture.tell_why(entry.detail.as_deref_mut(), &request.method);
         }
@@ -107,33 +141,14 @@ impl InFlight {
         {
             capture.told.notify_all();
         }
-        let first_byte = request.first_byte.unwrap_or(context.began);
-        let mut notes = takes_details.then(Box::<Notes>::default);
-        if let Some(notes) = &mut notes {
-            notes.timing.received = Some(first_byte.elapsed());
-        }
-        InFlight(Some(Captured {
-            capture: Arc::clone(capture),
-            number,
-            first_byte,
-            began: context.began,
-            time: context.time,
-            notes,
-        }))
     }
 
     /// Copies the content of the request, where that is still on its way.
     pub fn copy_content(&self, request: &mut Request) {
         if let Some(captured) = self.0.as_ref().filter(|captured| captured.notes.is_some())
-            && let Body::Stream(stream) = &mut request.body
+            && let (Place::Entered(number), Body::Stream(stream)) = (&captured.place, &mut request.body)
         {
-            CopiedStream::insert(
-                stream,
-                &captured.capture,
-                captured.number,
-                Side::Request,
-                captured.first_byte,
-            );
+            CopiedStream::insert(stream, &captured.capture, *number, Side::Request, captured.first_byte);
         }
     }
 
@@ -216,20 +231,17 @@ impl InFlight {
     /// Its answer is here, and its content is still on its way.
     pub fn answered(&mut self, answered: &Answered<'_>, response: &mut Response) {
         let Some(captured) = &mut self.0 else { return };
+        let Place::Entered(number) = captured.place else {
+            return;
+        };
         let notes = captured.notes.take().map(|notes| (notes, captured.copy_of(response)));
         let is_detailed = notes.is_some();
         let status = response.status;
-        captured.capture.state().ring.change(captured.number, |entry| {
+        captured.capture.state().ring.change(number, |entry| {
             fill(entry, answered, status, notes);
         });
         if is_detailed && let Body::Stream(stream) = &mut response.body {
-            CopiedStream::insert(
-                stream,
-                &captured.capture,
-                captured.number,
-                Side::Response,
-                captured.first_byte,
-            );
+            CopiedStream::insert(stream, &captured.capture, number, Side::Response, captured.first_byte);
         }
     }
 
@@ -248,7 +260,14 @@ impl InFlight {
             let notes = captured.notes.take()?;
             Some((notes, captured.copy_of(response)))
         });
-        let Captured { capture, number, .. } = &captured;
+        let Captured {
+            capture,
+            place: Place::Entered(number),
+            ..
+        } = &captured
+        else {
+            return;
+        };
         let waited = captured.began.saturating_duration_since(captured.first_byte);
         let is_watched = capture.is_watched.load(Ordering::Relaxed);
         let second = captured.time.duration_since(UNIX_EPOCH).unwrap_or_default() + latency;

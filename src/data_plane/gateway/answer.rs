@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::data_plane::error::GatewayError;
+use crate::data_plane::gateway::progress::Selected;
 use crate::data_plane::integration::headers;
 use crate::data_plane::request_record::IntegrationResult;
+use crate::deployment::integration::Kind;
 use crate::http1::message::{Headers, Method, Response};
 use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
 
@@ -67,20 +69,43 @@ pub(super) fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayEr
         UpstreamError::NotResolved { .. }
         | UpstreamError::NotConnected { .. }
         | UpstreamError::Tls { .. }
-        | UpstreamError::Overloaded { .. } => format!("{file}: {error}"),
+        | UpstreamError::Overloaded { .. }
+        | UpstreamError::TooMany { .. } => format!("{file}: {error}"),
         _ => format!("{file}: {host}: {error}"),
     };
     match error {
         UpstreamError::BodyTooLarge => GatewayError::PayloadTooLarge,
         UpstreamError::BodyCut(_) => GatewayError::BadRequest(cause),
         UpstreamError::ClientGone => GatewayError::ClientGone,
-        UpstreamError::Overloaded { .. } => GatewayError::DestinationOverloaded(cause),
+        UpstreamError::Overloaded { .. } | UpstreamError::TooMany { .. } => GatewayError::DestinationOverloaded(cause),
+        UpstreamError::NoWorker => GatewayError::Overloaded("it has waited too long for a worker"),
+        UpstreamError::NoMemory => GatewayError::Overloaded("the memory for answers is spent"),
         UpstreamError::TimedOut(_)
         | UpstreamError::NotResolved { .. }
         | UpstreamError::NotConnected { .. }
         | UpstreamError::Broken(_) => GatewayError::ServiceUnavailable(cause),
         UpstreamError::Tls { .. } | UpstreamError::Malformed(_) | UpstreamError::Unsendable(_) => {
             GatewayError::InternalServerError(cause)
+        }
+    }
+}
+
+/// What an HTTP integration answered, or did not, after so much time.
+pub(super) fn endpoint_answer(
+    selected: &Selected,
+    answer: Result<IntegrationResponse, UpstreamError>,
+    latency: Duration,
+) -> Result<Answer, Unanswered> {
+    let integration = selected.route.route.integration.as_ref();
+    match answer {
+        Ok(answer) => Ok(Answer::of_endpoint(answer, selected.method, latency)),
+        Err(error) => {
+            let file = integration.map_or("", |integration| &integration.file);
+            let host = match integration.map(|integration| &integration.kind) {
+                Some(Kind::HttpProxy(proxy)) => proxy.uri.authority(),
+                _ => "",
+            };
+            Err(Unanswered::after(latency, None, refusal(error, file, host)))
         }
     }
 }

@@ -7,8 +7,9 @@ use crate::data_plane::authorizer::cache::Key;
 use crate::data_plane::authorizer::lambda::{self, Answer};
 use crate::data_plane::context_variables::{ContextVariables, RequestContext};
 use crate::data_plane::error::GatewayError;
+use crate::data_plane::gateway::Gateway;
 use crate::data_plane::gateway::integrate::whole;
-use crate::data_plane::gateway::{Gateway, Selected};
+use crate::data_plane::gateway::progress::{Patience, Selected};
 use crate::data_plane::integration::lambda_proxy;
 use crate::data_plane::lambda::event::EventSource;
 use crate::data_plane::lambda::invocation::InvocationError;
@@ -31,7 +32,7 @@ const MAX_ROUTE_ARN_LENGTH: usize = 1_600;
 const AUTHORIZER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Gateway {
-    /// Who asks, if the route lets them pass.
+    /// Who asks, if the route lets them pass; none where that must be waited for and may not be.
     ///
     /// # Errors
     /// It does not, or it cannot be told.
@@ -39,11 +40,12 @@ impl Gateway {
         &self,
         context: &RequestContext,
         request: &mut Request,
-        selected: &Selected<'_>,
-    ) -> Result<Caller, GatewayError> {
+        selected: &Selected,
+        patience: Patience,
+    ) -> Result<Option<Caller>, GatewayError> {
         let authorization = &selected.route.route.authorization;
         if matches!(authorization, Authorization::None) {
-            return Ok(Caller::Anybody);
+            return Ok(Some(Caller::Anybody));
         }
         // Some servers would take these for what is verified here, see `Headers::remove_twins`.
         for name in authorization.fields() {
@@ -60,13 +62,17 @@ impl Gateway {
         // route, or another spelling would pass by a policy.
         let route_arn = self.route_arn(&values, selected.path.decoded());
         let caller = match authorization {
-            Authorization::None => Caller::Anybody,
-            Authorization::Lambda(authorizer) => self.ask(authorizer, &values, &route_arn, selected)?,
-            Authorization::Iam => self.verify_signature(&values, selected)?,
-            Authorization::Jwt { authorizer, scopes } => self.verify_token(authorizer, scopes, &values, selected)?,
+            Authorization::None => Some(Caller::Anybody),
+            Authorization::Lambda(authorizer) => {
+                self.ask_authorizer(authorizer, &values, &route_arn, selected, patience)?
+            }
+            Authorization::Iam => Some(self.verify_signature(&values, selected)?),
+            Authorization::Jwt { authorizer, scopes } => {
+                self.verify_token(authorizer, scopes, &values, selected, patience)?
+            }
         };
         // R8.42. Who may not call learns nothing of it.
-        if route_arn.len() > MAX_ROUTE_ARN_LENGTH {
+        if caller.is_some() && route_arn.len() > MAX_ROUTE_ARN_LENGTH {
             return Err(GatewayError::UriTooLong);
         }
         Ok(caller)
@@ -91,8 +97,9 @@ impl Gateway {
         authorizer: &JwtAuthorizer,
         scopes: &[String],
         values: &ContextVariables<'_>,
-        selected: &Selected<'_>,
-    ) -> Result<Caller, GatewayError> {
+        selected: &Selected,
+        patience: Patience,
+    ) -> Result<Option<Caller>, GatewayError> {
         if let Some(reason) = selected.deployment.withdrawn().get(&authorizer.id) {
             return Err(GatewayError::Unauthorized {
                 challenge: jwt::Refusal::from(Description::Issuer).challenge(scopes),
@@ -113,10 +120,19 @@ impl Gateway {
         };
         let context = values.context;
         let time = context.time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let verified = value.and_then(|value| {
-            self.tokens
-                .authorize(value, &expectations, &self.upstream, time, context.began)
-        });
+        let verified = match (value, patience) {
+            (Err(refusal), _) => Err(refusal),
+            (Ok(value), Patience::None) => {
+                match self.tokens.remembered_for(value, &expectations, time, context.began) {
+                    Some(verified) => verified,
+                    None => return Ok(None),
+                }
+            }
+            (Ok(value), Patience::Waits) => {
+                self.tokens
+                    .authorize(value, &expectations, &self.upstream, time, context.began)
+            }
+        };
         let verified = verified.map_err(|refusal| {
             // R8.13: to the letter, since it is `$context.authorizer.error`.
             let cause = refusal.log_text();
@@ -134,11 +150,11 @@ impl Gateway {
                 }
             }
         })?;
-        Ok(Caller::Jwt(verified))
+        Ok(Some(Caller::Jwt(verified)))
     }
 
     /// Verifies the signature of a request (`R8.38`–`R8.40`).
-    fn verify_signature(&self, values: &ContextVariables<'_>, selected: &Selected<'_>) -> Result<Caller, GatewayError> {
+    fn verify_signature(&self, values: &ContextVariables<'_>, selected: &Selected) -> Result<Caller, GatewayError> {
         let request = values.request;
         let body = match &request.body {
             Body::Bytes(body) => body.as_slice(),
@@ -174,13 +190,14 @@ impl Gateway {
     }
 
     /// Asks a Lambda authorizer, or remembers what it said (`R8.20`–`R8.35`).
-    fn ask(
+    fn ask_authorizer(
         &self,
         authorizer: &LambdaAuthorizer,
         values: &ContextVariables<'_>,
         route_arn: &str,
-        selected: &Selected<'_>,
-    ) -> Result<Caller, GatewayError> {
+        selected: &Selected,
+        patience: Patience,
+    ) -> Result<Option<Caller>, GatewayError> {
         if let Some(reason) = selected.deployment.withdrawn().get(&authorizer.id) {
             // R8.29: it cannot be asked.
             return Err(GatewayError::InternalServerError(reason.clone()));
@@ -210,9 +227,14 @@ impl Gateway {
         let now = Instant::now();
         // R8.22: without a source there is nothing to tell two callers apart by.
         let may_remember = !authorizer.result_ttl.is_zero() && !key.identities.is_empty();
-        let remembered = may_remember.then(|| self.answers.get(&key, now)).flatten();
+        let remembered = match patience {
+            _ if !may_remember => None,
+            Patience::Waits => self.answers.get(&key, now),
+            Patience::None => self.answers.get_or_ask_again(&key, now),
+        };
         let answer = match remembered {
             Some(answer) => answer,
+            None if patience == Patience::None => return Ok(None),
             None => {
                 let source = selected.event_source(values, &parts, &[]);
                 let (answer, length) = self.answer_of(authorizer, &source, route_arn, &texts)?;
@@ -229,7 +251,7 @@ impl Gateway {
         let again = decode_again(path).unwrap_or_default();
         let is_allowed_again = again == path || answer.caller(&self.route_arn(values, &again)).is_some();
         let caller = answer.caller(route_arn).filter(|_| is_allowed_again);
-        caller.ok_or_else(|| GatewayError::Forbidden {
+        caller.map(Some).ok_or_else(|| GatewayError::Forbidden {
             error_type: None,
             cause: format!("{}: {} says no", authorizer.file, authorizer.arn),
         })
@@ -285,7 +307,7 @@ impl Gateway {
     }
 }
 
-impl Selected<'_> {
+impl Selected {
     /// Whether the path that a signature covers leads to the same route. It may have fewer slashes than the path that
     /// was sent, and a client that was given a signature must not choose another route or stage by adding some.
     fn is_what_was_signed(&self, host: &[u8], path: &str) -> bool {
@@ -303,7 +325,7 @@ impl Selected<'_> {
             return false;
         };
         let route = stage.routes.select(self.method, &below).ok().flatten();
-        std::ptr::eq(stage, self.stage) && route.is_some_and(|found| Arc::ptr_eq(&found.route, &self.route.route))
+        Arc::ptr_eq(stage, &self.stage) && route.is_some_and(|found| Arc::ptr_eq(&found.route, &self.route.route))
     }
 }
 
@@ -339,7 +361,7 @@ fn identity(
     source: &IdentitySource,
     fields: &Headers,
     values: &ContextVariables<'_>,
-    selected: &Selected<'_>,
+    selected: &Selected,
 ) -> Option<Identity> {
     let IdentitySource(source) = source;
     match source {

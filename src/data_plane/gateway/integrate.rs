@@ -5,31 +5,31 @@ use std::time::Instant;
 use crate::data_plane::capture::in_flight::Step;
 use crate::data_plane::context_variables::{ContextVariables, IntegrationOutcome, RequestContext};
 use crate::data_plane::error::GatewayError;
+use crate::data_plane::gateway::Gateway;
 use crate::data_plane::gateway::answer::{Answer, Unanswered, refusal};
 use crate::data_plane::gateway::call_service::Call;
-use crate::data_plane::gateway::{Gateway, Selected};
+use crate::data_plane::gateway::progress::{Asked, Selected};
 use crate::data_plane::integration::{http_proxy, lambda_proxy};
 use crate::data_plane::lambda::event::EventSource;
 use crate::data_plane::lambda::invocation::InvocationError;
 use crate::data_plane::parameter_mapping::{self, MappedRequest, RequestSources, ResponseMappingError};
 use crate::data_plane::request_record::{IntegrationResult, RequestInfo};
-use crate::deployment::http_proxy::HttpProxy;
 use crate::deployment::integration::{Integration, Kind};
 use crate::deployment::lambda_proxy::LambdaProxy;
-use crate::http1::message::{Body, BodyError, Client, Method, Request, RequestParts, Response};
+use crate::http1::message::{Body, BodyError, Client, Request, RequestParts, Response};
 use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::identity::caller::Caller;
-use crate::outbound::upstream::{IntegrationRequest, MAX_REQUEST_PART_LENGTH, UpstreamError};
+use crate::outbound::upstream::{MAX_REQUEST_PART_LENGTH, UpstreamError};
 
 impl Gateway {
-    /// The steps that an integration takes, in their order.
+    /// The steps that an integration takes until it is asked, in their order. All but HTTP integrations are asked here.
     pub(super) fn integrate(
         &self,
         context: &RequestContext,
         request: &mut Request,
-        selected: &Selected<'_>,
-        found: &mut RequestInfo<'_>,
-    ) -> Result<Response, GatewayError> {
+        selected: &Selected,
+        found: &mut RequestInfo,
+    ) -> Result<Asked, GatewayError> {
         let Selected {
             method, path, route, ..
         } = selected;
@@ -39,7 +39,7 @@ impl Gateway {
         };
         let mut body = std::mem::replace(&mut request.body, Body::Empty);
         let caller = found.caller.clone();
-        let mut values = self.values(context, request, selected, &caller);
+        let values = self.values(context, request, selected, &caller);
         let sources = RequestSources {
             context: &values,
             path,
@@ -56,7 +56,7 @@ impl Gateway {
                 let client = request.client.clone();
                 let asked = http_proxy::request(proxy, *method, parts, body, integration.timeout, client);
                 found.capture.note_request(&asked);
-                self.ask_endpoint(asked, proxy, integration, *method)
+                return Ok(Asked::Endpoint(Box::new(asked)));
             }
             Kind::LambdaProxy(proxy) => {
                 let body = whole(body)?;
@@ -78,13 +78,29 @@ impl Gateway {
                 self.ask_service(&call, &sources, &body, &mut found.integration_error)
             }
         };
+        let response = self.read_back(context, request, selected, found, asked)?;
+        Ok(Asked::Answered(response))
+    }
+
+    /// The steps from an integration back, in their order.
+    pub(super) fn read_back(
+        &self,
+        context: &RequestContext,
+        request: &Request,
+        selected: &Selected,
+        found: &mut RequestInfo,
+        answer: Result<Answer, Unanswered>,
+    ) -> Result<Response, GatewayError> {
         found.capture.note(Step::IntegrationHead);
+        let Some(integration) = &selected.route.route.integration else {
+            return Err(GatewayError::NotFound);
+        };
         let Answer {
             fields,
             service,
             mut response,
             latency,
-        } = asked.map_err(|unanswered| {
+        } = answer.map_err(|unanswered| {
             found.integration = unanswered.arrived.map(|arrived| *arrived);
             unanswered.error
         })?;
@@ -97,6 +113,7 @@ impl Gateway {
             headers: self.recorder.request_ids(service_headers),
         });
         if let Some(mapping) = integration.response_mappings.get(&response.status) {
+            let mut values = self.values(context, request, selected, &found.caller);
             values.integration_error = found.integration_error.as_deref();
             values.integration = Some(IntegrationOutcome {
                 status: Some(response.status),
@@ -105,7 +122,7 @@ impl Gateway {
                 latency,
                 length: response.body.length(),
             });
-            parameter_mapping::map_response(mapping, &values, &fields, *method, &mut response)
+            parameter_mapping::map_response(mapping, &values, &fields, selected.method, &mut response)
                 .map_err(|error| mapping_refusal(error, &integration.file))?;
         }
         Ok(response)
@@ -113,23 +130,6 @@ impl Gateway {
 }
 
 impl Gateway {
-    fn ask_endpoint(
-        &self,
-        request: IntegrationRequest,
-        proxy: &HttpProxy,
-        integration: &Integration,
-        method: Method,
-    ) -> Result<Answer, Unanswered> {
-        let sent = Instant::now();
-        match self.upstream.send(request) {
-            Ok(answer) => Ok(Answer::of_endpoint(answer, method, sent.elapsed())),
-            Err(error) => {
-                let error = refusal(error, &integration.file, proxy.uri.authority());
-                Err(Unanswered::after(sent.elapsed(), None, error))
-            }
-        }
-    }
-
     fn ask_function(
         &self,
         proxy: &LambdaProxy,
@@ -180,7 +180,7 @@ impl Gateway {
         &'a self,
         context: &'a RequestContext,
         request: &'a Request,
-        selected: &'a Selected<'_>,
+        selected: &'a Selected,
         caller: &'a Caller,
     ) -> ContextVariables<'a> {
         ContextVariables {
@@ -198,7 +198,7 @@ impl Gateway {
     }
 }
 
-impl Selected<'_> {
+impl Selected {
     /// What an event is made of.
     pub(super) fn event_source<'a>(
         &'a self,

@@ -1,5 +1,8 @@
 //! The life of a request, from its first line to its answer. Only this file knows the order of the steps.
 
+mod administration;
+mod progress;
+mod choice;
 mod mutual_tls;
 mod authorize;
 mod answer;
@@ -11,12 +14,14 @@ mod refusals;
 mod withdrawals;
 mod captured;
 
-use crate::data_plane::gateway::refusals::{check_size, take_token};
+use crate::data_plane::gateway::answer::endpoint_answer;
+use crate::data_plane::gateway::choice::{Choice, Selection};
+use crate::data_plane::gateway::progress::{Asked, InFlightCount, Life, Patience, Progress, Selected};
+use crate::data_plane::gateway::refusals::take_token;
 pub use crate::data_plane::gateway::settings::Settings;
-use crate::data_plane::gateway::withdrawals::log_withdrawn;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use crate::data_plane::access_log::AccessLog;
@@ -29,19 +34,16 @@ use crate::data_plane::error::GatewayError;
 use crate::data_plane::lambda::concurrency::Endpoints;
 use crate::data_plane::request_record::{FinishedRequest, Recorder, RequestInfo};
 use crate::data_plane::throttle::Throttle;
-use crate::definition::notation::path::RequestPath;
 use crate::deployment::Deployment;
-use crate::deployment::address::{Address, Target, Unreachable};
 use crate::deployment::configuration::Configuration;
-use crate::deployment::routes::RouteMatch;
-use crate::deployment::stage::Stage;
+use crate::front::handler::{Begun, Suspended};
 use crate::front::{Handler, TlsIdentity};
 use crate::http1::error::RequestError;
 use crate::http1::message::{Method, Request, Response};
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
-use crate::outbound::upstream::Upstream;
-use crate::platform::metrics::{CacheMetrics, GatewayMetrics, InFlightGuard};
+use crate::outbound::upstream::{IntegrationResponse, Upstream, UpstreamError};
+use crate::platform::metrics::GatewayMetrics;
 use crate::platform::reload_gate::ReloadGate;
 
 /// A client that has waited so long may be gone, and the answer with it. To find out takes a system call.
@@ -63,7 +65,7 @@ pub struct Gateway {
     answers: AuthorizerCache,
     gate: Arc<ReloadGate>,
     recorder: Recorder,
-    metrics: GatewayMetrics,
+    metrics: Arc<GatewayMetrics>,
     throttle: Throttle,
     /// What the console shows of requests; none where there is no console.
     capture: Option<Arc<Capture>>,
@@ -98,133 +100,190 @@ impl Gateway {
             answers,
             gate,
             recorder,
-            metrics: GatewayMetrics::default(),
+            metrics: Arc::default(),
             throttle,
             capture: None,
         }
     }
+}
 
-    /// Serves another configuration from the next request on; requests in flight keep theirs.
-    ///
-    /// Routes that were there before keep their counters and their buckets. What is remembered of authorizers is
-    /// forgotten last, so that no answer that was asked for under an older deployment stays.
-    pub fn deploy(&self, configuration: Configuration) {
-        if configuration.apis().any(|api| api.calls_services())
-            && let Err(error) = self.settings.aws.check()
-        {
-            log::error!("calls of AWS's services fail until the gateway is started anew: {error}");
-        }
-        let before = self.configuration_now();
-        log_withdrawn(&before, &configuration);
-        self.recorder.route_states.attach(&configuration);
-        self.functions.keep_only(&configuration.local_functions());
-        self.tokens.keep_only(&configuration.issuers());
-        let configuration = Arc::new(configuration);
-        self.note_deployment(&before, &configuration);
-        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&configuration);
-        self.answers.keep_only(configuration.apis().map(|api| api.generation()));
-    }
-
-    /// What is counted besides the routes.
-    pub fn metrics(&self) -> &GatewayMetrics {
-        &self.metrics
-    }
-
-    /// How often tokens were remembered that had been verified.
-    pub fn token_cache(&self) -> &CacheMetrics {
-        self.tokens.metrics()
-    }
-
-    /// How often Lambda authorizers' answers were remembered.
-    pub fn answer_cache(&self) -> &CacheMetrics {
-        self.answers.metrics()
-    }
-
-    /// Counters of each route, and the access log.
-    pub fn recorder(&self) -> &Recorder {
-        &self.recorder
-    }
-
-    /// What the gateway knows besides its files.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// The way to the integrations.
-    pub fn upstream(&self) -> &Upstream {
-        &self.upstream
-    }
-
-    /// Closes connections that have not been used for a while, and restarts functions whose files have changed. To be
-    /// called a few times a second.
-    pub fn run_maintenance(&self) {
-        self.upstream.close_idle();
-        self.functions.look_for_changes(self.recorder.access_log.file());
-        if let Some(capture) = &self.capture {
-            capture.expire(Instant::now());
-        }
-    }
-
-    /// Where tokens come from.
-    pub fn throttle(&self) -> &Throttle {
-        &self.throttle
-    }
-
-    /// Ends the functions that run here; requests that still want them fail. Gives back tokens that are held.
-    pub fn stop(&self) {
-        self.throttle.stop();
-        self.functions.stop();
-    }
-
-    /// Forgets what authorizers answered for a stage of an API, and which tokens held.
-    pub fn forget_authorizers(&self, api_id: &str, stage: &str) {
-        if let Some(api) = self.configuration_now().api(api_id) {
-            self.answers.forget(api.generation(), stage);
-        }
-        self.tokens.forget_tokens();
-    }
-
-    /// What is served, after a reload that is under way.
-    pub fn configuration(&self) -> Arc<Configuration> {
-        self.gate.wait_if_reloading();
-        self.configuration_now()
-    }
-
-    /// What is served, without a wait for a reload.
-    pub fn configuration_now(&self) -> Arc<Configuration> {
-        Arc::clone(&self.configuration.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Answers a request, whatever happens; logs it once and counts it once.
-    pub fn handle(&self, mut request: Request) -> Response {
-        let _in_flight = InFlightGuard::new(&self.metrics.in_flight);
-        let mut context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+impl Gateway {
+    /// Answers a request, whatever happens; logs it once and counts it once. It may wait.
+    pub fn handle(&self, request: Request) -> Response {
+        let in_flight = InFlightCount::begin(&self.metrics);
+        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
         let configuration = self.configuration();
-        let capture = InFlight::begin(self.capture.as_ref(), &context, &request, &configuration);
-        capture.copy_content(&mut request);
-        let admission = mutual_tls::admit(&configuration, &request);
-        let address = match &admission {
-            Ok(_) => configuration.address(request.host(), &request.path),
-            Err(_) => Address::unreachable(),
-        };
-        let admitted = admission.map(|certificate| context.client_certificate = certificate);
-        context.note_address(&address, &mut request);
+        let choice = choice::choose(&configuration, &request);
+        match self.carry_out(context, in_flight, &configuration, choice, request, Patience::Waits) {
+            Progress::Answered(response) => response,
+            Progress::Asks(asked, life) => {
+                let answer = self.upstream.send(*asked);
+                self.go_on(*life, answer)
+            }
+            // It has all the time that it wants.
+            Progress::Waits(request) => self.refuse(RequestError::Panicked, &request),
+        }
+    }
+
+    /// As [`Gateway::handle`], up to where a request has to wait.
+    fn begin(&self, request: Request) -> Begun {
+        let configuration = self.configuration_now();
+        if choice::takes_time(&configuration, &request) {
+            return Begun::Waits(request);
+        }
+        let choice = choice::choose(&configuration, &request);
+        if choice.has_to_wait(&self.throttle, &request) {
+            return Begun::Waits(request);
+        }
+        let in_flight = InFlightCount::begin(&self.metrics);
+        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+        match self.carry_out(context, in_flight, &configuration, choice, request, Patience::None) {
+            Progress::Answered(response) => Begun::Answer(response),
+            Progress::Asks(asked, life) => Begun::Ask(asked, Suspended::new(life)),
+            Progress::Waits(request) => Begun::Waits(request),
+        }
+    }
+
+    /// Carries out the steps before the integration is asked.
+    fn carry_out(
+        &self,
+        mut context: RequestContext,
+        in_flight: InFlightCount,
+        configuration: &Arc<Configuration>,
+        choice: Choice<'_>,
+        mut request: Request,
+        patience: Patience,
+    ) -> Progress {
+        let mut capture = InFlight::prepare(self.capture.as_ref(), &context, &request, configuration);
+        if patience == Patience::Waits {
+            capture.enter(&context, &request);
+            capture.copy_content(&mut request);
+        }
+        context.client_certificate = choice.certificate;
+        context.note_address(&choice.address, &mut request);
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
-        let mut found = RequestInfo::captured_by(capture);
-        // A panic is a defect of ours, and costs the request that met it and no other.
-        let answer = || {
-            admitted.inspect_err(|_| found.is_unreachable = true)?;
-            self.answer(&context, &configuration, &address, &mut request, &mut found)
+        let mut life = Life {
+            context,
+            request,
+            received,
+            api: choice.address.api.cloned(),
+            found: RequestInfo {
+                capture,
+                ..choice.found
+            },
+            selected: None,
+            sent: Instant::now(),
+            _in_flight: in_flight,
         };
-        let outcome = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
+        // A panic is a defect of ours, and costs the request that met it and no other.
+        let steps = AssertUnwindSafe(|| self.ask(&mut life, configuration, choice.selection, patience));
+        let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
+        match outcome {
+            Ok(Asked::Endpoint(asked)) => Progress::Asks(asked, Box::new(life)),
+            Ok(Asked::Answered(response)) => Progress::Answered(self.end(life, Ok(response))),
+            Ok(Asked::HasToWait) => {
+                if let Some(path) = life.context.sent_path.take() {
+                    life.request.path = path;
+                }
+                Progress::Waits(life.request)
+            }
+            Err(error) => Progress::Answered(self.end(life, Err(error))),
+        }
+    }
+
+    /// Carries out the steps after an HTTP integration was asked.
+    fn go_on(&self, mut life: Life, answer: Result<IntegrationResponse, UpstreamError>) -> Response {
+        let steps = AssertUnwindSafe(|| self.answer(&mut life, answer));
+        let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
+        self.end(life, outcome)
+    }
+
+    /// The steps of a request up to its integration, in their order. What it is for was found before.
+    fn ask(
+        &self,
+        life: &mut Life,
+        configuration: &Arc<Configuration>,
+        selection: Result<Selection<'_>, GatewayError>,
+        patience: Patience,
+    ) -> Result<Asked, GatewayError> {
+        let (selection, api) = (selection?, life.api.clone());
+        let Selection {
+            method,
+            stage,
+            path,
+            route,
+        } = selection;
+        if let (Some(route), Some(deployment)) = (route, api) {
+            let selected = life.selected.insert(Selected {
+                configuration: Arc::clone(configuration),
+                deployment,
+                method,
+                stage: Arc::clone(stage),
+                path,
+                route,
+            });
+            life.found.capture.note(Step::Routed);
+            let caller = self.authorize(&life.context, &mut life.request, selected, patience);
+            let Some(caller) = caller.transpose() else {
+                return Ok(Asked::HasToWait);
+            };
+            // On a loop it is entered now only, as a request that has to wait begins anew.
+            life.found.capture.enter(&life.context, &life.request);
+            let asked = &selected.route.route.authorization;
+            life.found.capture.note_authorization(asked, caller.as_ref());
+            life.found.caller = caller?;
+            // An authorizer may have taken its time.
+            if is_abandoned(&life.context, &life.request) {
+                return Err(GatewayError::ClientGone);
+            }
+            // R0.1: the caller is known by now.
+            take_token(&self.throttle, &selected.route.route)?;
+            life.found.capture.note(Step::Throttled);
+        }
+        // R7.5, R7.9: with or without a route, but with one only after its authorizer.
+        if let Some(cors) = stage.cors.as_deref().filter(|_| method == Method::Options) {
+            return Ok(Asked::Answered(cors::preflight(cors, &life.request)));
+        }
+        let selected = life.selected.as_ref().ok_or(GatewayError::NotFound)?;
+        let asked = self.integrate(&life.context, &mut life.request, selected, &mut life.found)?;
+        life.sent = Instant::now();
+        Ok(match asked {
+            Asked::Answered(response) => Asked::Answered(decorated(life, response)),
+            asked => asked,
+        })
+    }
+
+    /// The steps of a request from its integration back, in their order.
+    fn answer(
+        &self,
+        life: &mut Life,
+        answer: Result<IntegrationResponse, UpstreamError>,
+    ) -> Result<Response, GatewayError> {
+        let latency = life.sent.elapsed();
+        let selected = life.selected.as_ref().ok_or(GatewayError::NotFound)?;
+        let answer = endpoint_answer(selected, answer, latency);
+        let response = self.read_back(&life.context, &life.request, selected, &mut life.found, answer)?;
+        Ok(decorated(life, response))
+    }
+
+    /// Makes the answer of an outcome, and accounts for the request.
+    fn end(&self, life: Life, outcome: Result<Response, GatewayError>) -> Response {
+        let Life {
+            context,
+            request,
+            received,
+            api,
+            mut found,
+            ..
+        } = life;
+        found.capture.enter(&context, &request);
         let outcome = match is_abandoned(&context, &request) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
         };
-        let api = address.api.map(Arc::as_ref);
-        self.finish(api, &context, &request, &mut found, outcome, received)
+        self.finish(api.as_deref(), &context, &request, &mut found, outcome, received)
     }
 
     /// The answer to what is no request that could be handled; `request` is what is known of it.
@@ -232,8 +291,12 @@ impl Gateway {
         let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
         let configuration = self.configuration_now();
         let address = configuration.address(request.host(), &request.path);
-        let capture = InFlight::begin(self.capture.as_ref(), &context, request, &configuration);
-        let mut found = RequestInfo::captured_by(capture);
+        let mut capture = InFlight::prepare(self.capture.as_ref(), &context, request, &configuration);
+        capture.enter(&context, request);
+        let mut found = RequestInfo {
+            capture,
+            ..RequestInfo::default()
+        };
         let api = address.api.map(Arc::as_ref);
         self.finish(api, &context, request, &mut found, Err(error.into()), 0)
     }
@@ -244,7 +307,7 @@ impl Gateway {
         api: Option<&Deployment>,
         context: &RequestContext,
         request: &Request,
-        found: &mut RequestInfo<'_>,
+        found: &mut RequestInfo,
         outcome: Result<Response, GatewayError>,
         received: u64,
     ) -> Response {
@@ -255,7 +318,7 @@ impl Gateway {
         if matches!(error, Some(GatewayError::DestinationOverloaded(_))) {
             self.metrics.destination_overloads.add_one();
         }
-        let cors = match found.stage {
+        let cors = match &found.stage {
             Some(stage) => stage.cors.as_deref(),
             None => api.and_then(Deployment::cors),
         };
@@ -274,89 +337,28 @@ impl Gateway {
         };
         self.recorder.record(api, &over, capture, response)
     }
-
-    /// The steps of a request, in their order.
-    fn answer<'c>(
-        &self,
-        context: &RequestContext,
-        configuration: &'c Configuration,
-        address: &Address<'c>,
-        request: &mut Request,
-        found: &mut RequestInfo<'c>,
-    ) -> Result<Response, GatewayError> {
-        check_size(request)?;
-        if request.method == "CONNECT" {
-            return Err(GatewayError::BadRequest("CONNECT is for proxies".to_owned()));
-        }
-        let (Some(deployment), Ok(target)) = (address.api, address.target) else {
-            found.is_unreachable = true;
-            return Err(match address.target {
-                Err(Unreachable::Forbidden) => GatewayError::Forbidden {
-                    error_type: None,
-                    cause: "no mapping of the domain fits the path".to_owned(),
-                },
-                _ => GatewayError::NotFound,
-            });
-        };
-        let path = target.below(context.sent_path(request));
-        if path == "*" {
-            return Err(GatewayError::NotFound);
-        }
-        let path = RequestPath::parse(path).map_err(|error| GatewayError::BadRequest(error.to_string()))?;
-        // R15.5: a method that no route can name is not found, not even by ANY or $default.
-        let method = Method::parse(&request.method).ok_or(GatewayError::NotFound)?;
-        let (stage, path) = address.stage(&path).ok_or_else(|| {
-            found.is_unreachable = true;
-            GatewayError::NotFound
-        })?;
-        found.stage = Some(stage);
-        if matches!(target, Target::Path(_)) && stage.is_execute_api_disabled {
-            found.is_unreachable = true;
-            return Err(GatewayError::NotFound);
-        }
-        let route = stage
-            .routes
-            .select(method, &path)
-            .map_err(|error| GatewayError::BadRequest(error.to_string()))?;
-        let selected = route.map(|route| Selected {
-            configuration,
-            deployment,
-            method,
-            stage,
-            path: &path,
-            route,
-        });
-        if let Some(selected) = &selected {
-            found.route = Some(Arc::clone(&selected.route.route));
-            found.capture.note(Step::Routed);
-            let caller = self.authorize(context, request, selected);
-            let asked = &selected.route.route.authorization;
-            found.capture.note_authorization(asked, caller.as_ref());
-            found.caller = caller?;
-            // An authorizer may have taken its time.
-            if is_abandoned(context, request) {
-                return Err(GatewayError::ClientGone);
-            }
-            // R0.1: the caller is known by now.
-            take_token(&self.throttle, &selected.route.route)?;
-            found.capture.note(Step::Throttled);
-        }
-        // R7.5, R7.9: with or without a route, but with one only after its authorizer.
-        if let Some(cors) = stage.cors.as_deref().filter(|_| method == Method::Options) {
-            return Ok(cors::preflight(cors, request));
-        }
-        let selected = selected.ok_or(GatewayError::NotFound)?;
-        let mut response = self.integrate(context, request, &selected, found)?;
-        if let Some(cors) = stage.cors.as_deref() {
-            cors::decorate(cors, &request.headers, &mut response.headers);
-        }
-        Ok(response)
-    }
 }
 
 impl Handler for Gateway {
     fn handle(&self, request: Request) -> Response {
         Gateway::handle(self, request)
+    }
+
+    fn begin(&self, request: Request) -> Begun {
+        Gateway::begin(self, request)
+    }
+
+    fn resume(&self, suspended: Suspended, answer: Result<IntegrationResponse, UpstreamError>) -> Option<Response> {
+        let life: Box<Life> = suspended.into_state()?;
+        Some(self.go_on(*life, answer))
+    }
+
+    fn upstream(&self) -> Option<&Upstream> {
+        Some(&self.upstream)
+    }
+
+    fn is_changing(&self) -> bool {
+        self.gate.is_asked_for()
     }
 
     fn refuse(&self, error: RequestError, request: &Request) -> Response {
@@ -374,15 +376,13 @@ impl Handler for Gateway {
     }
 }
 
-/// What a request's line selects.
-struct Selected<'a> {
-    configuration: &'a Configuration,
-    deployment: &'a Deployment,
-    method: Method,
-    stage: &'a Stage,
-    /// Below the stage.
-    path: &'a RequestPath,
-    route: RouteMatch,
+/// A response with the CORS fields of its stage.
+fn decorated(life: &Life, mut response: Response) -> Response {
+    let stage = life.found.stage.as_ref();
+    if let Some(cors) = stage.and_then(|stage| stage.cors.as_deref()) {
+        cors::decorate(cors, &life.request.headers, &mut response.headers);
+    }
+    response
 }
 
 /// Whether a request has lasted so long that its client may have gone, and the client has.

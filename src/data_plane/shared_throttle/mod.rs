@@ -21,6 +21,7 @@ pub use crate::data_plane::shared_throttle::common::{FleetMetrics, Settings};
 use crate::deployment::route_state::RouteState;
 use crate::deployment::shared_bucket::{Decision, Step};
 use crate::deployment::token_bucket::Limits;
+use crate::platform::loops;
 
 /// How long a start waits for the first try: a gateway that takes the place of another one must not begin with full
 /// buckets of its own.
@@ -67,6 +68,7 @@ impl SharedThrottle {
         if limits.step_micros() <= 0.0 {
             return true;
         }
+        loops::may_wait("for Valkey");
         let (common, now) = (&*self.common, Instant::now());
         let is_shared = common.is_shared.load(Ordering::Acquire);
         let decision = match state.shared.begin(limits, now, is_shared, || common.enqueue(state)) {

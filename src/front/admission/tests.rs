@@ -71,7 +71,7 @@ fn limits(max_connections: usize, reserve: usize) -> Limits {
 fn front(max_connections: usize, reserve: usize, handler: Arc<Answering>) -> Front {
     let listener = crate::front::acceptor::bind("127.0.0.1:0").unwrap();
     let limits = limits(max_connections, reserve);
-    Front::start("test", listener, NonZeroUsize::MIN, limits, handler).unwrap()
+    Front::start("test", listener, NonZeroUsize::MIN, 2, limits, handler).unwrap()
 }
 
 fn begin_of_answer(client: &mut TcpStream) -> String {
@@ -103,7 +103,7 @@ fn wait_until(is_so: impl Fn() -> bool) {
 fn what_nobody_has_read_yet_is_read_before_a_connection_gives_way() {
     // Nobody watches, so that only who looks for room reads.
     let (handler, _beginning, _release) = answering();
-    let (event_loop, _watch) = EventLoop::new("test", NonZeroUsize::MIN, limits(3, 0), handler).unwrap();
+    let (event_loop, _watch) = EventLoop::new("test", NonZeroUsize::MIN, 0, limits(3, 0), handler).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut admission = Admission::new(Arc::clone(&event_loop), listener.local_addr().unwrap());
     let mut connect = || {
@@ -137,17 +137,17 @@ fn who_takes_no_answer_gives_way_in_reserve_but_after_those_that_do_not_ask() {
     let is_writing = |connection: &Connection| matches!(connection.state, State::Writing(_));
     let _begun = connect(&front, &GET[..10]);
     let _stuck = connect(&front, &get("/vital/long"));
-    wait_until(|| front.event_loop.shared.table.count(is_writing) == 1);
+    wait_until(|| front.event_loop.shared.tables.count(is_writing) == 1);
     let mut silent = connect(&front, b"");
     wait_until(|| front.event_loop.shared.quotas.count(Quota::Reserve) == 2);
     let _stuck_too = connect(&front, &get("/vital/long"));
     assert_eq!(begin_of_answer(&mut silent), "");
-    wait_until(|| front.event_loop.shared.table.count(is_writing) == 2);
+    wait_until(|| front.event_loop.shared.tables.count(is_writing) == 2);
     for _ in 0..3 {
         let mut new = connect(&front, &get("/vital"));
         assert_eq!(begin_of_answer(&mut new), "HTTP/1.1 200");
     }
-    assert!(front.event_loop.shared.table.count(is_writing) < 2);
+    assert!(front.event_loop.shared.tables.count(is_writing) < 2);
 }
 
 #[test]

@@ -24,9 +24,9 @@ fn wait(
     watch: &mut Poller,
     at_most: Duration,
 ) -> Vec<ReadyConnection<Connection>> {
-    let mut ready = Vec::new();
-    table.wait(watch, at_most, &mut ready);
-    ready
+    let mut happened = Happened::default();
+    table.wait(watch, at_most, &mut happened);
+    happened.ready
 }
 
 /// The one connection that has something to do.
@@ -110,7 +110,7 @@ fn a_deadline_that_moves_away_is_kept() {
     // Its entry of before comes first, and means nothing any more.
     let mut ready = Vec::new();
     while ready.is_empty() {
-        table.wait(&mut watch, PATIENCE, &mut ready);
+        ready = wait(&table, &mut watch, PATIENCE);
     }
     assert!(ready[0].is_expired && Instant::now() >= until);
 }

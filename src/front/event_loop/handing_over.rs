@@ -29,7 +29,7 @@ impl EventLoop {
         // Thousands may wait for a worker.
         connection.shrink();
         // Where that cannot be watched, a client that goes is noticed when it has its answer.
-        let _ = self.shared.table.watch(&mut connection);
+        let _ = self.shared.tables.of(&connection).watch(&mut connection);
         let event_loop = Arc::clone(self);
         self.shared.metrics.queue_depth.rise();
         let job = move |(connection, whole), waited| {
@@ -133,6 +133,9 @@ impl EventLoop {
                 });
                 connection.end_handshake(established);
             }
+        }
+        if self.shared.loops_answer && !matches!(connection.state, State::Handshake(_)) {
+            return self.shared.tables.of(&connection).give(connection);
         }
         let next = connection.read_request(&self.shared.budget, Wait::Never);
         self.after_read(connection, next);

@@ -15,6 +15,7 @@ use crate::identity::jwt::refusal::{Description, Refusal};
 use crate::identity::jwt::waiting::{Full, Waiting};
 use crate::outbound::upstream::Upstream;
 use crate::platform::concurrency::ConcurrencyLimit;
+use crate::platform::loops;
 
 /// How long keys are used without a look at the issuer (`R8.9`).
 const TIME_TO_LIVE: Duration = Duration::from_secs(2 * 60 * 60);
@@ -66,6 +67,20 @@ impl Issuers {
     ) -> Result<Arc<PublicKey>, Refusal> {
         let fetch = |asks: &mut dyn FnMut(&Arc<ConcurrencyLimit>)| discovery::fetch(issuer, upstream, asks);
         self.issuer(issuer).key(issuer, kid, algorithm, now, fetch)
+    }
+
+    /// An issuer's key of that name for that algorithm, if it is known and nothing is to be asked.
+    pub fn known_key(&self, issuer: &str, kid: &str, algorithm: Algorithm, now: Instant) -> Option<Arc<PublicKey>> {
+        let issuer = self.issuer(issuer);
+        let mut state = issuer.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // To look for one that is not known would be taken for the beginning of a fetch.
+        let Found::Key(_) = state.keys.find(kid, algorithm) else {
+            return None;
+        };
+        match state.step(kid, algorithm, now, true) {
+            Step::Done(key) => key.ok(),
+            Step::Fetch | Step::Wait => None,
+        }
     }
 
     /// Forgets all issuers but these.
@@ -182,6 +197,7 @@ impl Issuer {
         now: Instant,
         fetch: impl FnOnce(&mut dyn FnMut(&Arc<ConcurrencyLimit>)) -> Result<KeySet, FetchError>,
     ) -> Result<Arc<PublicKey>, Refusal> {
+        loops::may_wait("for an issuer's keys");
         let mut state = self.state();
         match state.step(kid, algorithm, now, true) {
             Step::Done(outcome) => return outcome,

@@ -239,6 +239,32 @@ impl JwtAuthorizers {
         Ok(verified)
     }
 
+    /// As [`JwtAuthorizers::authorize`], where that takes no time: the token is missing or held before. None otherwise.
+    pub fn remembered_for(
+        &self,
+        value: Option<&str>,
+        expectations: &Expectations<'_>,
+        time: Duration,
+        now: Instant,
+    ) -> Option<Result<Arc<Verified>, Refusal>> {
+        let token = token(value.unwrap_or_default());
+        if token.is_empty() {
+            return Some(Err(Refusal::Missing));
+        }
+        if token.len() > MAX_TOKEN_LENGTH {
+            return Some(Err(Description::TooLong.into()));
+        }
+        let known = self.tokens.get(&Digest::of(token, expectations), time)?;
+        let key = self
+            .issuers
+            .known_key(expectations.issuer, &known.kid, known.algorithm, now)?;
+        if !Arc::ptr_eq(&key, &known.key) {
+            return None;
+        }
+        self.metrics.count(true);
+        Some(Ok(Arc::clone(&known.verified)))
+    }
+
     /// How often a token was remembered.
     pub fn metrics(&self) -> &CacheMetrics {
         &self.metrics

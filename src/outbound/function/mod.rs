@@ -82,6 +82,7 @@ use crate::outbound::function::shared::Shared;
 use crate::outbound::function::source_files::Looks;
 use crate::platform::concurrency::ConcurrencyLimit;
 use crate::platform::files::FileId;
+use crate::platform::loops;
 
 pub use crate::outbound::function::definition::Definition;
 pub use crate::outbound::function::error::FunctionError;
@@ -131,6 +132,7 @@ impl Functions {
     /// # Errors
     /// See [`FunctionError`].
     pub fn invoke(&self, definition: &Arc<Definition>, invocation: Invocation<'_>) -> Result<Answer, FunctionError> {
+        loops::may_wait("for a function");
         if invocation.event.len() > MAX_PAYLOAD_LENGTH {
             return Err(FunctionError::TooLarge);
         }

@@ -14,9 +14,10 @@ use crate::outbound::upstream::pool::Lease;
 use crate::outbound::upstream::readiness::wait_for;
 use crate::outbound::upstream::resolver::Resolved;
 use crate::outbound::upstream::waits::Waits;
+use crate::platform::loops;
 
 /// How long an upstream that has refused a request may take nothing more of it, before it is taken to want no more.
-const PATIENCE_AFTER_REFUSAL: Duration = Duration::from_millis(250);
+pub(super) const PATIENCE_AFTER_REFUSAL: Duration = Duration::from_millis(250);
 
 /// Bytes of a request's content that are read from its sender at once.
 const READ_AT_ONCE: usize = 64 * 1024;
@@ -29,10 +30,12 @@ pub(super) struct Call {
     /// Where the rest of the request's content comes from.
     source: Option<Box<dyn Read + Send>>,
     connection: Option<Connection>,
+    /// Content that was read before a worker took it over.
+    before: Vec<u8>,
     /// The connection was made for it.
     is_new: bool,
     /// It has been reset, which the system tells once: the end that is received afterwards is none of the answer.
-    is_reset: bool,
+    pub(super) is_reset: bool,
 }
 
 impl Call {
@@ -43,9 +46,35 @@ impl Call {
             exchange,
             source,
             connection: None,
+            before: Vec::new(),
             is_new: false,
             is_reset: false,
         }
+    }
+
+    /// An exchange that a loop has begun: the head of its answer is here, and that much of its content.
+    pub(super) fn taken_over(
+        lease: Lease,
+        waits: Waits,
+        exchange: Exchange,
+        connection: Connection,
+        before: Vec<u8>,
+    ) -> Call {
+        Call {
+            lease,
+            waits,
+            exchange,
+            source: None,
+            connection: Some(connection),
+            before,
+            is_new: false,
+            is_reset: false,
+        }
+    }
+
+    /// Content that was read before the exchange was taken over.
+    pub(super) fn take_before(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.before)
     }
 
     /// The exchange, to look at it.
@@ -68,6 +97,7 @@ impl Call {
     /// # Errors
     /// There is no head.
     pub(super) fn run(&mut self, may_be_kept: bool) -> Result<(), UpstreamError> {
+        loops::may_wait("for an integration");
         self.waits.set_sent(false);
         let addresses = self
             .lease
@@ -301,7 +331,7 @@ fn no_connection() -> UpstreamError {
     UpstreamError::Broken("it broke off before".to_owned())
 }
 
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted

@@ -14,7 +14,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::ClientConnection;
 
 /// Bytes received at once. An answer of this length and its head come in one piece mostly.
-const RECEIVED_AT_ONCE: usize = 16 * 1024;
+pub(super) const RECEIVED_AT_ONCE: usize = 16 * 1024;
 
 /// How much longer than it should a socket may wait, to spare the system call that would set it anew.
 const PATIENCE_SLACK: Duration = Duration::from_millis(5);

@@ -56,29 +56,44 @@ pub(super) fn connect(server: &Server, addresses: &[SocketAddr], waits: &Waits) 
 
 fn connect_to(address: SocketAddr, at_most: Duration, waits: &Waits) -> Result<OwnedFd, Failure> {
     let refused = |error: Errno| Failure::Refused(error.into());
+    let (socket, is_connected) = begin(address).map_err(refused)?;
+    if !is_connected {
+        let ready = wait_for(&socket, PollFlags::OUT, waits, Some(at_most)).map_err(Failure::Over)?;
+        if ready.is_empty() {
+            return Err(Failure::Silent);
+        }
+    }
+    end(&socket).map_err(refused)?;
+    Ok(socket)
+}
+
+/// A socket that connects to an address, and whether it has done so.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn begin(address: SocketAddr) -> rustix::io::Result<(OwnedFd, bool)> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = new_socket(family).map_err(refused)?;
+    let socket = new_socket(family)?;
     match rustix::net::connect(&socket, &address) {
-        Ok(()) => {}
-        Err(Errno::INPROGRESS | Errno::INTR) => {
-            let ready = wait_for(&socket, PollFlags::OUT, waits, Some(at_most)).map_err(Failure::Over)?;
-            if ready.is_empty() {
-                return Err(Failure::Silent);
-            }
-            sockopt::socket_error(&socket)
-                .and_then(|error| error)
-                .map_err(refused)?;
-        }
-        Err(error) => return Err(refused(error)),
+        Ok(()) => Ok((socket, true)),
+        Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, false)),
+        Err(error) => Err(error),
     }
+}
+
+/// Makes a socket ready for requests that has connected, or failed to.
+///
+/// # Errors
+/// Why it is not connected.
+pub(super) fn end(socket: &OwnedFd) -> rustix::io::Result<()> {
+    sockopt::socket_error(socket)??;
     // Requests are written whole; waiting for more would only delay them.
-    sockopt::set_tcp_nodelay(&socket, true).map_err(refused)?;
+    sockopt::set_tcp_nodelay(socket, true)?;
     // Each call says for itself whether it waits.
-    rustix::io::ioctl_fionbio(&socket, false).map_err(refused)?;
-    Ok(socket)
+    rustix::io::ioctl_fionbio(socket, false)
 }
 
 /// A socket that does not wait, and that no function inherits: one may be started at this moment.

@@ -23,6 +23,8 @@ const NOT_KEPT_TIME: Duration = Duration::from_secs(60);
 pub(super) struct Destinations {
     /// Most workers that one holds.
     share: NonZeroUsize,
+    /// Most exchanges on loops that one has.
+    share_on_loops: NonZeroUsize,
     by_key: HashMap<Key, Arc<Destination>>,
 }
 
@@ -39,15 +41,18 @@ struct Key {
 pub(super) struct Destination {
     key: Key,
     slots: Arc<ConcurrencyLimit>,
+    /// What exchanges on loops hold.
+    on_loops: Arc<ConcurrencyLimit>,
     began: Instant,
     /// Until when no connection is kept, in milliseconds after it began; 0 where all are.
     not_kept_until: AtomicU64,
 }
 
 impl Destinations {
-    pub(super) fn new(share: NonZeroUsize) -> Destinations {
+    pub(super) fn new(share: NonZeroUsize, share_on_loops: NonZeroUsize) -> Destinations {
         Destinations {
             share,
+            share_on_loops,
             by_key: HashMap::new(),
         }
     }
@@ -64,6 +69,7 @@ impl Destinations {
         let destination = Arc::new(Destination {
             key: key.clone(),
             slots: ConcurrencyLimit::new(self.share),
+            on_loops: ConcurrencyLimit::new(self.share_on_loops),
             began: Instant::now(),
             not_kept_until: AtomicU64::new(0),
         });
@@ -100,6 +106,17 @@ impl Destination {
         self.slots.take().ok_or_else(|| UpstreamError::Overloaded {
             destination: self.name(),
             most: self.slots.most(),
+        })
+    }
+
+    /// Takes a slot for an exchange on a loop.
+    ///
+    /// # Errors
+    /// There are as many as may be.
+    pub(super) fn take_slot_on_loops(&self) -> Result<ConcurrencyPermit, UpstreamError> {
+        self.on_loops.take().ok_or_else(|| UpstreamError::TooMany {
+            destination: self.name(),
+            most: self.on_loops.most(),
         })
     }
 
@@ -157,7 +174,10 @@ impl Destination {
 
     /// Whether anybody but the list knows it, or there is something to know of it.
     fn is_in_use(self: &Arc<Destination>) -> bool {
-        Arc::strong_count(self) > 1 || Arc::strong_count(&self.slots) > 1 || !self.keeps_connections()
+        Arc::strong_count(self) > 1
+            || Arc::strong_count(&self.slots) > 1
+            || Arc::strong_count(&self.on_loops) > 1
+            || !self.keeps_connections()
     }
 }
 
@@ -166,7 +186,7 @@ mod tests {
     use super::*;
 
     fn destinations() -> Destinations {
-        Destinations::new(NonZeroUsize::new(2).unwrap())
+        Destinations::new(NonZeroUsize::new(2).unwrap(), NonZeroUsize::new(3).unwrap())
     }
 
     #[test]

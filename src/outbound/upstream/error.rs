@@ -44,6 +44,17 @@ pub enum UpstreamError {
         /// How many that is.
         most: NonZeroUsize,
     },
+    /// As many exchanges with the destination are under way on loops as may be, so nothing was sent.
+    TooMany {
+        /// Scheme, host and port.
+        destination: String,
+        /// How many that is.
+        most: NonZeroUsize,
+    },
+    /// There is no memory for what has come of the answer.
+    NoMemory,
+    /// No worker was free in time to go on with the answer.
+    NoWorker,
     /// The client's body is larger than 10 MB.
     BodyTooLarge,
     /// The client's body ended early.
@@ -80,6 +91,11 @@ impl fmt::Display for UpstreamError {
             UpstreamError::Overloaded { destination, most } => {
                 write!(f, "{destination} holds {most} workers, as many as one destination may")
             }
+            UpstreamError::TooMany { destination, most } => {
+                write!(f, "{destination} has {most} requests, as many as one destination may")
+            }
+            UpstreamError::NoMemory => f.write_str("there is no memory for the answer"),
+            UpstreamError::NoWorker => f.write_str("no worker is free for the answer"),
             UpstreamError::BodyTooLarge => f.write_str("the request's body is too large"),
             UpstreamError::BodyCut(reason) => write!(f, "the request's body ended early: {reason}"),
             UpstreamError::ClientGone => f.write_str("the client is gone"),

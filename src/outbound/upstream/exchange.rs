@@ -265,6 +265,11 @@ impl Exchange {
         }
     }
 
+    /// Bytes of memory that hold what has come.
+    pub(super) fn held(&self) -> usize {
+        self.answer.input.capacity()
+    }
+
     /// So many bytes of the content ahead were received elsewhere.
     pub(super) fn pass(&mut self, count: usize) {
         if let Some(content) = &mut self.answer.content {

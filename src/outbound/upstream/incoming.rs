@@ -7,7 +7,7 @@ use crate::outbound::upstream::blocking::Call;
 use crate::outbound::upstream::error::UpstreamError;
 
 /// Content of at most this many bytes is held whole: one write to the client, and a break inside it is still a 503.
-const SMALL: u64 = 64 * 1024;
+pub(super) const SMALL: u64 = 64 * 1024;
 
 /// Bytes that are read before the head of a streamed answer is passed on.
 const FIRST_PART: usize = 16 * 1024;
@@ -19,10 +19,12 @@ const FIRST_PART: usize = 16 * 1024;
 /// It breaks off before anything could be passed on.
 pub(super) fn receive(mut call: Call, is_event_stream: bool) -> Result<Body, UpstreamError> {
     let length = call.exchange().length();
+    let before = call.take_before();
     if is_event_stream {
         call.waits.bound_each_wait();
         let slot = call.lease.slot.take();
-        let stream = Stream::new(length, Incoming { call, is_broken: false });
+        let rest = Incoming { call, is_broken: false };
+        let stream = Stream::new(length, io::Cursor::new(before).chain(rest));
         return Ok(Body::Stream(Stream { slot, ..stream }));
     }
     if let Some(length) = length.filter(|length| *length <= SMALL) {
@@ -38,11 +40,14 @@ pub(super) fn receive(mut call: Call, is_event_stream: bool) -> Result<Body, Ups
         call.finish();
         return Ok(Body::Bytes(bytes));
     }
-    let mut first = vec![0; FIRST_PART];
-    let count = call.read(&mut first)?;
-    first.truncate(count);
-    if count == 0 {
-        return Ok(Body::Bytes(first));
+    let mut first = before;
+    if first.is_empty() {
+        first = vec![0; FIRST_PART];
+        let count = call.read(&mut first)?;
+        first.truncate(count);
+        if count == 0 {
+            return Ok(Body::Bytes(first));
+        }
     }
     let slot = call.lease.slot.take();
     let deadline = call.waits.extension();

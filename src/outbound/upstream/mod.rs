@@ -78,6 +78,10 @@ mod blocking;
 mod incoming;
 mod retry;
 mod errand;
+pub mod watcher;
+mod taken_over;
+pub mod loop_pool;
+pub mod loop_exchange;
 
 mod certificate;
 pub mod tls;
@@ -98,6 +102,7 @@ use crate::http1::target::Scheme;
 use crate::outbound::upstream::blocking::Call;
 use crate::outbound::upstream::errand::Errands;
 use crate::outbound::upstream::exchange::Exchange;
+use crate::outbound::upstream::loop_pool::LoopPool;
 use crate::outbound::upstream::outgoing::Outgoing;
 use crate::outbound::upstream::pool::{Lease, Pool};
 use crate::outbound::upstream::request_side::RequestSide;
@@ -111,6 +116,7 @@ pub use crate::outbound::upstream::error::UpstreamError;
 pub use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 pub use crate::outbound::upstream::response::IntegrationResponse;
 pub use crate::outbound::upstream::settings::{DNS_TTL, Settings};
+pub use crate::outbound::upstream::taken_over::TakenOver;
 
 /// The way to every integration.
 #[derive(Debug)]
@@ -118,7 +124,7 @@ pub struct Upstream {
     pool: Arc<Pool>,
     /// Where ureq can run the gateway's own errands.
     errands: Option<Errands>,
-    connections: UpstreamConnections,
+    connections: Arc<UpstreamConnections>,
     share: NonZeroUsize,
 }
 
@@ -147,8 +153,13 @@ impl Upstream {
             share: settings.share,
             errands: settings.tls.is_built_in.then(Errands::new),
             pool: Pool::new(settings, look_up),
-            connections: UpstreamConnections::default(),
+            connections: Arc::default(),
         }
+    }
+
+    /// The way of a loop to integrations, with connections of its own.
+    pub fn of_loop(&self) -> LoopPool {
+        LoopPool::new(Arc::clone(&self.pool), Arc::clone(&self.connections))
     }
 
     /// Most workers that wait for one destination.

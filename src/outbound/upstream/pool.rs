@@ -2,6 +2,7 @@
 //!
 //! The last one given back goes out first: under little load few are in use, and those are warm.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::outbound::upstream::settings::Settings;
 use crate::platform::concurrency::ConcurrencyPermit;
 
 /// How long a connection is kept without use: less than the 5 s after which Node's server closes one.
-const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
+pub(super) const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
 
 /// All connections that are not in use, and what all exchanges share.
 #[derive(Debug)]
@@ -25,6 +26,9 @@ pub(super) struct Pool {
     pub(super) resolver: Arc<CachingResolver>,
     /// Most connections, in use or not: each is a descriptor.
     most: usize,
+    /// Those of loops: how many there may be, and how many there are, in use or not.
+    pub(super) most_on_loops: usize,
+    pub(super) on_loops: AtomicUsize,
     kept: Mutex<Kept>,
 }
 
@@ -64,10 +68,12 @@ impl Pool {
             tls: settings.tls.config,
             resolver: CachingResolver::new(settings.dns_ttl, look_up),
             most: settings.most_connections,
+            most_on_loops: settings.most_on_loops,
+            on_loops: AtomicUsize::new(0),
             kept: Mutex::new(Kept {
                 idle: Vec::new(),
                 leased: 0,
-                destinations: Destinations::new(settings.share),
+                destinations: Destinations::new(settings.share, settings.share_on_loops),
             }),
         })
     }
@@ -123,6 +129,13 @@ impl Pool {
         self.kept().destinations.find(scheme, authority)
     }
 
+    /// Takes the connection that was kept last for a server.
+    pub(super) fn take_kept(&self, server: &Server) -> Option<Connection> {
+        let mut kept = self.kept();
+        let at = kept.newest(|other| other.is_same(server))?;
+        Some(kept.idle.remove(at).connection)
+    }
+
     /// Closes connections that are too old to be used.
     pub(super) fn close_idle(&self) {
         // They are closed without the lock.
@@ -147,6 +160,18 @@ impl Kept {
 }
 
 impl Lease {
+    /// The place of an exchange that a worker takes over from a loop, with its connection.
+    pub(super) fn taken_over(home: &Arc<Pool>, server: Arc<Server>, slot: ConcurrencyPermit) -> Lease {
+        home.kept().leased += 1;
+        Lease {
+            home: Arc::clone(home),
+            server,
+            first: None,
+            is_counted: true,
+            slot: Some(slot),
+        }
+    }
+
     /// What all exchanges share.
     pub(super) fn pool(&self) -> &Pool {
         &self.home
@@ -209,6 +234,8 @@ mod tests {
                 tls: tls::client_config(None).unwrap(),
                 most_connections,
                 share: NonZeroUsize::MAX,
+                share_on_loops: NonZeroUsize::MAX,
+                most_on_loops: usize::MAX,
                 dns_ttl: DNS_TTL,
             };
             Scene {

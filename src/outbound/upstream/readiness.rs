@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::waits::Waits;
+use crate::platform::loops;
 
 /// Waits until a socket is ready for something of what is wanted, or has failed; tells for what. It is ready for nothing
 /// where so much time has passed.
@@ -24,6 +25,7 @@ pub(super) fn wait_for(
     waits: &Waits,
     at_most: Option<Duration>,
 ) -> Result<PollFlags, UpstreamError> {
+    loops::may_wait("for a socket");
     let mut wait = waits.next_wait()?;
     let mut bound = at_most.unwrap_or(Duration::MAX);
     loop {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::outbound::upstream::addresses::Addresses;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::waits::Waits;
+use crate::platform::loops;
 
 /// How long a failure is remembered, so that a dead name server is not asked by every request.
 const FAILURE_TIME_TO_LIVE: Duration = Duration::from_secs(1);
@@ -36,7 +38,14 @@ pub(super) struct CachingResolver {
     look_up: LookUp,
     names: Mutex<HashMap<String, Entry>>,
     changed: Condvar,
+    /// How many look-ups have ended.
+    ended: AtomicU64,
+    /// What wakes those that wait without a thread.
+    wakers: Mutex<Vec<Waker>>,
 }
+
+/// Wakes a loop. It must not wait.
+pub(super) type Waker = Arc<dyn Fn() + Send + Sync>;
 
 #[derive(Clone, Debug)]
 enum Entry {
@@ -58,6 +67,8 @@ impl CachingResolver {
             look_up,
             names: Mutex::default(),
             changed: Condvar::new(),
+            ended: AtomicU64::new(0),
+            wakers: Mutex::default(),
         })
     }
 
@@ -70,6 +81,43 @@ impl CachingResolver {
             Host::Address(address) => Resolved::Itself(*address),
             Host::Name(name) => Resolved::Of(self.look_up(name, waits)?),
         })
+    }
+
+    /// As [`CachingResolver::resolve`], without a wait; none where the name is being looked up. Who has
+    /// [asked to be woken](CachingResolver::wake_with) is, when a look-up has ended.
+    pub(super) fn resolve_now(self: &Arc<CachingResolver>, host: &Host) -> Option<Result<Resolved, UpstreamError>> {
+        let name = match host {
+            Host::Address(address) => return Some(Ok(Resolved::Itself(*address))),
+            Host::Name(name) => name,
+        };
+        let mut names = self.names();
+        let known = |names: &HashMap<String, Entry>| match names.get(&**name) {
+            Some(Entry::Known(result, until)) if Instant::now() < *until => Some(result.clone()),
+            _ => None,
+        };
+        let mut found = known(&names);
+        if found.is_none() && !matches!(names.get(&**name), Some(Entry::Asked)) {
+            make_room(&mut names);
+            names.insert(name.to_string(), Entry::Asked);
+            self.ask(name.to_string(), &mut names);
+            // Where no thread could be started, that is known now.
+            found = known(&names);
+        }
+        let result = found?.map(Resolved::Of);
+        Some(result.map_err(|reason| UpstreamError::NotResolved {
+            host: name.to_string(),
+            reason,
+        }))
+    }
+
+    /// Calls that each time when a look-up has ended.
+    pub(super) fn wake_with(&self, waker: Waker) {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+    }
+
+    /// How many look-ups have ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::SeqCst)
     }
 
     /// Forgets addresses of a host, since there was no connection to any of them: the next exchange asks anew.
@@ -85,6 +133,7 @@ impl CachingResolver {
 
     /// The addresses of `host:port`, from the cache or after one look-up, however many ask for it at once.
     fn look_up(self: &Arc<CachingResolver>, name: &str, waits: &Waits) -> Result<Addresses, UpstreamError> {
+        loops::may_wait("for a name");
         let mut names = self.names();
         loop {
             match names.get(name) {
@@ -123,6 +172,10 @@ impl CachingResolver {
             let known = cache.known(answer);
             cache.names().insert(asked, known);
             cache.changed.notify_all();
+            cache.ended.fetch_add(1, Ordering::SeqCst);
+            for waker in &*cache.wakers.lock().unwrap_or_else(PoisonError::into_inner) {
+                waker();
+            }
         });
         if let Err(error) = thread {
             names.insert(name, self.known(Err(error)));

@@ -18,6 +18,10 @@ pub struct Settings {
     pub most_connections: usize,
     /// Most workers that wait for one destination, see [`share`](crate::platform::concurrency::share); one more is refused.
     pub share: NonZeroUsize,
+    /// Most exchanges on loops with one destination; one more is refused.
+    pub share_on_loops: NonZeroUsize,
+    /// Most connections of loops, in use or not.
+    pub most_on_loops: usize,
     /// How long the addresses of a name are used before it is looked up again.
     pub dns_ttl: Duration,
 }

@@ -123,6 +123,8 @@ impl Scene {
         let settings = Settings {
             tls: tls::client_config(None).unwrap(),
             most_connections: 16,
+            most_on_loops: 16,
+            share_on_loops: NonZeroUsize::MAX,
             share: NonZeroUsize::MAX,
             dns_ttl,
         };

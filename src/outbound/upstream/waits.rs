@@ -71,6 +71,14 @@ impl Waits {
         Some((*end + Duration::from_nanos(put_off)).saturating_duration_since(Instant::now()))
     }
 
+    /// When the exchange is over, unless that is put off.
+    pub(super) fn until(&self) -> Instant {
+        match &self.limit {
+            Limit::Until(end, _) => *end,
+            Limit::EachWait => Instant::now() + self.timeout,
+        }
+    }
+
     /// How long the next wait may take.
     ///
     /// # Errors

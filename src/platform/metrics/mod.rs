@@ -5,7 +5,7 @@
 pub mod exposition;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Upper bounds of a histogram's buckets, in microseconds: 1 ms to 30 s, the longest that an integration may take.
 pub const BOUNDS: [u64; 14] = [
@@ -126,6 +126,54 @@ impl Histogram {
     }
 }
 
+/// The longest of all times in the last minute or two.
+#[derive(Debug)]
+pub struct Longest {
+    began: Instant,
+    /// The present minute since the beginning, and the longest time in it and in the one before, in microseconds.
+    minute: AtomicU64,
+    present: AtomicU64,
+    before: AtomicU64,
+}
+
+impl Default for Longest {
+    fn default() -> Longest {
+        Longest {
+            began: Instant::now(),
+            minute: AtomicU64::new(0),
+            present: AtomicU64::new(0),
+            before: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Longest {
+    /// Something took that long.
+    pub fn note(&self, time: Duration) {
+        self.note_in(self.began.elapsed().as_secs() / 60, time);
+    }
+
+    fn note_in(&self, minute: u64, time: Duration) {
+        let known = self.minute.load(Ordering::Relaxed);
+        if minute > known && self.minute.swap(minute, Ordering::Relaxed) < minute {
+            let last = self.present.swap(0, Ordering::Relaxed);
+            let before = if minute == known + 1 { last } else { 0 };
+            self.before.store(before, Ordering::Relaxed);
+        }
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        // To write it each time would take it from the other processors.
+        if self.present.load(Ordering::Relaxed) < micros {
+            self.present.fetch_max(micros, Ordering::Relaxed);
+        }
+    }
+
+    /// The longest.
+    pub fn value(&self) -> Duration {
+        let times = [&self.present, &self.before].map(|time| time.load(Ordering::Relaxed));
+        Duration::from_micros(times.into_iter().max().unwrap_or_default())
+    }
+}
+
 /// What AWS counts of the requests of a route.
 #[derive(Debug, Default)]
 pub struct RouteMetrics {
@@ -171,6 +219,8 @@ pub struct FrontMetrics {
     pub connections: Option<ConnectionMetrics>,
     /// None where the front speaks plain text.
     pub handshakes: Option<HandshakeMetrics>,
+    /// How long the loops took at most for all that was ready at once. None where there are no loops.
+    pub longest_batch: Option<Longest>,
     /// Requests that wait for a worker.
     pub queue_depth: Gauge,
     /// Workers that answer a request.
@@ -253,6 +303,16 @@ pub struct GatewayMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_time_is_forgotten_after_a_minute_or_two() {
+        let longest = Longest::default();
+        let noted = [(0, 5), (0, 9), (0, 7), (1, 3), (2, 4), (5, 1)].map(|(minute, millis)| {
+            longest.note_in(minute, Duration::from_millis(millis));
+            longest.value().as_millis()
+        });
+        assert_eq!(noted, [5, 9, 9, 9, 4, 1]);
+    }
 
     #[test]
     fn a_bound_belongs_to_its_bucket() {

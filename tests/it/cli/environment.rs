@@ -134,9 +134,12 @@ fn workers_from_flag_and_environment_limit_what_is_handled_at_once() {
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--root"])
             .arg(directory.path());
         if from_flag {
-            command.args(["--workers", "1"]).env("APIGATEWAY_WORKERS", "50");
+            command
+                .args(["--workers", "1", "--loops", "0"])
+                .env("APIGATEWAY_WORKERS", "50")
+                .env("APIGATEWAY_LOOPS", "2");
         } else {
-            command.env("APIGATEWAY_WORKERS", "1");
+            command.env("APIGATEWAY_WORKERS", "1").env("APIGATEWAY_LOOPS", "0");
         }
         let mut running = Running::spawn(command);
         let address = announced(&running.says(), "listening on http://");

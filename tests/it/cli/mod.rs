@@ -19,7 +19,7 @@ mod fleet;
 use std::time::Duration;
 
 /// The options of `serve`, and a value that each can take.
-const OPTIONS: [(&str, &str); 32] = [
+const OPTIONS: [(&str, &str); 33] = [
     ("--root", "."),
     ("--listen", "127.0.0.1:0"),
     ("--tls-certificate", ""),
@@ -31,6 +31,7 @@ const OPTIONS: [(&str, &str); 32] = [
     ("--console", "off"),
     ("--capture", "always"),
     ("--workers", "3"),
+    ("--loops", "1"),
     ("--max-connections", "100"),
     ("--access-log", "off"),
     ("--log-level", "warn"),

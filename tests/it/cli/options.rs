@@ -230,7 +230,7 @@ fn an_argument_that_is_not_utf8_is_refused() {
 }
 
 /// Values that an option cannot have, for the flag and for the variable.
-pub const BAD_VALUES: [(&str, &[&str]); 18] = [
+pub const BAD_VALUES: [(&str, &[&str]); 19] = [
     ("--access-log", &["", "/nowhere/access.log", "/"]),
     ("--log-level", &["", "Info", "trace", "off"]),
     ("--log-format", &["", "JSON", "xml"]),
@@ -278,6 +278,7 @@ pub const BAD_VALUES: [(&str, &[&str]); 18] = [
         "--account-id",
         &["12345678901", "1234567890123", "12345678901x", "+12345678901", ""],
     ),
+    ("--loops", &["-1", "1.5", "many", "", "257"]),
     ("--workers", &["0", "-1", "1.5", "many", "", "99999999999999999999999"]),
     ("--max-connections", &["0", "-1", "1.5", "many", ""]),
     ("--dns-ttl", &["0", "-1", "1.5", "1s", "", "99999999999"]),

@@ -26,6 +26,8 @@ use crate::support::metrics::metrics_at;
 fn requests_of_clients_that_are_gone_are_not_carried_out() {
     let (endpoint, release) = holding();
     let gateway = serve_with(&endpoint, |options| {
+        // Requests that wait for a worker are the subject.
+        options.loops = 0;
         options.workers = number(1);
         options.admin = Some("127.0.0.1:0".to_owned());
     });
@@ -164,6 +166,8 @@ fn a_request_that_waits_for_a_worker_is_not_begun_for_nobody() {
         Next::KeepAlive
     });
     let scene = Scene::of(pass_everything(endpoint.address), |options| {
+        // Requests that wait for a worker are the subject.
+        options.loops = 0;
         options.workers = 1.try_into().unwrap();
     });
     let mut held = scene.client(&request("/held"));
@@ -324,10 +328,10 @@ fn a_client_that_is_gone_ends_the_wait_to_connect_and_to_send() {
     }
     let scene = Scene::of(pass_everything(address), |_| {});
     let client = scene.client(&request("/connects"));
-    scene.wait_for("apigateway_workers_busy", 1.0);
+    scene.wait_for("apigateway_requests_in_flight", 1.0);
     leave(client, Leave::Reset);
     let start = Instant::now();
-    scene.wait_for("apigateway_workers_busy", 0.0);
+    scene.wait_for("apigateway_requests_in_flight", 0.0);
     assert!(start.elapsed() < SOON);
     assert_eq!(scene.end(), ["499 /connects"]);
 
@@ -344,7 +348,7 @@ fn a_client_that_is_gone_ends_the_wait_to_connect_and_to_send() {
     let (accepted, _) = silent.accept().unwrap();
     leave(client, Leave::Reset);
     let start = Instant::now();
-    scene.wait_for("apigateway_workers_busy", 0.0);
+    scene.wait_for("apigateway_requests_in_flight", 0.0);
     assert!(start.elapsed() < SOON);
     drop(accepted);
     assert_eq!(scene.end(), ["499 /sends"]);

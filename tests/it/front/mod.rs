@@ -3,6 +3,7 @@
 mod bodies;
 mod limits;
 mod keep_alive;
+mod loops;
 mod pipelining;
 mod http_1_0;
 mod refusals;

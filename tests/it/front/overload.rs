@@ -45,6 +45,8 @@ fn who_waits_too_long_for_a_worker_is_told_so_while_none_becomes_free() {
         let directory = Directory::of(&files);
         let log = directory.path().join("access.log");
         let mut options = options(&directory);
+        // Requests that wait for a worker are the subject.
+        options.loops = 0;
         options.workers = number(workers);
         options.limits.queue_timeout = Limits::default().queue_timeout;
         options.admin = Some("127.0.0.1:0".to_owned());
@@ -103,6 +105,8 @@ fn who_waits_too_long_for_a_worker_is_told_so_while_none_becomes_free() {
 fn who_gets_a_worker_in_time_is_answered() {
     let (endpoint, release) = holding();
     let gateway = serve_with(&endpoint, |options| {
+        // Requests that wait for a worker are the subject.
+        options.loops = 0;
         options.workers = number(1);
         options.admin = Some("127.0.0.1:0".to_owned());
     });

@@ -104,6 +104,8 @@ fn serve(held: &[(&str, Value)], other: SocketAddr, change: impl FnOnce(&mut Opt
     files.extend_from_slice(held);
     let directory = Directory::of(&files);
     let mut options = options(&directory);
+    // The share of workers is the subject. That of loops: `loops`.
+    options.loops = 0;
     options.workers = NonZeroUsize::new(WORKERS).unwrap();
     options.admin = Some("127.0.0.1:0".to_owned());
     change(&mut options);

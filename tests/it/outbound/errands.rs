@@ -17,6 +17,8 @@ fn upstream(trusted: Option<&Authority>) -> Upstream {
     Upstream::new(Settings {
         tls: tls::client_config(trusted.map(|authority| authority.pem.as_bytes())).unwrap(),
         most_connections: 16,
+        most_on_loops: 16,
+        share_on_loops: NonZeroUsize::MAX,
         share: NonZeroUsize::MAX,
         dns_ttl: DNS_TTL,
     })

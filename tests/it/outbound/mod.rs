@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::client::{Answer, Client, PATIENCE};
-use crate::support::directory::{http_proxy, route};
+use crate::support::directory::{Directory, http_proxy, route};
 use crate::support::endpoint::{Endpoint, Next};
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Gateway, options};
 use Expect::{Cut, Refused, RefusedOrCut, Whole};
 
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -103,7 +103,11 @@ pub fn files(fault: &str, timeout: u64, ok: SocketAddr) -> Vec<(&'static str, Va
 
 fn serve(endpoint: &Endpoint, timeout: u64) -> Gateway {
     let uri = format!("http://{}/fault", endpoint.address);
-    Gateway::serve(&files(&uri, timeout, endpoint.address))
+    let directory = Directory::of(&files(&uri, timeout, endpoint.address));
+    let mut options = options(&directory);
+    // Each loop keeps connections of its own, and tests count them.
+    options.loops = options.loops.min(1);
+    Gateway::start(directory, options)
 }
 
 /// Does what the fault says for `/fault`, and answers all else.

@@ -33,6 +33,8 @@ fn a_slot_comes_back_however_an_exchange_ends() {
     let upstream = Upstream::new(Settings {
         tls: tls::client_config(None).unwrap(),
         most_connections: 16,
+        most_on_loops: 16,
+        share_on_loops: NonZeroUsize::MAX,
         share: NonZeroUsize::MIN,
         dns_ttl: DNS_TTL,
     });

@@ -26,6 +26,11 @@ pub struct Gateway {
     pub address: SocketAddr,
 }
 
+/// As many loops as `APIGATEWAY_TEST_LOOPS` says, else two: more than one wherever the tests run.
+pub fn loops() -> usize {
+    std::env::var("APIGATEWAY_TEST_LOOPS").map_or(2, |loops| loops.parse().unwrap())
+}
+
 /// Options on free ports, with a fixed clock.
 pub fn options(directory: &Directory) -> Options {
     Options {
@@ -40,6 +45,7 @@ pub fn options(directory: &Directory) -> Options {
         admin_hosts: Vec::new(),
         console: ConsoleOptions::default(),
         workers: NonZeroUsize::new(64).unwrap(),
+        loops: loops(),
         // On a machine that is busy, requests may wait for a worker; where that is the subject, a test has its own limit.
         limits: Limits {
             queue_timeout: PATIENCE,

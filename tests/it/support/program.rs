@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::support::client::{Answer, Client, PATIENCE};
 use crate::support::directory::{Directory, pass_everything};
 use crate::support::endpoint::{Endpoint, Next, Recorded, nobody};
+use crate::support::gateway::loops;
 
 /// The program with an environment that says nothing to it.
 pub fn program() -> Command {
@@ -29,6 +30,7 @@ pub fn prepared(mut command: Command) -> Command {
         }
     }
     command
+        .env("APIGATEWAY_LOOPS", loops().to_string())
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

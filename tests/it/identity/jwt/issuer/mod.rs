@@ -42,6 +42,8 @@ fn upstream(share: usize) -> Upstream {
     Upstream::new(Settings {
         tls: tls::client_config(None).unwrap(),
         most_connections: usize::MAX,
+        most_on_loops: usize::MAX,
+        share_on_loops: NonZeroUsize::MAX,
         share: NonZeroUsize::new(share).unwrap(),
         dns_ttl: DNS_TTL,
     })

@@ -1,0 +1,124 @@
+//! A handler that panics on a loop, and a reload that is asked for.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::front::acceptor;
+use crate::front::handler::Begun;
+use crate::front::listener_limits::Limits;
+use crate::front::{Front, Handler};
+use crate::http1::error::RequestError;
+use crate::http1::message::{Body, Headers, Request, Response};
+use crate::platform::loops;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Answers on loops, panics over `/panic`, and waits in a loop over `/wait`, which it must not.
+#[derive(Default)]
+struct OnLoops {
+    is_changing: AtomicBool,
+}
+
+fn response(status: u16, text: &str) -> Response {
+    Response {
+        status,
+        headers: Headers::new(),
+        body: Body::Bytes(text.as_bytes().to_vec()),
+    }
+}
+
+impl Handler for OnLoops {
+    fn handle(&self, _: Request) -> Response {
+        response(200, "worker")
+    }
+
+    fn begin(&self, request: Request) -> Begun {
+        assert!(loops::is_loop());
+        assert_ne!(request.path, "/panic", "on purpose");
+        if request.path == "/wait" {
+            loops::may_wait("on purpose");
+        }
+        Begun::Answer(response(200, "loop"))
+    }
+
+    fn refuse(&self, error: RequestError, _: &Request) -> Response {
+        assert_eq!(error, RequestError::Panicked);
+        response(500, "refused")
+    }
+
+    fn is_changing(&self) -> bool {
+        self.is_changing.load(Ordering::SeqCst)
+    }
+}
+
+fn front(handler: &Arc<OnLoops>, loops: usize) -> Front {
+    let listener = acceptor::bind("127.0.0.1:0").unwrap();
+    let handler: Arc<OnLoops> = Arc::clone(handler);
+    let workers = NonZeroUsize::new(2).unwrap();
+    Front::start("test", listener, workers, loops, Limits::default(), handler).unwrap()
+}
+
+fn answer(client: &mut TcpStream, path: &str) -> String {
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.write_all(request.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    let mut part = [0; 1000];
+    while !["loop", "worker", "refused"]
+        .iter()
+        .any(|end| bytes.ends_with(end.as_bytes()))
+    {
+        let count = client.read(&mut part).unwrap();
+        assert!(count > 0, "it ended: {}", String::from_utf8_lossy(&bytes));
+        bytes.extend_from_slice(&part[..count]);
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    let status = text.split(' ').nth(1).unwrap();
+    format!("{status} {}", text.rsplit_once("\r\n\r\n").unwrap().1)
+}
+
+#[test]
+fn a_panic_on_a_loop_costs_one_request() {
+    let handler = Arc::default();
+    let front = front(&handler, 1);
+    let mut others: Vec<TcpStream> = (0..3)
+        .map(|_| TcpStream::connect(front.local_addr()).unwrap())
+        .collect();
+    let mut client = TcpStream::connect(front.local_addr()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(answer(&mut client, "/panic"), "500 refused");
+        assert_eq!(answer(&mut client, "/"), "200 loop");
+        for other in &mut others {
+            assert_eq!(answer(other, "/"), "200 loop");
+        }
+    }
+    if cfg!(debug_assertions) {
+        assert_eq!(answer(&mut client, "/wait"), "500 refused");
+    }
+}
+
+#[test]
+fn what_comes_while_a_reload_is_asked_for_is_a_workers() {
+    let handler: Arc<OnLoops> = Arc::default();
+    let front = front(&handler, 2);
+    let mut client = TcpStream::connect(front.local_addr()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(answer(&mut client, "/"), "200 loop");
+        handler.is_changing.store(true, Ordering::SeqCst);
+        assert_eq!(answer(&mut client, "/"), "200 worker");
+        assert_eq!(answer(&mut client, "/"), "200 worker");
+        handler.is_changing.store(false, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn without_loops_workers_answer_everything() {
+    let handler = Arc::default();
+    let front = front(&handler, 0);
+    let mut client = TcpStream::connect(front.local_addr()).unwrap();
+    assert_eq!(answer(&mut client, "/"), "200 worker");
+}

@@ -1,0 +1,325 @@
+//! Drives an exchange for a loop: it moves what bytes there are, and never waits. Only plain connections are made here.
+
+mod answer;
+mod connecting;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::http1::framing::Framing;
+use crate::http1::message::{Body, Headers, Method};
+use crate::http1::request_writer;
+use crate::outbound::upstream::blocking::{PATIENCE_AFTER_REFUSAL, is_gone};
+use crate::outbound::upstream::connection::RECEIVED_AT_ONCE;
+use crate::outbound::upstream::error::UpstreamError;
+use crate::outbound::upstream::exchange::{Exchange, Wants};
+use crate::outbound::upstream::loop_pool::{LoopPool, Place, Watched};
+use crate::outbound::upstream::request::IntegrationRequest;
+use crate::outbound::upstream::request_side::RequestSide;
+use crate::outbound::upstream::resolver::Resolved;
+use crate::outbound::upstream::response::IntegrationResponse;
+use crate::outbound::upstream::server::Server;
+use crate::outbound::upstream::taken_over::TakenOver;
+use crate::outbound::upstream::waits::Waits;
+use crate::outbound::upstream::watcher::{Seat, Watcher};
+use crate::platform::concurrency::ConcurrencyPermit;
+
+/// Bytes that an exchange sends or receives before others have their turn.
+const TURN: usize = 256 * 1024;
+
+/// An exchange that a loop drives.
+#[derive(Debug)]
+pub struct LoopExchange {
+    server: Arc<Server>,
+    /// What it holds of its destination.
+    slot: ConcurrencyPermit,
+    waits: Waits,
+    exchange: Exchange,
+    stage: Stage,
+    /// It may be sent again, where its kept connection turns out to be closed.
+    may_repeat: bool,
+    /// The connection was made for it.
+    is_new: bool,
+    is_to_head: bool,
+    may_stream: bool,
+    /// There may be bytes to receive.
+    is_readable: bool,
+    /// The upstream's end has been told; bytes before it may not have been received.
+    has_ended: bool,
+    /// The connection has been reset, which the system tells once.
+    is_reset: bool,
+    /// When an upstream that has refused the request is taken to want no more of it.
+    refused_until: Option<Instant>,
+    head: Option<(u16, Headers)>,
+    /// Bytes of the answer's content that there will be, where that is known.
+    length: Option<usize>,
+    content: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// It wants the addresses of its host.
+    Resolving,
+    Connecting(Connecting),
+    Open(Watched),
+    Over,
+}
+
+/// A connection that is being made.
+#[derive(Debug)]
+struct Connecting {
+    addresses: Resolved,
+    /// How many of them were tried, the present one with them.
+    tried: usize,
+    socket: OwnedFd,
+    address: SocketAddr,
+    seat: Seat,
+    place: Place,
+    /// When the next address is tried.
+    until: Instant,
+}
+
+/// How far an exchange got.
+#[derive(Debug)]
+pub enum Driven {
+    /// Nothing more can be done before its socket is ready, or its name looked up, or that moment.
+    Waits(Instant),
+    /// It would go on, but others have their turn.
+    Yields,
+    /// It is over.
+    Over(Result<IntegrationResponse, UpstreamError>),
+    /// Its answer is long or has no known end: a worker goes on with it.
+    Streams(Box<TakenOver>),
+}
+
+/// What is next inside the exchange.
+enum Step {
+    Again,
+    Wait,
+    Yield,
+    Over(IntegrationResponse),
+    Stream,
+}
+
+impl LoopExchange {
+    /// Begins an exchange. Nothing is sent yet. The request's content must be here whole.
+    ///
+    /// # Errors
+    /// It cannot be sent, or there are as many for its destination as may be.
+    pub fn begin(pool: &LoopPool, request: IntegrationRequest) -> Result<LoopExchange, UpstreamError> {
+        let server = pool.server(&request)?;
+        let slot = server.destination.take_slot_on_loops()?;
+        let waits = Waits::begin(request.timeout, request.client, request.runs_on);
+        let content = match request.body {
+            Body::Empty => Vec::new(),
+            Body::Bytes(content) => content,
+            Body::Stream(_) => return Err(UpstreamError::Unsendable("its content is not here".to_owned())),
+        };
+        let is_harmless = content.is_empty() && request.method.is_safe() || request.is_repeatable;
+        let framing = Framing::Length(content.len() as u64);
+        let room = RequestSide::beginning(content.len());
+        let head = request_writer::head(request.method, &request.parts, framing, room);
+        let head = head.map_err(|reason| UpstreamError::Unsendable(reason.to_owned()))?;
+        let is_to_head = request.method == Method::Head;
+        Ok(LoopExchange {
+            server,
+            slot,
+            waits,
+            exchange: Exchange::new(RequestSide::whole(head, content), is_to_head),
+            stage: Stage::Resolving,
+            may_repeat: is_harmless && !request.is_single_attempt,
+            is_new: false,
+            is_to_head,
+            may_stream: request.may_stream,
+            is_readable: false,
+            has_ended: false,
+            is_reset: false,
+            refused_until: None,
+            head: None,
+            length: None,
+            content: Vec::new(),
+        })
+    }
+
+    /// Whether it waits for the look-up of a name.
+    pub fn is_resolving(&self) -> bool {
+        matches!(self.stage, Stage::Resolving)
+    }
+
+    /// Notes what its socket is ready for.
+    pub fn note_ready(&mut self, is_readable: bool, has_ended: bool) {
+        self.is_readable |= is_readable || has_ended;
+        self.has_ended |= has_ended;
+    }
+
+    /// Ends it, since nobody waits for it any more.
+    pub fn abandon(mut self, watcher: &mut dyn Watcher) -> UpstreamError {
+        self.close(watcher);
+        UpstreamError::ClientGone
+    }
+
+    /// Goes on as far as it can without waiting. Once it is over, nothing more can be done with it.
+    pub fn drive(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Driven {
+        // Nothing here waits, so that one look at the clock is enough.
+        let mut late = self.waits.next_wait().err();
+        loop {
+            let step = match late.take() {
+                None => self.step(pool, watcher),
+                Some(late) => Err(late),
+            };
+            match step {
+                Ok(Step::Again) => {}
+                Ok(Step::Yield) => return Driven::Yields,
+                Ok(Step::Wait) => {
+                    // What is held while it waits is of the memory that all share.
+                    if !watcher.reserve(self.exchange.held() + self.content.capacity()) {
+                        self.close(watcher);
+                        return Driven::Over(Err(UpstreamError::NoMemory));
+                    }
+                    return Driven::Waits(self.until());
+                }
+                Ok(Step::Over(response)) => return Driven::Over(Ok(response)),
+                Ok(Step::Stream) => {
+                    return match self.take_over(pool, watcher) {
+                        Some(taken) => Driven::Streams(Box::new(taken)),
+                        None => Driven::Over(Err(UpstreamError::Broken("it broke off before".to_owned()))),
+                    };
+                }
+                Err(UpstreamError::Broken(_)) if self.is_stale() => {
+                    self.close(watcher);
+                    self.exchange.begin_again();
+                    self.waits.set_sent(false);
+                    (self.may_repeat, self.stage) = (false, Stage::Resolving);
+                    (self.is_readable, self.has_ended, self.is_reset) = (false, false, false);
+                    self.refused_until = None;
+                    // The second time the connection is a new one.
+                    self.is_new = true;
+                }
+                Err(error) => {
+                    if let Stage::Connecting(connecting) = &self.stage {
+                        // The host may have moved.
+                        pool.pool.resolver.forget(&self.server.host, &connecting.addresses);
+                    }
+                    self.close(watcher);
+                    return Driven::Over(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Whether the request went out on a kept connection on which no byte came back, and may be sent again.
+    fn is_stale(&self) -> bool {
+        self.may_repeat && !self.is_new && matches!(self.stage, Stage::Open(_)) && self.exchange.is_unanswered()
+    }
+
+    /// When it is to be looked at again whatever happens.
+    fn until(&self) -> Instant {
+        let until = self.waits.until();
+        let next = match &self.stage {
+            Stage::Connecting(connecting) => Some(connecting.until),
+            _ => self.refused_until,
+        };
+        next.map_or(until, |next| next.min(until))
+    }
+
+    fn step(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Result<Step, UpstreamError> {
+        match &self.stage {
+            Stage::Resolving => {
+                let Some(addresses) = pool.pool.resolver.resolve_now(&self.server.host) else {
+                    return Ok(Step::Wait);
+                };
+                self.open(addresses?, pool, watcher)?;
+                Ok(Step::Again)
+            }
+            Stage::Connecting(_) => self.go_on_connecting(pool, watcher),
+            Stage::Open(_) => self.go_on(pool, watcher),
+            Stage::Over => Err(UpstreamError::Broken("it is over".to_owned())),
+        }
+    }
+
+    /// Goes on with the exchange on its connection.
+    fn go_on(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Result<Step, UpstreamError> {
+        match self.exchange.wants() {
+            Wants::Content => Err(UpstreamError::Unsendable("its content is not here".to_owned())),
+            Wants::Send => self.send(),
+            Wants::Receive => self.receive(),
+            Wants::Nothing => self.read(pool, watcher),
+        }
+    }
+
+    /// Sends what goes now; where none does, takes in what is answered meanwhile.
+    fn send(&mut self) -> Result<Step, UpstreamError> {
+        let Stage::Open(Watched { connection, .. }) = &mut self.stage else {
+            return Ok(Step::Again);
+        };
+        let output = self.exchange.output();
+        let part = output.get(..TURN).unwrap_or(output);
+        match connection.send(part) {
+            Ok(count) => {
+                let is_turn_over = count == TURN;
+                self.exchange.note_sent(count);
+                self.refused_until = None;
+                return Ok(if is_turn_over { Step::Yield } else { Step::Again });
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // An upstream that takes no more of a request may have said why before.
+            Err(error) if is_gone(&error) && self.exchange.has_content() => {
+                self.exchange.stop_sending();
+                self.is_readable = true;
+                // One that had ended its side before breaks the pipe.
+                self.is_reset = error.kind() != io::ErrorKind::BrokenPipe;
+                return Ok(Step::Again);
+            }
+            Err(error) => return Err(UpstreamError::of_io(error)),
+        }
+        if self.is_readable && self.exchange.has_room() {
+            return self.receive();
+        }
+        if self.exchange.is_refused() {
+            let now = Instant::now();
+            if now >= *self.refused_until.get_or_insert(now + PATIENCE_AFTER_REFUSAL) {
+                self.exchange.stop_sending();
+                return Ok(Step::Again);
+            }
+        }
+        Ok(Step::Wait)
+    }
+
+    /// Takes in what is here.
+    fn receive(&mut self) -> Result<Step, UpstreamError> {
+        if !self.is_readable {
+            return Ok(Step::Wait);
+        }
+        let Stage::Open(Watched { connection, .. }) = &mut self.stage else {
+            return Ok(Step::Again);
+        };
+        let input = self.exchange.input();
+        input.reserve(RECEIVED_AT_ONCE);
+        let room = input.capacity() - input.len();
+        match connection.receive(input, None) {
+            Ok(count @ 1..) => {
+                // Fewer than there was room for are all that there were. An end behind them is not told again.
+                self.is_readable = count == room || self.has_ended;
+                self.exchange.take_in()?;
+            }
+            Ok(0) if self.is_reset => {
+                let error = io::Error::from(io::ErrorKind::ConnectionReset);
+                self.has_ended = true;
+                self.exchange.note_break(error.to_string())?;
+            }
+            Ok(0) => {
+                self.has_ended = true;
+                self.exchange.note_end()?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
+            Err(error) => {
+                self.has_ended = true;
+                self.exchange.note_break(error.to_string())?;
+            }
+        }
+        Ok(Step::Again)
+    }
+}

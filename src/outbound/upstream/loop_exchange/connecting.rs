@@ -1,0 +1,149 @@
+//! How an exchange on a loop gets its connection: one that was kept, or one that is made, to each address in its turn.
+
+use std::io;
+
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::outbound::upstream::connection::{Connection, Quiet};
+use crate::outbound::upstream::connector;
+use crate::outbound::upstream::error::UpstreamError;
+use crate::outbound::upstream::loop_exchange::{Connecting, LoopExchange, Stage, Step};
+use crate::outbound::upstream::loop_pool::{LoopPool, Place, Watched};
+use crate::outbound::upstream::resolver::Resolved;
+use crate::outbound::upstream::watcher::Watcher;
+
+impl LoopExchange {
+    /// Takes a connection that was kept, or begins to make one.
+    pub(super) fn open(
+        &mut self,
+        addresses: Resolved,
+        pool: &mut LoopPool,
+        watcher: &mut dyn Watcher,
+    ) -> Result<(), UpstreamError> {
+        while !self.is_new {
+            let own = pool.take(&self.server);
+            let kept = own.or_else(|| pool.take_of_workers(&self.server, watcher));
+            let Some(mut watched) = kept else { break };
+            let destination = &self.server.destination;
+            if destination.keeps_connections() && addresses.has(watched.connection.peer()) {
+                match watched.connection.quiet() {
+                    Quiet::Yes => {
+                        watcher.take(watched.seat);
+                        self.stage = Stage::Open(watched);
+                        self.waits.set_sent(true);
+                        return Ok(());
+                    }
+                    Quiet::Ended => {}
+                    Quiet::Surplus => destination.note_surplus(),
+                }
+            }
+            let seat = watched.seat;
+            drop(watched);
+            watcher.vacate(seat);
+        }
+        self.is_new = true;
+        let place = pool.place(watcher);
+        let none = self.not_connected("it has no address".to_owned());
+        self.connect(addresses, 0, place, none, pool, watcher)
+    }
+
+    fn not_connected(&self, reason: String) -> UpstreamError {
+        UpstreamError::NotConnected {
+            host: self.server.authority.clone(),
+            reason,
+        }
+    }
+
+    /// Begins to connect to the first of the addresses, but for so many, that does not refuse at once.
+    fn connect(
+        &mut self,
+        addresses: Resolved,
+        mut tried: usize,
+        place: Place,
+        mut failure: UpstreamError,
+        pool: &LoopPool,
+        watcher: &mut dyn Watcher,
+    ) -> Result<(), UpstreamError> {
+        while let Some(address) = addresses.tried().get(tried).copied() {
+            // An address that is silent must leave time for those after it.
+            let left = u32::try_from(addresses.tried().len() - tried).unwrap_or(1);
+            tried += 1;
+            let until = Instant::now() + self.waits.next_wait()? / left;
+            let begun = connector::begin(address).map_err(io::Error::from);
+            match begun.and_then(|(socket, _)| Ok((watcher.watch(socket.as_fd())?, socket))) {
+                Ok((seat, socket)) => {
+                    self.stage = Stage::Connecting(Connecting {
+                        addresses,
+                        tried,
+                        socket,
+                        address,
+                        seat,
+                        place,
+                        until,
+                    });
+                    return Ok(());
+                }
+                Err(error) => failure = self.not_connected(format!("{address}: {error}")),
+            }
+        }
+        // The host may have moved.
+        pool.pool.resolver.forget(&self.server.host, &addresses);
+        Err(failure)
+    }
+
+    pub(super) fn go_on_connecting(
+        &mut self,
+        pool: &LoopPool,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Step, UpstreamError> {
+        let Stage::Connecting(connecting) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Ok(Step::Again);
+        };
+        let mut polled = [PollFd::new(&connecting.socket, PollFlags::OUT)];
+        let count = poll(&mut polled, Some(&Timespec::default()));
+        let failure = if count.is_ok_and(|count| count > 0) {
+            match connector::end(&connecting.socket) {
+                Ok(()) => {
+                    let Connecting {
+                        socket,
+                        address,
+                        seat,
+                        place,
+                        ..
+                    } = connecting;
+                    let connection = Connection::plain(socket, address);
+                    self.stage = Stage::Open(Watched {
+                        connection,
+                        seat,
+                        place,
+                    });
+                    self.waits.set_sent(true);
+                    return Ok(Step::Again);
+                }
+                Err(error) => io::Error::from(error).to_string(),
+            }
+        } else if Instant::now() < connecting.until {
+            self.stage = Stage::Connecting(connecting);
+            return Ok(Step::Wait);
+        } else {
+            "timed out".to_owned()
+        };
+        let Connecting {
+            addresses,
+            tried,
+            socket,
+            address,
+            seat,
+            place,
+            ..
+        } = connecting;
+        drop(socket);
+        watcher.vacate(seat);
+        let failure = self.not_connected(format!("{address}: {failure}"));
+        self.connect(addresses, tried, place, failure, pool, watcher)?;
+        Ok(Step::Again)
+    }
+}

@@ -1,0 +1,56 @@
+//! An exchange that a loop has begun and a worker goes on with: its answer is long, or has no known end.
+
+use std::sync::Arc;
+
+use crate::http1::message::Headers;
+use crate::outbound::upstream::blocking::Call;
+use crate::outbound::upstream::connection::Connection;
+use crate::outbound::upstream::error::UpstreamError;
+use crate::outbound::upstream::exchange::Exchange;
+use crate::outbound::upstream::incoming;
+use crate::outbound::upstream::pool::{Lease, Pool};
+use crate::outbound::upstream::response::IntegrationResponse;
+use crate::outbound::upstream::server::Server;
+use crate::outbound::upstream::waits::Waits;
+use crate::platform::concurrency::ConcurrencyPermit;
+use crate::platform::loops;
+
+/// The exchange: the head of its answer is here.
+#[derive(Debug)]
+pub struct TakenOver {
+    pub(super) pool: Arc<Pool>,
+    pub(super) server: Arc<Server>,
+    /// What it holds of its destination until a worker has it.
+    pub(super) slot: ConcurrencyPermit,
+    pub(super) waits: Waits,
+    pub(super) exchange: Exchange,
+    pub(super) connection: Connection,
+    /// It has been reset, which the system has told.
+    pub(super) is_reset: bool,
+    /// Content that was read already.
+    pub(super) before: Vec<u8>,
+    pub(super) status: u16,
+    pub(super) headers: Headers,
+    pub(super) may_stream: bool,
+}
+
+impl TakenOver {
+    /// Goes on in a worker, which counts for the destination from now on.
+    ///
+    /// # Errors
+    /// As many workers wait for the destination as may, or the answer breaks off before a part of it could be passed on.
+    pub fn go_on(self) -> Result<IntegrationResponse, UpstreamError> {
+        loops::may_wait("for an integration's answer");
+        let slot = self.server.destination.take_slot()?;
+        drop(self.slot);
+        let lease = Lease::taken_over(&self.pool, self.server, slot);
+        let mut call = Call::taken_over(lease, self.waits, self.exchange, self.connection, self.before);
+        call.is_reset = self.is_reset;
+        let is_event_stream = self.may_stream && self.headers.announce_event_stream();
+        Ok(IntegrationResponse {
+            body: incoming::receive(call, is_event_stream)?,
+            status: self.status,
+            headers: self.headers,
+        })
+    }
+}
