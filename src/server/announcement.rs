@@ -1,12 +1,13 @@
 //! What the log tells of what is served.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::control_plane::api::settings::PublicUrl;
 use crate::deployment::configuration::Configuration;
 
 /// What is served, for the log.
-pub(super) fn served(configuration: &Configuration) -> String {
+fn served(configuration: &Configuration) -> String {
     let mut apis = configuration.apis();
     match (apis.next(), apis.count()) {
         (None, _) => "no API".to_owned(),
@@ -15,8 +16,22 @@ pub(super) fn served(configuration: &Configuration) -> String {
     }
 }
 
-/// Logs where each API of a template is served.
-pub(super) fn log_addresses(configuration: &Configuration, scheme: &str, address: SocketAddr) {
+/// Logs what is served from a root.
+pub(super) fn log_root(configuration: &Configuration, root: &Path) {
+    log_served(configuration, root);
+    if configuration.apis().next().is_none() {
+        log::info!("{} has no API: apigateway init DIR makes a small one", root.display());
+    }
+}
+
+fn log_served(configuration: &Configuration, from: &Path) {
+    let (name, hash) = (served(configuration), configuration.hash());
+    log::info!("serving {name} from {}, hash {hash}", from.display());
+}
+
+/// Logs what is served from a template, and where each of its APIs is.
+pub(super) fn log_template(configuration: &Configuration, template: &Path, scheme: &str, address: SocketAddr) {
+    log_served(configuration, template);
     let has_several = configuration.apis().count() > 1;
     for api in configuration.apis() {
         let (name, id) = (api.api_name().unwrap_or("an API without a name"), api.api_id());

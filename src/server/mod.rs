@@ -220,7 +220,7 @@ impl Server {
         let throttle = fleet::throttle(options.fleet, options.upstream_ca).map_err(StartError::Option)?;
         #[cfg(not(feature = "fleet"))]
         let throttle = Throttle::default();
-        let (name, scheme) = (announcement::served(&configuration), scheme(&configuration));
+        let scheme = scheme(&configuration);
         let has_administrator = configuration.credentials().has_administrator();
         let control_plane = settings::Settings {
             mode: access_to_calls::mode(options.control_plane, admin_listener.as_ref(), has_administrator),
@@ -234,8 +234,6 @@ impl Server {
         };
         let capture = options.console.capture(admin_listener.as_ref(), control_plane.mode);
         let capture = capture.map_err(StartError::Option)?;
-        let hash = configuration.hash().to_owned();
-        let is_without_api = configuration.apis().next().is_none();
         let gate = Arc::new(ReloadGate::new(options.hang_up));
         let gateway = Gateway::new(
             configuration,
@@ -273,17 +271,10 @@ impl Server {
         let signalled = Arc::clone(&gate);
         let waiter = thread::Builder::new().name("hangup".to_owned());
         waiter.spawn(move || signalled.request_at_signals()).map_err(refused)?;
-        let from = options
-            .template
-            .as_ref()
-            .map_or(&options.root, |template| &template.path);
-        log::info!("serving {name} from {}, hash {hash}", from.display());
-        match options.template.is_some() {
-            true => announcement::log_addresses(&gateway.configuration_now(), scheme, data.local_addr()),
-            false if is_without_api => {
-                log::info!("{} has no API: apigateway init DIR makes a small one", from.display())
-            }
-            false => {}
+        let (served, address) = (gateway.configuration_now(), data.local_addr());
+        match &options.template {
+            Some(template) => announcement::log_template(&served, &template.path, scheme, address),
+            None => announcement::log_root(&served, &options.root),
         }
         Ok(Server {
             data,
