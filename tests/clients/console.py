@@ -387,7 +387,8 @@ def requests_appear_as_they_come(page, gateway):
         gateway.send(api, "/nothing")
     until("seven rows", lambda: len(page.rows()) == 7)
     assert page.driver.switch_to.active_element == row
-    assert abs(row.rect["y"] - page.driver.execute_script("return scrollY") - top) < 2
+    moved = row.rect["y"] - page.driver.execute_script("return scrollY") - top
+    assert abs(moved) < 2, f"the row has moved by {moved} px"
     page.size(1280)
     assert page.rows()[-1][2] == "/pets?x=1"
 

@@ -1147,6 +1147,7 @@ async function show({focus = true} = {}) {
       const active = byId('page').contains(document.activeElement) ? document.activeElement : null;
       const [name, begin, end, top] = [active && nameOf(active), active?.selectionStart, active?.selectionEnd, scrollY];
       byId('page').replaceChildren(...content.flat(9).filter(Boolean));
+      byId('page').style.paddingBottom = '';
       if (!active) return;
       // What stands for the control in hand takes the focus over.
       const same = [...byId('page').querySelectorAll('h1, button, a, input, select, textarea, tr[tabindex]')].find(element => nameOf(element) === name);
@@ -2157,6 +2158,14 @@ function filterOf(text) {
   return {wrong, matches: request => wrong.length === 0 && tests.every(test => test(request))};
 }
 
+/** Scrolls by so much, on a page that is made longer where it is too short for that. */
+function scrollOn(distance) {
+  const room = document.documentElement.scrollHeight - innerHeight - scrollY;
+  const {style} = byId('page');
+  if (distance > room) style.paddingBottom = `${(parseFloat(style.paddingBottom) || 0) + distance - room}px`;
+  scrollBy(0, distance);
+}
+
 async function requestsPage(context) {
   const first = context.query.get('filter');
   state.filter = first ?? '';
@@ -2223,7 +2232,9 @@ async function requestsPage(context) {
     wrong.textContent = marked ? `Not a term: ${plain(filter.wrong.join(' '), 120)}. Nothing is shown until it is mended. Terms: method: status: path: route: api: slow: replay: and words.` : '';
     const active = document.activeElement?.closest?.('tr');
     const kept = active && list.body.contains(active) ? active : null;
-    const top = kept?.getBoundingClientRect().top;
+    // What is being read does not move: the row in hand, else the first one that is seen below the banner.
+    const anchor = kept ?? (scrollY > 0 ? [...list.body.rows].find(row => row.getBoundingClientRect().bottom > 60) : null);
+    const top = anchor?.getBoundingClientRect().top;
     const ids = new Set(wanted.map(request => request.requestId));
     for (const [id, row] of rows) {
       if (ids.has(id)) continue;
@@ -2249,7 +2260,7 @@ async function requestsPage(context) {
       else list.body.insertBefore(row, place);
     }
     settleStops(list.body);
-    if (kept?.isConnected) scrollBy(0, kept.getBoundingClientRect().top - top);
+    if (anchor?.isConnected) scrollOn(anchor.getBoundingClientRect().top - top);
     list.whole.hidden = rows.size === 0;
     empty.hidden = rows.size > 0;
     if (rows.size === 0) {
