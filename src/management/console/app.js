@@ -457,7 +457,7 @@ const state = {
 
 const canChange = () => state.overview?.controlPlane !== 'off';
 const apiOf = id => state.overview?.apis?.find(api => api.apiId === id);
-const apiName = id => plain(apiOf(id)?.name ?? id, 80);
+const apiName = id => plain(apiOf(id)?.name || id, 80);
 
 async function loadOverview() {
   state.overview = await call('GET', own('overview'));
@@ -933,7 +933,7 @@ function formDialog({title, json, after, ...spec}) {
     }
     const dialog = openDialog(title, body);
     dialog.addEventListener('close', () => resolve(result));
-    (dialog.querySelector('[autofocus], input:not([type="hidden"]), select, textarea') ?? main.send).focus();
+    ([...dialog.querySelectorAll('input, select, textarea')].find(control => control.getClientRects().length > 0) ?? main.send).focus();
   });
 }
 
@@ -1260,7 +1260,7 @@ function problemLines(apiId, file) {
 
 async function problemsPage(context) {
   const draw = () => {
-    const {problems, isOlder} = state;
+    const {problems} = state;
     const errors = problems.filter(problem => problem.severity === 'error').length;
     const lead = problems.length === 0 ? 'The files as they lie there now.'
       : `${plural(errors, 'error')} and ${plural(problems.length - errors, 'warning')} in the files as they lie there now.`;
@@ -1268,8 +1268,7 @@ async function problemsPage(context) {
       el('p', null, el('strong', {class: `sev-${problem.severity === 'error' ? 'error' : 'warning'}`}, problem.severity === 'error' ? 'Error' : 'Warning'), ' ', el('code', null, data(`${problem.file}${problem.pointer ? `#${problem.pointer}` : ''}`))),
       el('p', null, data(problem.text)),
       problem.api && apiOf(problem.api) ? el('p', {class: 'small'}, link(['apis', problem.api, 'routes'], `API ${apiName(problem.api)}`)) : null));
-    context.put('Problems', head('Problems', lead), isOlder ? el('p', {class: 'lead'}, 'What is served is older than the files.') : null,
-      items.length > 0 ? el('ul', {class: 'list', 'aria-label': 'Problems'}, items) : el('div', {class: 'empty'}, el('h2', null, 'No problems'), el('p', null, 'What is served is what the files say.')));
+    context.put('Problems', head('Problems', lead), items.length > 0 ? el('ul', {class: 'list', 'aria-label': 'Problems'}, items) : el('div', {class: 'empty'}, el('h2', null, 'No problems'), el('p', null, 'What is served is what the files say.')));
   };
   await Promise.all([loadProblems(), loadOverview()]);
   draw();
@@ -1497,8 +1496,8 @@ async function routesPage(context) {
         el('td', {class: 'tight method'}, plain(method)),
         el('td', {class: 'path'}, broken(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
         el('td', null, authorizationText(guardText(row, loaded.authorizers))),
-        el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(targetText(row, loaded.integrations))),
-        el('td', null, data(textOf(row.throttle).replace(/^-$/, '–'))),
+        el('td', {class: 'path uri', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(targetText(row, loaded.integrations))),
+        el('td', {class: 'limit'}, data(textOf(row.throttle).replace(/^-$/, '–'))),
         el('td', {class: 'tight', 'data-seen': row.routeKey, title: row.requests ? plural(row.requests, 'request') : null}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
           button('Edit', () => editRoute(id, row.route, loaded).then(changed), {class: 'row', tabindex: '-1', 'aria-label': `Edit ${name}`}),
@@ -1743,7 +1742,7 @@ function integrationsPage(context) {
     columns: [['Id', 'tight'], 'Type', ['URI', 'path'], 'Method', ['Routes', 'num'], ['Timeout', 'num']],
     load: async apiId => ({routes: await objects(apiId, 'routes') ?? []}),
     cells: (item, {routes}) => [
-      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [broken(item.integrationUri ?? '–'), 'path'],
+      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [broken(item.integrationUri ?? '–'), 'path uri'],
       [data(item.integrationMethod ?? '–')],
       [(() => {
         const users = routes.filter(route => integrationId(route.target) === item.integrationId);
