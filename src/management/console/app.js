@@ -1393,16 +1393,16 @@ function guardText(row, authorizers) {
 
 /** What is served in the order of precedence, with the ids of the files; then what is not served. */
 function joined(served, known) {
-  const left = [...known ?? []];
+  const left = new Map((known ?? []).map(route => [`routes/${route.routeId}.json`, route]));
   const rows = served.map((row, index) => {
-    const match = left.find(route => row.file?.endsWith(`routes/${route.routeId}.json`)) ?? left.find(route => route.routeKey === row.routeKey);
-    if (match) left.splice(left.indexOf(match), 1);
-    return {...row, order: index + 1, route: match ?? null};
+    const file = row.file?.slice(row.file.lastIndexOf('routes/'));
+    const route = left.get(file) ?? null;
+    left.delete(file);
+    return {...row, order: index + 1, route};
   });
-  const isPartial = rows.length > 0;
-  return rows.concat(left.map(route => ({
-    routeKey: route.routeKey, target: route.target, integration: route.target ?? null, authorization: route.authorizationType, order: null, route,
-    note: isPartial ? 'Not served in this stage' : 'Not served: no stage deploys it',
+  const note = rows.length > 0 ? 'Not served in this stage' : 'Not served: no stage deploys it';
+  return rows.concat([...left.values()].map(route => ({
+    routeKey: route.routeKey, target: route.target, integration: route.target ?? null, authorization: route.authorizationType, order: null, route, note,
   })));
 }
 
