@@ -1421,7 +1421,11 @@ async function routesPage(context) {
     // Afterwards, so that what is listed and served is not taken for what is not.
     const served = await call('GET', own('apis', id, 'routes') + query);
     loaded = {routes, integrations: integrations ?? [], authorizers: authorizers ?? [], stages: stages?.map(one => one.stageName) ?? apiOf(id)?.stages ?? []};
-    rows = joined(served ?? [], routes);
+    const byId = new Map(loaded.integrations.map(one => [one.integrationId, one]));
+    rows = joined(served ?? [], routes).map(row => {
+      const one = byId.get(integrationId(row.target));
+      return {...row, goes: targetText(row, one ? [one] : []), guard: guardText(row, loaded.authorizers)};
+    });
     return [stage, rows.map(({lastSeen, requests, ...row}) => row), loaded];
   };
 
@@ -1432,7 +1436,7 @@ async function routesPage(context) {
 
   const COLUMNS = [
     ['Order', row => row.order ?? Infinity, 'num'], ['Method', row => splitKey(row.routeKey)[0], 'tight'], ['Path', row => splitKey(row.routeKey)[1], 'path'],
-    ['Authorization', row => guardText(row, loaded.authorizers)], ['Integration', row => targetText(row, loaded.integrations), 'grow'],
+    ['Authorization', row => row.guard], ['Integration', row => row.goes, 'grow'],
     ['Throttle', row => textOf(row.throttle)], ['Last seen', row => dateOf(row.lastSeen ?? 0)?.getTime() ?? 0, 'tight'],
   ];
 
@@ -1460,7 +1464,7 @@ async function routesPage(context) {
     const fill = () => {
       const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
       const wanted = rows.filter(row => {
-        const text = [row.routeKey, targetText(row, loaded.integrations), guardText(row, loaded.authorizers), row.target ?? ''].join(' ').toLowerCase();
+        const text = [row.routeKey, row.goes, row.guard, row.target ?? ''].join(' ').toLowerCase();
         return words.every(word => text.includes(word));
       });
       if (sort) {
@@ -1495,8 +1499,8 @@ async function routesPage(context) {
         el('td', {class: 'num soft'}, row.order === null ? el('span', {title: row.note}, '–') : String(row.order)),
         el('td', {class: 'tight method'}, plain(method)),
         el('td', {class: 'path'}, broken(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
-        el('td', null, authorizationText(guardText(row, loaded.authorizers))),
-        el('td', {class: 'path uri', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(targetText(row, loaded.integrations))),
+        el('td', null, authorizationText(row.guard)),
+        el('td', {class: 'path uri', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(row.goes)),
         el('td', {class: 'limit'}, data(textOf(row.throttle).replace(/^-$/, '–'))),
         el('td', {class: 'tight', 'data-seen': row.routeKey, title: row.requests ? plural(row.requests, 'request') : null}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
