@@ -511,7 +511,7 @@ async function loadRequests() {
 // Stream
 // ---------------------------------------------------------------------------------------------------------------------
 
-const stream = {state: 'opening', wait: 0, leads: false, lastEventId: ''};
+const stream = {state: 'opening', wait: 0, leads: false, lastEventId: '', refusal: ''};
 /** One page of a browser reads the stream and tells the others. */
 const channel = 'BroadcastChannel' in window ? new BroadcastChannel('apigateway-console') : null;
 /** A comment comes every 15 s. */
@@ -592,10 +592,12 @@ async function leadStream() {
   stream.leads = true;
   for (let wait = 1000; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
     const began = Date.now();
+    stream.refusal = '';
     try {
       await readStream();
-    } catch {
-      // As where it ends.
+    } catch (error) {
+      // As where it ends; but a ninth page is told that there are eight.
+      if (error instanceof Refusal) stream.refusal = error.message;
     }
     if (stream.state === 'open' && Date.now() - began > 1000) wait = 1000;
     tellStream('broken', wait);
@@ -740,7 +742,7 @@ const capturesSecrets = () => {
 function renderBars() {
   const bars = [];
   if (stream.state === 'broken') {
-    bars.push(el('p', {class: 'bar'}, `Not live: the stream of events broke. It is opened again in ${Math.round(stream.wait / 1000)} s.`));
+    bars.push(el('p', {class: 'bar'}, `Not live: ${stream.refusal ? plain(stream.refusal) : 'the stream of events broke'}. It is opened again in ${Math.round(stream.wait / 1000)} s.`));
   }
   if (state.isOlder) {
     bars.push(el('p', {class: 'bar'}, 'Older files are being served: those on the disk have errors. ', link(['problems'], 'See the problems')));
