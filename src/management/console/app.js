@@ -457,7 +457,7 @@ const state = {
 
 const canChange = () => state.overview?.controlPlane !== 'off';
 const apiOf = id => state.overview?.apis?.find(api => api.apiId === id);
-const apiName = id => plain(apiOf(id)?.name ?? id, 80);
+const apiName = id => plain(apiOf(id)?.name || id, 80);
 
 async function loadOverview() {
   state.overview = await call('GET', own('overview'));
@@ -511,7 +511,7 @@ async function loadRequests() {
 // Stream
 // ---------------------------------------------------------------------------------------------------------------------
 
-const stream = {state: 'opening', wait: 0, leads: false, lastEventId: ''};
+const stream = {state: 'opening', wait: 0, leads: false, lastEventId: '', refusal: ''};
 /** One page of a browser reads the stream and tells the others. */
 const channel = 'BroadcastChannel' in window ? new BroadcastChannel('apigateway-console') : null;
 /** A comment comes every 15 s. */
@@ -592,10 +592,12 @@ async function leadStream() {
   stream.leads = true;
   for (let wait = 1000; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
     const began = Date.now();
+    stream.refusal = '';
     try {
       await readStream();
-    } catch {
-      // As where it ends.
+    } catch (error) {
+      // As where it ends; but a ninth page is told that there are eight.
+      if (error instanceof Refusal) stream.refusal = error.message;
     }
     if (stream.state === 'open' && Date.now() - began > 1000) wait = 1000;
     tellStream('broken', wait);
@@ -740,7 +742,7 @@ const capturesSecrets = () => {
 function renderBars() {
   const bars = [];
   if (stream.state === 'broken') {
-    bars.push(el('p', {class: 'bar'}, `Not live: the stream of events broke. It is opened again in ${Math.round(stream.wait / 1000)} s.`));
+    bars.push(el('p', {class: 'bar'}, `Not live: ${stream.refusal ? plain(stream.refusal) : 'the stream of events broke'}. It is opened again in ${Math.round(stream.wait / 1000)} s.`));
   }
   if (state.isOlder) {
     bars.push(el('p', {class: 'bar'}, 'Older files are being served: those on the disk have errors. ', link(['problems'], 'See the problems')));
@@ -933,7 +935,7 @@ function formDialog({title, json, after, ...spec}) {
     }
     const dialog = openDialog(title, body);
     dialog.addEventListener('close', () => resolve(result));
-    (dialog.querySelector('[autofocus], input:not([type="hidden"]), select, textarea') ?? main.send).focus();
+    ([...dialog.querySelectorAll('input, select, textarea')].find(control => control.getClientRects().length > 0) ?? main.send).focus();
   });
 }
 
@@ -1147,6 +1149,7 @@ async function show({focus = true} = {}) {
       const active = byId('page').contains(document.activeElement) ? document.activeElement : null;
       const [name, begin, end, top] = [active && nameOf(active), active?.selectionStart, active?.selectionEnd, scrollY];
       byId('page').replaceChildren(...content.flat(9).filter(Boolean));
+      byId('page').style.paddingBottom = '';
       if (!active) return;
       // What stands for the control in hand takes the focus over.
       const same = [...byId('page').querySelectorAll('h1, button, a, input, select, textarea, tr[tabindex]')].find(element => nameOf(element) === name);
@@ -1259,7 +1262,7 @@ function problemLines(apiId, file) {
 
 async function problemsPage(context) {
   const draw = () => {
-    const {problems, isOlder} = state;
+    const {problems} = state;
     const errors = problems.filter(problem => problem.severity === 'error').length;
     const lead = problems.length === 0 ? 'The files as they lie there now.'
       : `${plural(errors, 'error')} and ${plural(problems.length - errors, 'warning')} in the files as they lie there now.`;
@@ -1267,8 +1270,7 @@ async function problemsPage(context) {
       el('p', null, el('strong', {class: `sev-${problem.severity === 'error' ? 'error' : 'warning'}`}, problem.severity === 'error' ? 'Error' : 'Warning'), ' ', el('code', null, data(`${problem.file}${problem.pointer ? `#${problem.pointer}` : ''}`))),
       el('p', null, data(problem.text)),
       problem.api && apiOf(problem.api) ? el('p', {class: 'small'}, link(['apis', problem.api, 'routes'], `API ${apiName(problem.api)}`)) : null));
-    context.put('Problems', head('Problems', lead), isOlder ? el('p', {class: 'lead'}, 'What is served is older than the files.') : null,
-      items.length > 0 ? el('ul', {class: 'list', 'aria-label': 'Problems'}, items) : el('div', {class: 'empty'}, el('h2', null, 'No problems'), el('p', null, 'What is served is what the files say.')));
+    context.put('Problems', head('Problems', lead), items.length > 0 ? el('ul', {class: 'list', 'aria-label': 'Problems'}, items) : el('div', {class: 'empty'}, el('h2', null, 'No problems'), el('p', null, 'What is served is what the files say.')));
   };
   await Promise.all([loadProblems(), loadOverview()]);
   draw();
@@ -1393,16 +1395,16 @@ function guardText(row, authorizers) {
 
 /** What is served in the order of precedence, with the ids of the files; then what is not served. */
 function joined(served, known) {
-  const left = [...known ?? []];
+  const left = new Map((known ?? []).map(route => [`routes/${route.routeId}.json`, route]));
   const rows = served.map((row, index) => {
-    const match = left.find(route => row.file?.endsWith(`routes/${route.routeId}.json`)) ?? left.find(route => route.routeKey === row.routeKey);
-    if (match) left.splice(left.indexOf(match), 1);
-    return {...row, order: index + 1, route: match ?? null};
+    const file = row.file?.slice(row.file.lastIndexOf('routes/'));
+    const route = left.get(file) ?? null;
+    left.delete(file);
+    return {...row, order: index + 1, route};
   });
-  const isPartial = rows.length > 0;
-  return rows.concat(left.map(route => ({
-    routeKey: route.routeKey, target: route.target, integration: route.target ?? null, authorization: route.authorizationType, order: null, route,
-    note: isPartial ? 'Not served in this stage' : 'Not served: no stage deploys it',
+  const note = rows.length > 0 ? 'Not served in this stage' : 'Not served: no stage deploys it';
+  return rows.concat([...left.values()].map(route => ({
+    routeKey: route.routeKey, target: route.target, integration: route.target ?? null, authorization: route.authorizationType, order: null, route, note,
   })));
 }
 
@@ -1421,7 +1423,11 @@ async function routesPage(context) {
     // Afterwards, so that what is listed and served is not taken for what is not.
     const served = await call('GET', own('apis', id, 'routes') + query);
     loaded = {routes, integrations: integrations ?? [], authorizers: authorizers ?? [], stages: stages?.map(one => one.stageName) ?? apiOf(id)?.stages ?? []};
-    rows = joined(served ?? [], routes);
+    const byId = new Map(loaded.integrations.map(one => [one.integrationId, one]));
+    rows = joined(served ?? [], routes).map(row => {
+      const one = byId.get(integrationId(row.target));
+      return {...row, goes: targetText(row, one ? [one] : []), guard: guardText(row, loaded.authorizers)};
+    });
     return [stage, rows.map(({lastSeen, requests, ...row}) => row), loaded];
   };
 
@@ -1432,7 +1438,7 @@ async function routesPage(context) {
 
   const COLUMNS = [
     ['Order', row => row.order ?? Infinity, 'num'], ['Method', row => splitKey(row.routeKey)[0], 'tight'], ['Path', row => splitKey(row.routeKey)[1], 'path'],
-    ['Authorization', row => guardText(row, loaded.authorizers)], ['Integration', row => targetText(row, loaded.integrations), 'grow'],
+    ['Authorization', row => row.guard], ['Integration', row => row.goes, 'grow'],
     ['Throttle', row => textOf(row.throttle)], ['Last seen', row => dateOf(row.lastSeen ?? 0)?.getTime() ?? 0, 'tight'],
   ];
 
@@ -1460,7 +1466,7 @@ async function routesPage(context) {
     const fill = () => {
       const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
       const wanted = rows.filter(row => {
-        const text = [row.routeKey, targetText(row, loaded.integrations), guardText(row, loaded.authorizers), row.target ?? ''].join(' ').toLowerCase();
+        const text = [row.routeKey, row.goes, row.guard, row.target ?? ''].join(' ').toLowerCase();
         return words.every(word => text.includes(word));
       });
       if (sort) {
@@ -1495,9 +1501,9 @@ async function routesPage(context) {
         el('td', {class: 'num soft'}, row.order === null ? el('span', {title: row.note}, '–') : String(row.order)),
         el('td', {class: 'tight method'}, plain(method)),
         el('td', {class: 'path'}, broken(route), row.note ? el('span', {class: 'small'}, row.note) : null, where ? problemLines(id, where) : null),
-        el('td', null, authorizationText(guardText(row, loaded.authorizers))),
-        el('td', {class: 'path', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(targetText(row, loaded.integrations))),
-        el('td', null, data(textOf(row.throttle).replace(/^-$/, '–'))),
+        el('td', null, authorizationText(row.guard)),
+        el('td', {class: 'path uri', title: plain(row.target ?? row.route?.target ?? '') || null}, broken(row.goes)),
+        el('td', {class: 'limit'}, data(textOf(row.throttle).replace(/^-$/, '–'))),
         el('td', {class: 'tight', 'data-seen': row.routeKey, title: row.requests ? plural(row.requests, 'request') : null}, seen(row)),
         el('td', {class: 'tight'}, changes ? [
           button('Edit', () => editRoute(id, row.route, loaded).then(changed), {class: 'row', tabindex: '-1', 'aria-label': `Edit ${name}`}),
@@ -1742,7 +1748,7 @@ function integrationsPage(context) {
     columns: [['Id', 'tight'], 'Type', ['URI', 'path'], 'Method', ['Routes', 'num'], ['Timeout', 'num']],
     load: async apiId => ({routes: await objects(apiId, 'routes') ?? []}),
     cells: (item, {routes}) => [
-      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [broken(item.integrationUri ?? '–'), 'path'],
+      [el('code', null, data(item.integrationId)), 'tight'], [data(item.integrationSubtype ?? item.integrationType)], [broken(item.integrationUri ?? '–'), 'path uri'],
       [data(item.integrationMethod ?? '–')],
       [(() => {
         const users = routes.filter(route => integrationId(route.target) === item.integrationId);
@@ -2157,6 +2163,14 @@ function filterOf(text) {
   return {wrong, matches: request => wrong.length === 0 && tests.every(test => test(request))};
 }
 
+/** Scrolls by so much, on a page that is made longer where it is too short for that. */
+function scrollOn(distance) {
+  const room = document.documentElement.scrollHeight - innerHeight - scrollY;
+  const {style} = byId('page');
+  if (distance > room) style.paddingBottom = `${(parseFloat(style.paddingBottom) || 0) + distance - room}px`;
+  scrollBy(0, distance);
+}
+
 async function requestsPage(context) {
   const first = context.query.get('filter');
   state.filter = first ?? '';
@@ -2223,7 +2237,9 @@ async function requestsPage(context) {
     wrong.textContent = marked ? `Not a term: ${plain(filter.wrong.join(' '), 120)}. Nothing is shown until it is mended. Terms: method: status: path: route: api: slow: replay: and words.` : '';
     const active = document.activeElement?.closest?.('tr');
     const kept = active && list.body.contains(active) ? active : null;
-    const top = kept?.getBoundingClientRect().top;
+    // What is being read does not move: the row in hand, else the first one that is seen below the banner.
+    const anchor = kept ?? (scrollY > 0 ? [...list.body.rows].find(row => row.getBoundingClientRect().bottom > 60) : null);
+    const top = anchor?.getBoundingClientRect().top;
     const ids = new Set(wanted.map(request => request.requestId));
     for (const [id, row] of rows) {
       if (ids.has(id)) continue;
@@ -2249,7 +2265,7 @@ async function requestsPage(context) {
       else list.body.insertBefore(row, place);
     }
     settleStops(list.body);
-    if (kept?.isConnected) scrollBy(0, kept.getBoundingClientRect().top - top);
+    if (anchor?.isConnected) scrollOn(anchor.getBoundingClientRect().top - top);
     list.whole.hidden = rows.size === 0;
     empty.hidden = rows.size > 0;
     if (rows.size === 0) {
