@@ -32,7 +32,7 @@ pub(super) struct Life {
 pub(super) enum Progress {
     /// It has its answer.
     Answered(Response),
-    /// Its integration is to be asked; what it answers is for [`Gateway::go_on`].
+    /// Its integration is to be asked; what it answers is for `Gateway::go_on`.
     Asks(Box<IntegrationRequest>, Box<Life>),
     /// It has to wait for something before it is let through. Nothing has happened yet.
     Waits(Request),
