@@ -15,7 +15,7 @@ pub struct Definition {
     pub name: String,
     /// `AWS_REGION`, which is that of the ARN that names it.
     pub region: String,
-    /// Program and arguments, of which there are none where a runtime is named: see [`Definition::command`]. A program with
+    /// Program and arguments, of which there are none where a runtime is named: see `Definition::command`. A program with
     /// a `/` is a path below the working directory.
     pub command: Vec<String>,
     /// The runtime that the command stands for, where the file names one.
