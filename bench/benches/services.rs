@@ -144,7 +144,7 @@ fn gateway(stand_in: SocketAddr) -> Server {
         control_plane: None,
         public_url: None,
         admin_hosts: Vec::new(),
-            console: apigateway::server::ConsoleOptions::default(),
+        console: apigateway::server::ConsoleOptions::default(),
         workers: NonZeroUsize::MIN.saturating_add(63),
         loops: default_loops(),
         limits: Limits::default(),
