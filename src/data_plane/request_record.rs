@@ -59,6 +59,24 @@ pub struct RequestInfo {
     pub capture: InFlight,
 }
 
+impl RequestInfo {
+    /// Where it is counted: with its route, else with its stage, else with its API.
+    pub fn state<'a>(&'a self, api: Option<&'a Deployment>) -> Option<&'a Arc<RouteState>> {
+        let of_route = self.route.as_ref().and_then(|route| route.state.get());
+        let of_stage = || self.stage.as_ref().and_then(|stage| stage.state.get());
+        of_route
+            .or_else(of_stage)
+            .or_else(|| api.and_then(|api| api.state.get()))
+    }
+
+    /// Shows the request in the console from now on, with its route where that is found.
+    pub fn enter_in_console(&mut self, api: Option<&Deployment>, context: &RequestContext, request: &Request) {
+        let mut capture = std::mem::take(&mut self.capture);
+        capture.enter(context, request, self.state(api));
+        self.capture = capture;
+    }
+}
+
 /// What is kept of an integration's answer, or of its failure.
 #[derive(Debug)]
 pub struct IntegrationResult {
@@ -152,10 +170,7 @@ impl Recorder {
         response: Response,
     ) -> Response {
         let found = over.found;
-        let of_route = found.route.as_ref().and_then(|route| route.state.get());
-        let of_stage = || found.stage.as_ref().and_then(|stage| stage.state.get());
-        let of_api = || api.and_then(|api| api.state.get());
-        let state = of_route.or_else(of_stage).or_else(of_api).unwrap_or(&self.state);
+        let state = found.state(api).unwrap_or(&self.state);
         if matches!(over.error, Some(GatewayError::ClientGone)) {
             self.abandonments.add_one();
         }

@@ -3,6 +3,7 @@
 
 mod answering;
 mod handing_over;
+mod held_back;
 mod working;
 
 use std::io;
@@ -13,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
 use crate::front::connection_table::{Happened, Poller, ReadyConnection};
+use crate::front::event_loop::held_back::{HeldBack, Waiting};
 use crate::front::handler::Handler;
 use crate::front::listener_limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
-use crate::front::loop_exchanges::LoopExchanges;
+use crate::front::loop_exchanges::{Asking, LoopExchanges};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
@@ -29,6 +31,7 @@ use crate::front::watchdog::{Batch, Watchdog};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::response_writer::SendError;
+use crate::outbound::upstream::TakenOver;
 use crate::platform::loops;
 use crate::platform::metrics::InFlightGuard;
 
@@ -43,6 +46,8 @@ pub(super) struct EventLoop {
     pub(super) shared: Shared,
     /// Which long answers are being moved, and which wait for that.
     scheduler: StreamScheduler<ResponseStream>,
+    /// Answers that loops have begun, for whose destinations no further worker may wait yet.
+    answers_begun: Waiting<(Asking, Box<TakenOver>)>,
 }
 
 impl EventLoop {
@@ -59,7 +64,12 @@ impl EventLoop {
     ) -> io::Result<(Arc<EventLoop>, Vec<Poller>)> {
         let (shared, pollers) = Shared::new(name, most_workers, loops, limits, handler)?;
         let scheduler = response_stream::scheduler(most_workers.get());
-        Ok((Arc::new(EventLoop { shared, scheduler }), pollers))
+        let event_loop = EventLoop {
+            shared,
+            scheduler,
+            answers_begun: Waiting::new(),
+        };
+        Ok((Arc::new(event_loop), pollers))
     }
 
     /// Does what a step says is next with a connection that is watched by nobody.
@@ -103,6 +113,7 @@ impl EventLoop {
         let (mut happened, mut whole, mut due) = (Happened::default(), Vec::new(), Vec::new());
         let upstream = self.shared.handler.upstream().filter(|_| self.shared.loops_answer);
         let mut exchanges = upstream.map(|upstream| LoopExchanges::new(upstream, table));
+        let mut held = HeldBack::default();
         let watchdog = Watchdog::new(number, Arc::clone(&self.shared.metrics));
         loops::enter();
         let mut looked_at = Instant::now();
@@ -115,7 +126,7 @@ impl EventLoop {
                 }
             }
             // Turns come free also by themselves, and so do slots of destinations. One loop sees to that.
-            let has_waiting = number == 0 && self.begin_streams();
+            let has_waiting = number == 0 && self.begin_streams() | self.hand_on_waiting();
             if has_waiting && looked_at.elapsed() >= LOOK_AT_CLIENT {
                 looked_at = Instant::now();
                 for stream in self.scheduler.take_out(ResponseStream::is_abandoned) {
@@ -123,6 +134,7 @@ impl EventLoop {
                 }
             }
             let at_most = match (has_waiting, is_stopping) {
+                _ if !whole.is_empty() => held_back::TICK,
                 (true, _) => STEP_TIME,
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
@@ -148,7 +160,7 @@ impl EventLoop {
             });
             whole.extend(batch);
             let requests = whole.len();
-            self.answer_all(table, &mut exchanges, &mut whole);
+            self.answer_all(table, &mut exchanges, &mut whole, &mut held);
             let batch = Batch {
                 connections,
                 sockets,

@@ -40,7 +40,10 @@ pub fn check_page(request: &Request, settings: &Settings) -> Result<(), Refused>
 
 /// Whether a browser asks for what it shows as a page of its own.
 fn is_navigation(headers: &Headers) -> bool {
-    let is_only = |name: &str, wanted: &[u8]| headers.get_all(name).all(|value| value.eq_ignore_ascii_case(wanted));
+    let is_only = |name: &str, wanted: &[u8]| {
+        let mut values = headers.get_all(name).peekable();
+        values.peek().is_some() && values.all(|value| value.eq_ignore_ascii_case(wanted))
+    };
     is_only("sec-fetch-mode", b"navigate") && is_only("sec-fetch-dest", b"document")
 }
 

@@ -57,8 +57,8 @@ impl CopiedStream {
         }
     }
 
-    /// No more is read.
-    fn end(&mut self, is_whole: bool) {
+    /// No more is read: the other side has ended it, or we have.
+    fn end(&mut self, is_ended_there: bool) {
         if std::mem::replace(&mut self.is_over, true) {
             return;
         }
@@ -69,7 +69,7 @@ impl CopiedStream {
                 let body = self.body(detail);
                 body.length = length;
                 body.cut |= length > body.bytes.len() as u64;
-                if is_whole && self.side == Side::Response {
+                if is_ended_there && self.side == Side::Response {
                     detail.timing.integration_end = Some(now);
                 }
             }
@@ -79,7 +79,15 @@ impl CopiedStream {
 
 impl Read for CopiedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
+        let count = match self.inner.read(buffer) {
+            Ok(count) => count,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    self.end(true);
+                }
+                return Err(error);
+            }
+        };
         let is_kept = self.length < MAX_BODY as u64;
         self.length += count as u64;
         if count == 0 && !buffer.is_empty() {

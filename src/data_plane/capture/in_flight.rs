@@ -60,6 +60,8 @@ pub enum Step {
     Throttled,
     /// The head of the integration's answer is here.
     IntegrationHead,
+    /// The integration gives no answer.
+    IntegrationFailed,
 }
 
 /// What is known of a request that has its answer.
@@ -105,8 +107,8 @@ impl InFlight {
         }))
     }
 
-    /// From now on it is seen; once is enough.
-    pub fn enter(&mut self, context: &RequestContext, request: &Request) {
+    /// From now on it is seen, with the route that was found; once is enough.
+    pub fn enter(&mut self, context: &RequestContext, request: &Request, route: Option<&Arc<RouteState>>) {
         let Some(captured) = &mut self.0 else { return };
         let Place::Prepared(detail, target) = &mut captured.place else {
             return;
@@ -129,6 +131,7 @@ impl InFlight {
             let path = target.as_deref().unwrap_or_else(|| context.sent_path(request));
             summary.path.push_str(path);
             summary.source_ip = context.client.address;
+            summary.state = route.cloned();
             summary.replay_of = replay_of;
         });
         captured.place = Place::Entered(number);
@@ -165,6 +168,7 @@ impl InFlight {
                 Step::Routed => &mut timing.routed,
                 Step::Throttled => &mut timing.throttled,
                 Step::IntegrationHead => &mut timing.integration_head,
+                Step::IntegrationFailed => &mut timing.integration_end,
             };
             *place = Some(now);
         }
@@ -348,7 +352,8 @@ fn fill(entry: &mut Entry, answered: &Answered<'_>, status: u16, notes: Option<N
         let end = detail.timing.integration_end;
         detail.timing = notes.timing;
         // A stream notes its own end.
-        detail.timing.integration_end = end.or(notes.timing.integration_head);
+        let noted = notes.timing.integration_end.or(notes.timing.integration_head);
+        detail.timing.integration_end = end.or(noted);
         detail.sent = notes.sent;
         detail.authorization = notes.authorization;
         detail.response_fields = fields;

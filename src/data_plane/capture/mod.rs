@@ -214,6 +214,7 @@ impl Capture {
     /// Other files are going to be served. What was answered by those of before is explained by them.
     pub fn note_deployment(&self, before: &Arc<Configuration>, after: &Arc<Configuration>) {
         let mut state = self.state();
+        let is_another = before.hash() != after.hash();
         let before = Arc::downgrade(before);
         for entry in state.ring.iter_mut() {
             let is_of_it = |detail: &&mut Box<Detail>| matches!(&detail.why, Why::Ask(of) if of.ptr_eq(&before));
@@ -222,7 +223,9 @@ impl Capture {
             }
         }
         state.current = Arc::downgrade(after);
-        self.publish(&mut state, Event::Deployment(after.hash().to_owned()));
+        if is_another {
+            self.publish(&mut state, Event::Deployment(after.hash().to_owned()));
+        }
         self.publish(&mut state, Event::Problems);
     }
 

@@ -69,10 +69,7 @@ pub fn mark(length: usize) -> String {
 
 /// Appends a query with marks in place of secrets.
 pub fn push_query(text: &mut String, query: &str) {
-    for (number, pair) in query.split('&').enumerate() {
-        if number > 0 {
-            text.push('&');
-        }
+    for (pair, separator) in pairs(query) {
         match secret_of(pair) {
             Some((name, value)) => {
                 text.push_str(name);
@@ -81,15 +78,35 @@ pub fn push_query(text: &mut String, query: &str) {
             }
             None => text.push_str(pair),
         }
+        text.push_str(separator);
     }
 }
 
+/// The parameters of a query, each with what separates it from the next one. Some servers take `;` for `&`, and a URL in a
+/// field may have a fragment with parameters of its own.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split_inclusive(SEPARATORS).map(|part| {
+        let pair = part.trim_end_matches(SEPARATORS);
+        (pair, part.get(pair.len()..).unwrap_or_default())
+    })
+}
+
+const SEPARATORS: [char; 4] = ['&', ';', '#', '?'];
+
 /// A query without the parameters that hold secrets; none where it has none of these.
 pub fn query_without_secrets(query: &str) -> Option<String> {
-    query.split('&').any(|pair| secret_of(pair).is_some()).then(|| {
-        let kept: Vec<&str> = query.split('&').filter(|pair| secret_of(pair).is_none()).collect();
-        kept.join("&")
+    has_secret(query).then(|| {
+        let kept = pairs(query).filter(|(pair, _)| secret_of(pair).is_none());
+        let mut kept: String = kept.flat_map(|(pair, separator)| [pair, separator]).collect();
+        if !query.ends_with(SEPARATORS) && kept.ends_with(SEPARATORS) {
+            kept.pop();
+        }
+        kept
     })
+}
+
+fn has_secret(query: &str) -> bool {
+    pairs(query).any(|(pair, _)| secret_of(pair).is_some())
 }
 
 /// Name and value of a parameter with a secret.
@@ -109,12 +126,12 @@ pub fn field_value(name: &str, value: &[u8]) -> (Vec<u8>, bool) {
     if is_secret(name.as_bytes()) {
         return (mark(value.len()).into_bytes(), true);
     }
-    if value.contains(&b'?')
-        && let Ok(text) = str::from_utf8(value)
-        && let Some((before, query)) = text.split_once('?')
-        && query.split('&').any(|pair| secret_of(pair).is_some())
+    if let Ok(text) = str::from_utf8(value)
+        && let Some(mark) = text.find(['?', '#'])
+        && let Some((before, query)) = text.split_at_checked(mark + 1)
+        && has_secret(query)
     {
-        let mut shown = format!("{before}?");
+        let mut shown = before.to_owned();
         push_query(&mut shown, query);
         return (shown.into_bytes(), true);
     }
@@ -176,6 +193,9 @@ mod tests {
                 Some("a=1&&b"),
             ),
             ("token=&token", "token=&token", None),
+            ("a=1;token=x;b", "a=1;token=«redacted, 1 B»;b", Some("a=1;b")),
+            ("a=1&token=x", "a=1&token=«redacted, 1 B»", Some("a=1")),
+            ("token=x&", "token=«redacted, 1 B»&", Some("")),
             ("api+key=1", "api+key=1", None),
             ("api_key=a=b", "api_key=«redacted, 3 B»", Some("")),
         ] {
@@ -196,6 +216,11 @@ mod tests {
                 "http://a/?token=«redacted, 1 B»&b=1",
             ),
             ("location", "/a?b=1", "/a?b=1"),
+            (
+                "location",
+                "https://a/#state=1&access_token=x",
+                "https://a/#state=1&access_token=«redacted, 1 B»",
+            ),
             ("accept", "*/*", "*/*"),
         ] {
             let (shown, is_redacted) = field_value(name, value.as_bytes());

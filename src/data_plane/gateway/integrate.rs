@@ -91,7 +91,6 @@ impl Gateway {
         found: &mut RequestInfo,
         answer: Result<Answer, Unanswered>,
     ) -> Result<Response, GatewayError> {
-        found.capture.note(Step::IntegrationHead);
         let Some(integration) = &selected.route.route.integration else {
             return Err(GatewayError::NotFound);
         };
@@ -101,9 +100,11 @@ impl Gateway {
             mut response,
             latency,
         } = answer.map_err(|unanswered| {
+            found.capture.note(Step::IntegrationFailed);
             found.integration = unanswered.arrived.map(|arrived| *arrived);
             unanswered.error
         })?;
+        found.capture.note(Step::IntegrationHead);
         let service_status = service.as_ref().map_or(response.status, |(status, _)| *status);
         let service_headers = service.as_ref().map_or(&fields, |(_, headers)| headers);
         found.integration = Some(IntegrationResult {

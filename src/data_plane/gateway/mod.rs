@@ -156,7 +156,8 @@ impl Gateway {
     ) -> Progress {
         let mut capture = InFlight::prepare(self.capture.as_ref(), &context, &request, configuration);
         if patience == Patience::Waits {
-            capture.enter(&context, &request);
+            let api = choice.address.api.map(Arc::as_ref);
+            capture.enter(&context, &request, choice.found.state(api));
             capture.copy_content(&mut request);
         }
         context.client_certificate = choice.certificate;
@@ -230,7 +231,8 @@ impl Gateway {
                 return Ok(Asked::HasToWait);
             };
             // On a loop it is entered now only, as a request that has to wait begins anew.
-            life.found.capture.enter(&life.context, &life.request);
+            life.found
+                .enter_in_console(life.api.as_deref(), &life.context, &life.request);
             let asked = &selected.route.route.authorization;
             life.found.capture.note_authorization(asked, caller.as_ref());
             life.found.caller = caller?;
@@ -278,7 +280,7 @@ impl Gateway {
             mut found,
             ..
         } = life;
-        found.capture.enter(&context, &request);
+        found.enter_in_console(api.as_deref(), &context, &request);
         let outcome = match is_abandoned(&context, &request) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
@@ -292,7 +294,7 @@ impl Gateway {
         let configuration = self.configuration_now();
         let address = configuration.address(request.host(), &request.path);
         let mut capture = InFlight::prepare(self.capture.as_ref(), &context, request, &configuration);
-        capture.enter(&context, request);
+        capture.enter(&context, request, None);
         let mut found = RequestInfo {
             capture,
             ..RequestInfo::default()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::front::connection::Connection;
 use crate::front::connection_table::{ConnectionTable, Happened};
 use crate::front::event_loop::EventLoop;
+use crate::front::event_loop::held_back::HeldBack;
 use crate::front::exchange::{self, Ready, Reply};
 use crate::front::handler::Begun;
 use crate::front::loop_exchanges::{Answer, Answered, Asking, LoopExchanges};
@@ -57,12 +58,16 @@ impl EventLoop {
         table: &ConnectionTable<Connection>,
         exchanges: &mut Option<LoopExchanges>,
         whole: &mut Vec<(Box<Connection>, CompleteRequest)>,
+        held: &mut HeldBack,
     ) {
         if whole.is_empty() {
             return;
         }
         // What was sent after a reload was asked for was read after that, so one look is enough for all of them.
-        let waits = !self.shared.loops_answer || self.shared.handler.is_changing();
+        if self.shared.loops_answer && held.is_held(self.shared.handler.is_changing()) {
+            return;
+        }
+        let waits = !self.shared.loops_answer;
         for (connection, whole) in whole.drain(..) {
             self.guarded(|| {
                 if waits || connection.is_in_reserve() {
@@ -147,13 +152,42 @@ impl EventLoop {
         }
     }
 
+    /// Lets a worker go on with an exchange, once one more may wait for its destination.
+    fn hand_on(self: &Arc<EventLoop>, asking: Asking, mut taken: Box<TakenOver>) {
+        if taken.may_go_on() {
+            return self.go_on_in_worker(asking, taken);
+        }
+        self.answers_begun.add(vec![(asking, taken)]);
+        self.shared.tables.of_loop(0).wake();
+    }
+
+    /// Goes on with answers that have waited for their destinations; tells whether some wait still.
+    pub(super) fn hand_on_waiting(self: &Arc<EventLoop>) -> bool {
+        if self.answers_begun.is_empty() {
+            return false;
+        }
+        let mut still = Vec::new();
+        for (asking, mut taken) in self.answers_begun.take() {
+            match taken.may_wait_on() {
+                _ if taken.may_go_on() => self.go_on_in_worker(asking, taken),
+                Ok(()) => still.push((asking, taken)),
+                Err(error) => {
+                    drop(taken);
+                    self.refuse_exchange(asking, error);
+                }
+            }
+        }
+        self.answers_begun.add(still);
+        !self.answers_begun.is_empty()
+    }
+
     /// Lets a worker go on with an exchange. Where none is free in time, the request is refused, as all others are then.
-    fn hand_on(self: &Arc<EventLoop>, asking: Asking, taken: Box<TakenOver>) {
+    fn go_on_in_worker(self: &Arc<EventLoop>, asking: Asking, taken: Box<TakenOver>) {
         let event_loop = Arc::clone(self);
         let job = move |(asking, taken): (Asking, Box<TakenOver>), waited| {
             if waited >= event_loop.shared.limits.queue_timeout {
                 drop(taken);
-                return event_loop.refuse_exchange(asking);
+                return event_loop.refuse_exchange(asking, UpstreamError::NoWorker);
             }
             let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
             let (mut connection, reply, response) = event_loop.resume(asking, taken.go_on());
@@ -162,12 +196,12 @@ impl EventLoop {
             }
         };
         if let Err(Full((asking, _))) = self.shared.workers.submit((asking, taken), Urgency::Ordinary, job) {
-            self.refuse_exchange(asking);
+            self.refuse_exchange(asking, UpstreamError::NoWorker);
         }
     }
 
-    fn refuse_exchange(self: &Arc<EventLoop>, asking: Asking) {
-        let (connection, reply, response) = self.resume(asking, Err(UpstreamError::NoWorker));
+    fn refuse_exchange(self: &Arc<EventLoop>, asking: Asking, error: UpstreamError) {
+        let (connection, reply, response) = self.resume(asking, Err(error));
         self.respond(connection, reply, response);
     }
 

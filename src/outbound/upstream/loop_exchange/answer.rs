@@ -137,6 +137,7 @@ impl LoopExchange {
             pool: Arc::clone(&pool.pool),
             server: Arc::clone(&self.server),
             slot: self.slot.handed_on(),
+            in_worker: None,
             waits: std::mem::replace(&mut self.waits, nobody),
             exchange: std::mem::replace(&mut self.exchange, none),
             connection,

@@ -1,0 +1,82 @@
+//! Requests that a loop holds back: while a reload is under way, and answers that no worker may go on with yet.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long requests are held back for a reload at most; then they are served by what there is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often a loop that holds requests back looks whether the reload is over.
+pub(super) const TICK: Duration = Duration::from_millis(2);
+
+/// Whether a loop holds its requests back for a reload.
+#[derive(Debug, Default)]
+pub(super) struct HeldBack {
+    since: Option<Instant>,
+}
+
+impl HeldBack {
+    /// Whether requests are held back, where a reload is under way or not.
+    pub(super) fn is_held(&mut self, is_changing: bool) -> bool {
+        if !is_changing {
+            self.since = None;
+            return false;
+        }
+        self.since.get_or_insert_with(Instant::now).elapsed() < PATIENCE
+    }
+}
+
+/// What waits until it may go on, from all loops.
+#[derive(Debug)]
+pub(super) struct Waiting<T> {
+    all: Mutex<Vec<T>>,
+    /// Spares the lock where there is nothing.
+    is_empty: AtomicBool,
+}
+
+impl<T> Waiting<T> {
+    pub(super) fn new() -> Waiting<T> {
+        Waiting {
+            all: Mutex::new(Vec::new()),
+            is_empty: AtomicBool::new(true),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_empty.load(Ordering::Acquire)
+    }
+
+    pub(super) fn add(&self, more: Vec<T>) {
+        if !more.is_empty() {
+            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(more);
+            self.is_empty.store(false, Ordering::Release);
+        }
+    }
+
+    pub(super) fn take(&self) -> Vec<T> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_empty.store(true, Ordering::Release);
+        std::mem::take(&mut *all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_held_back_for_a_second_at_most() {
+        let mut held = HeldBack::default();
+        assert!(!held.is_held(false));
+        assert!(held.is_held(true) && held.is_held(true));
+        held.since = held.since.and_then(|since| since.checked_sub(PATIENCE));
+        assert!(
+            !held.is_held(true),
+            "whoever comes later need not wait for the same reload"
+        );
+        assert!(!held.is_held(false));
+        assert!(held.is_held(true), "the next one is waited for");
+    }
+}
