@@ -26,7 +26,8 @@
 //! **A batch.** A loop looks at its sockets, and takes first what integrations have sent, so that no connection is taken
 //! for a request whose end is already known. Then it receives from all clients that are ready, looks once whether a
 //! reload is asked for, and begins their requests (`Handler::begin`). A request that was sent after `kill` returned is
-//! read after that, and so acted on after a look. While a reload is asked for, requests go to workers, who wait for it.
+//! read after that, and so acted on after a look. While a reload is asked for, loops hold requests back, for a
+//! second at most (`event_loop/held_back`).
 //! What is answered goes out, and its connection waits for the next batch, also where the next request is already here.
 //! So there is one request of a connection in a batch.
 //!
