@@ -74,7 +74,7 @@ mod tests {
         held.since = held.since.and_then(|since| since.checked_sub(PATIENCE));
         assert!(
             !held.is_held(true),
-            "whoever comes later need not wait for the same reload"
+            "later ones need not wait for the same reload"
         );
         assert!(!held.is_held(false));
         assert!(held.is_held(true), "the next one is waited for");
