@@ -72,10 +72,7 @@ mod tests {
         assert!(!held.is_held(false));
         assert!(held.is_held(true) && held.is_held(true));
         held.since = held.since.and_then(|since| since.checked_sub(PATIENCE));
-        assert!(
-            !held.is_held(true),
-            "later ones need not wait for the same reload"
-        );
+        assert!(!held.is_held(true), "later ones need not wait for the same reload");
         assert!(!held.is_held(false));
         assert!(held.is_held(true), "the next one is waited for");
     }
