@@ -55,7 +55,7 @@ use crate::command_line::{Arguments, Command, parse};
 use crate::control_plane::{ControlPlaneMode, Hosts, Public};
 use crate::log_options::{LogFormat, LogLevel};
 use crate::loops::loops;
-use crate::output::{complain, printable, say};
+use crate::output::{complain, print, printable, say};
 use crate::template_commands::{Template, given};
 use crate::tls_files::tls_files;
 
@@ -108,16 +108,12 @@ fn run() -> Result<ExitCode, String> {
         }) => {
             let shell = &arguments.shell;
             let text = shells::completions(shell);
-            say(&text.ok_or_else(|| format!("completions: {shell:?} is not bash, zsh or fish"))?);
-            Ok(ExitCode::SUCCESS)
+            print(&text.ok_or_else(|| format!("completions: {shell:?} is not bash, zsh or fish"))?)
         }
         Ok(Arguments {
             command: Some(Command::Man(_)),
             ..
-        }) => {
-            say(&shells::manual_page());
-            Ok(ExitCode::SUCCESS)
-        }
+        }) => print(&shells::manual_page()),
         Ok(Arguments {
             command: Some(Command::Serve(arguments)),
             ..
@@ -127,7 +123,7 @@ fn run() -> Result<ExitCode, String> {
             say(&exit.output);
             Ok(ExitCode::SUCCESS)
         }
-        Err(exit) => Err(exit.output.trim_end().replace('\n', " ")),
+        Err(exit) => Err(command_line::refusal(&exit)),
     }
 }
 

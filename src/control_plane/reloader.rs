@@ -8,7 +8,7 @@ use crate::control_plane::source::{Source, report_messages};
 use crate::data_plane::gateway::Gateway;
 use crate::definition::problem::{Problems, Severity};
 use crate::definition::store::Store;
-use crate::definition::unit::Listing;
+use crate::definition::unit::{Listing, UnitName};
 use crate::deployment::compiler::{Compilation, Compiler};
 use crate::deployment::configuration::Configuration;
 use crate::template::message::Message;
@@ -242,7 +242,12 @@ impl Reloader {
             } else {
                 stale.join(", ")
             };
-            log::error!("not reloaded, it goes on as it was: {units}: {changes}");
+            // The root alone needs no name: the paths are below it.
+            let units = match units == UnitName::RootApi.to_string() {
+                true => String::new(),
+                false => format!("{units}: "),
+            };
+            log::error!("not reloaded, it goes on as it was: {units}{changes}");
         }
     }
 }

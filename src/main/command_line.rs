@@ -43,12 +43,21 @@ pub(crate) enum Command {
     Man(ManArguments),
 }
 
-/// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`.
+/// Reads the command line. `apigateway --listen …` is `apigateway serve --listen …`; `-h` and `-V` stand for `--help` and
+/// `--version` where no option's value can stand.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Result<Arguments, argh::EarlyExit>, String> {
     let mut texts = Vec::new();
     for argument in arguments.skip(1) {
         let text = argument.into_string();
         texts.push(text.map_err(|argument| format!("the argument {} is not UTF-8", argument.display()))?);
+    }
+    let of_command = texts.first().is_some_and(|first| !first.starts_with('-'));
+    if let Some(text) = texts.get_mut(usize::from(of_command)) {
+        match text.as_str() {
+            "-h" => "--help".clone_into(text),
+            "-V" if !of_command => "--version".clone_into(text),
+            _ => {}
+        }
     }
     let first = texts.first().map(String::as_str).unwrap_or_default();
     if first.starts_with("--") && !["--version", "--help"].contains(&first) {
@@ -56,4 +65,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Result<
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     Ok(Arguments::from_args(&["apigateway"], &texts))
+}
+
+/// What is said of a command line that is refused, in one line.
+pub(crate) fn refusal(exit: &argh::EarlyExit) -> String {
+    let text = exit.output.trim_end().replace('\n', " ");
+    match text.starts_with("Unrecognized argument") {
+        true => format!("{}; see apigateway --help", text.trim_end_matches('.')),
+        false => text,
+    }
 }

@@ -1,10 +1,12 @@
 //! `apigateway init`: a small API to begin with, or that of a document.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use apigateway::definition::store::Store;
+use apigateway::definition::unit::ROOT_NAMES;
 use apigateway::platform::files::{self, FileKind};
 use serde_json::json;
 
@@ -58,7 +60,11 @@ export const handler = async (event) => {
 /// an error. Nothing is overwritten.
 pub(crate) fn init(arguments: InitArguments) -> Result<ExitCode, String> {
     let directory = PathBuf::from(arguments.dir.unwrap_or_else(|| ".".to_owned()));
+    if directory.as_os_str().is_empty() {
+        return Err("init: the name of the directory is empty".to_owned());
+    }
     refuse_unless_without_api(&directory)?;
+    refuse_within_api(&directory)?;
     let language = match arguments.language.as_deref() {
         None => None,
         Some("python") => Some(Language::Python),
@@ -98,7 +104,16 @@ pub(crate) fn init(arguments: InitArguments) -> Result<ExitCode, String> {
 fn root_option(directory: &Path) -> String {
     match directory == Path::new(".") {
         true => String::new(),
-        false => format!(" --root {}", directory.display()),
+        false => format!(" --root {}", quoted(&directory.display().to_string())),
+    }
+}
+
+/// A text as one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+@%:,=".contains(character);
+    match text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 
@@ -118,6 +133,26 @@ fn refuse_unless_without_api(directory: &Path) -> Result<(), String> {
     match Store::at(directory).load().files().next() {
         Some(file) => Err(format!(
             "{shown} has an API already ({}): init makes one only where there is none",
+            file.path
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A folder of an API is no place for another one.
+fn refuse_within_api(directory: &Path) -> Result<(), String> {
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let name = absolute.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let Some(parent) = absolute.parent().filter(|_| ROOT_NAMES.contains(&name)) else {
+        return Ok(());
+    };
+    // What lies in the folder alone makes no API of its parent.
+    let own = format!("{name}/");
+    let listing = Store::at(parent).load();
+    match listing.files().find(|file| !file.path.starts_with(&own)) {
+        Some(file) => Err(format!(
+            "{} is the folder {name} of an API that is there already ({})",
+            directory.display(),
             file.path
         )),
         None => Ok(()),

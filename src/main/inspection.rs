@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use apigateway::definition::content_hash;
 use apigateway::definition::problem::Severity;
 use apigateway::definition::store::Store;
-use apigateway::definition::unit::UnitName;
+use apigateway::definition::unit::{Listing, UnitName};
 use apigateway::deployment::compiler::Compiler;
 use apigateway::deployment::configuration::Configuration;
 use apigateway::management::{explanation, route_table};
@@ -21,6 +21,12 @@ use crate::{account_id, region};
 
 /// What is said of a root without an API.
 const NO_API: &str = "apigateway init DIR makes a small one";
+
+fn complain_without_api(store: &Store, configuration: &Configuration, listing: &Listing) {
+    if configuration.apis().next().is_none() && listing.files().next().is_none() {
+        complain(&format!("{} has no API: {NO_API}", store.root().display()));
+    }
+}
 
 /// Prints every problem of the files.
 pub(crate) fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
@@ -44,9 +50,8 @@ pub(crate) fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
         problems.extend(configuration.review_options(&region, &account_id));
         problems = problems.sorted();
     }
-    let is_without_api = configuration.apis().next().is_none() && listing.files().next().is_none();
-    if is_without_api && !problems.has_errors() {
-        complain(&format!("{} has no API: {NO_API}", store.root().display()));
+    if !problems.has_errors() {
+        complain_without_api(&store, &configuration, &listing);
     }
     let root_api = configuration.root_api();
     let api = |file: &str| match UnitName::of(file) {
@@ -87,10 +92,16 @@ pub(crate) fn routes(mut arguments: RoutesArguments) -> Result<ExitCode, String>
     let store = Store::at(root(arguments.root)?);
     let configuration = match template {
         Some(template) => template_commands::compiled(template, store)?,
-        None => match Configuration::of(&store.load()) {
-            (Some(configuration), _) => configuration,
-            (None, problems) => return Err(StartError::Problems(problems).to_string()),
-        },
+        None => {
+            let listing = store.load();
+            match Configuration::of(&listing) {
+                (Some(configuration), _) => {
+                    complain_without_api(&store, &configuration, &listing);
+                    configuration
+                }
+                (None, problems) => return Err(StartError::Problems(problems).to_string()),
+            }
+        }
     };
     let request = option(
         "--match",

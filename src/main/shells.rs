@@ -36,17 +36,24 @@ fn takes_path(flag: &FlagInfo<'_>) -> bool {
     value(flag).is_some_and(|name| PATHS.contains(&name))
 }
 
-/// The words that a text offers as values: `python or node: …`, `text or json`.
-fn choices(flag: &FlagInfo<'_>) -> Vec<String> {
-    let known: &[&str] = match flag.long {
-        "--log-level" => &["error", "warn", "info", "debug"],
-        "--log-format" => &["text", "json"],
-        "--control-plane" => &["off", "open", "signed"],
-        "--basepath" => &["ignore", "prepend", "split"],
-        "--language" => &["python", "node"],
+/// The values that an option of a command takes, if they are few words.
+fn choices(command: &str, flag: &FlagInfo<'_>) -> &'static [&'static str] {
+    match (command, flag.long) {
+        ("export", "--format") => &["yaml", "json"],
+        (_, "--format" | "--log-format") => &["text", "json"],
+        (_, "--log-level") => &["error", "warn", "info", "debug"],
+        (_, "--control-plane") => &["off", "open", "signed"],
+        (_, "--console") => &["on", "off"],
+        (_, "--capture") => &["auto", "always", "off"],
+        (_, "--basepath") => &["ignore", "prepend", "split"],
+        (_, "--language") => &["python", "node"],
         _ => &[],
-    };
-    known.iter().map(|word| (*word).to_owned()).collect()
+    }
+}
+
+/// A text of the table as `--help` prints it: the table has braces doubled.
+fn plain(text: &str) -> String {
+    text.replace("{{", "{").replace("}}", "}")
 }
 
 fn bash(info: &CommandInfoWithArgs) -> String {
@@ -63,18 +70,26 @@ fn bash(info: &CommandInfoWithArgs) -> String {
         );
     }
     let mut values = String::new();
-    let mut paths: Vec<&str> = Vec::new();
-    for flag in info.commands.iter().flat_map(|command| options(&command.command)) {
-        let choices = choices(flag);
-        if !choices.is_empty() && !values.contains(&format!(" {})", flag.long)) {
-            let _ = writeln!(
-                values,
-                "        {}) COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return ;;",
-                flag.long,
-                choices.join(" ")
-            );
-        } else if takes_path(flag) && !paths.contains(&flag.long) {
-            paths.push(flag.long);
+    let mut paths: Vec<String> = Vec::new();
+    for command in &info.commands {
+        for flag in options(&command.command) {
+            let choices = choices(command.name, flag);
+            if !choices.is_empty() {
+                let mut pattern = format!("\"{} {}\"", command.name, flag.long);
+                if command.name == "serve" {
+                    let _ = write!(pattern, "|--*\" {}\"", flag.long);
+                }
+                let _ = writeln!(
+                    values,
+                    "        {pattern}) COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return ;;",
+                    choices.join(" ")
+                );
+            } else if takes_path(flag) {
+                let pattern = format!("*\" {}\"", flag.long);
+                if !paths.contains(&pattern) {
+                    paths.push(pattern);
+                }
+            }
         }
     }
     format!(
@@ -82,7 +97,7 @@ fn bash(info: &CommandInfoWithArgs) -> String {
 _apigateway() {{
     local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" words
     COMPREPLY=()
-    case "$previous" in
+    case "${{COMP_WORDS[1]}} $previous" in
 {values}        {paths}) COMPREPLY=($(compgen -f -- "$current")); return ;;
     esac
     case "${{COMP_WORDS[1]}}" in
@@ -118,7 +133,8 @@ fn words_of_position(command: &str) -> &'static [&'static str] {
 
 fn zsh(info: &CommandInfoWithArgs) -> String {
     let quoted = |text: &str| {
-        text.replace('\'', "'\\''")
+        plain(text)
+            .replace('\'', "'\\''")
             .replace('[', "\\[")
             .replace(']', "\\]")
             .replace(':', "\\:")
@@ -137,7 +153,7 @@ fn zsh(info: &CommandInfoWithArgs) -> String {
             let value = match value(flag) {
                 None => String::new(),
                 Some(name) => {
-                    let choices = choices(flag);
+                    let choices = choices(command.name, flag);
                     let action = match (choices.is_empty(), takes_path(flag)) {
                         (false, _) => format!("({})", choices.join(" ")),
                         (true, true) => "_files".to_owned(),
@@ -194,14 +210,13 @@ fi
 }
 
 fn fish(info: &CommandInfoWithArgs) -> String {
-    let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
+    let quoted = |text: &str| plain(text).replace('\\', "\\\\").replace('\'', "\\'");
     let names: Vec<&str> = info.commands.iter().map(|command| command.name).collect();
-    let mut text = format!(
-        "# apigateway, for fish: apigateway completions fish > ~/.config/fish/completions/apigateway.fish\n\
-         complete -c apigateway -n __fish_use_subcommand -l version -d 'print the version'\n\
-         set -l commands {}\n",
-        names.join(" ")
-    );
+    let mut text = concat!(
+        "# apigateway, for fish: apigateway completions fish > ~/.config/fish/completions/apigateway.fish\n",
+        "complete -c apigateway -n __fish_use_subcommand -l version -d 'print the version'\n"
+    )
+    .to_owned();
     for command in &info.commands {
         let _ = writeln!(
             text,
@@ -211,11 +226,14 @@ fn fish(info: &CommandInfoWithArgs) -> String {
         );
         let condition = match command.name {
             // Without a command, the options are those of serve.
-            "serve" => "'not __fish_seen_subcommand_from $commands; or __fish_seen_subcommand_from serve'".to_owned(),
+            "serve" => format!(
+                "'not __fish_seen_subcommand_from {}; or __fish_seen_subcommand_from serve'",
+                names.join(" ")
+            ),
             name => format!("'__fish_seen_subcommand_from {name}'"),
         };
         for flag in options(&command.command) {
-            let choices = choices(flag);
+            let choices = choices(command.name, flag);
             let value = match (value(flag), choices.is_empty(), takes_path(flag)) {
                 (None, ..) => String::new(),
                 (Some(_), false, _) => format!(" -x -a '{}'", choices.join(" ")),
@@ -299,7 +317,7 @@ fn examples(text: &mut String, examples: &[&str]) {
 
 /// Text that roff takes for text.
 fn roff(text: &str) -> String {
-    let escaped = text.trim().replace('\\', "\\e").replace('-', "\\-");
+    let escaped = plain(text.trim()).replace('\\', "\\e").replace('-', "\\-");
     match escaped.starts_with(['.', '\'']) {
         true => format!("\\&{escaped}"),
         false => escaped,

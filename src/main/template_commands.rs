@@ -22,7 +22,7 @@ use apigateway::template::source::{Loaded, TemplateSource};
 
 use crate::arguments::{AccountId, Region, option, root};
 use crate::commands::{ExportArguments, ImportArguments};
-use crate::{complain, say};
+use crate::{complain, print, say};
 
 /// What the options of a command say of a template.
 #[derive(Default)]
@@ -341,11 +341,10 @@ pub(crate) fn export(arguments: ExportArguments) -> Result<ExitCode, String> {
     let document = write::write(&files, &settings)?;
     let notes: String = document.notes.iter().map(|note| format!("note: {note}\n")).collect();
     complain(format!("{warnings}{notes}").trim_end());
-    say(&match format {
+    print(&match format {
         ExportFormat::Yaml => document.to_yaml(),
         ExportFormat::Json => document.to_json(),
-    });
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 enum ExportFormat {

@@ -17,7 +17,7 @@ apigateway works: the route \"GET /\" led this request to an HTTP integration.
 Try next:
   curl 'http://{host}/echo/pets?a=b'    what an HTTP integration gets
   curl 'http://{host}/hello/Rex'        what a Lambda function gets
-  apigateway init pets                          an API of your own
+  apigateway init pets                          an API of your own; stop this gateway (Ctrl-C) first
 
 The files of this API are api.json, stages/, routes/, integrations/ and functions/.
 An edit is served within a second.

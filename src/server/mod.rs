@@ -354,7 +354,13 @@ fn scheme(configuration: &Configuration) -> &'static str {
 }
 
 fn bind(option: &str, address: &str) -> Result<TcpListener, StartError> {
-    acceptor::bind(address).map_err(|error| StartError::Option(format!("{option} {address}: {error}")))
+    acceptor::bind(address).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => format!(": does another gateway run there? {option} chooses another port"),
+            _ => String::new(),
+        };
+        StartError::Option(format!("{option} {address}: {error}{hint}"))
+    })
 }
 
 fn access_log(destination: Destination) -> Result<AccessLog, StartError> {

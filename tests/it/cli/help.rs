@@ -12,6 +12,33 @@ fn the_version_is_the_package_s() {
 }
 
 #[test]
+fn short_options_stand_for_long_ones() {
+    for (short, long) in [
+        (&["-V"][..], &["--version"][..]),
+        (&["-h"], &["--help"]),
+        (&["routes", "-h"], &["routes", "--help"]),
+    ] {
+        let (short, long) = (run(short), run(long));
+        assert_eq!((short.code(), short.stdout), (0, long.stdout));
+    }
+}
+
+#[test]
+fn an_unrecognized_argument_is_told_where_to_look() {
+    for arguments in [
+        &["--lissten"][..],
+        &["chekc"],
+        &["check", "--lissten"],
+        &["check", "-V"],
+    ] {
+        let ended = run(arguments);
+        let refusal = ended.refusal();
+        assert!(refusal.starts_with("Unrecognized argument: "), "{refusal}");
+        assert!(refusal.ends_with("; see apigateway --help"), "{refusal}");
+    }
+}
+
+#[test]
 fn help_tells_the_commands() {
     let ended = run(&["--help"]);
     assert_eq!(ended.code(), 0);

@@ -129,6 +129,54 @@ fn it_says_what_it_refuses() {
 }
 
 #[test]
+fn a_folder_of_an_api_is_no_place_for_another() {
+    let directory = Directory::empty();
+    let pets = directory.path().join("pets");
+    assert_eq!(init(&pets, &[]).code(), 0);
+    for name in ["functions", "authorizers", "functions/."] {
+        let ended = init(&pets.join(name), &[]);
+        let refusal = ended.refusal();
+        assert!(refusal.contains("of an API that is there already ("), "{refusal}");
+    }
+    assert!(!pets.join("functions/api.json").exists());
+    assert!(!pets.join("authorizers").exists());
+    // Of another name, or without an API beside it, it is no folder of one.
+    directory.write("project/routes/mine.json", "{}");
+    for place in ["pets/birds", "functions", "project/routes"] {
+        let ended = init(&directory.path().join(place), &[]);
+        assert_eq!(ended.code(), 0, "{ended:?}");
+    }
+}
+
+#[test]
+fn an_empty_name_is_no_directory() {
+    let directory = Directory::empty();
+    let mut command = program();
+    command.args(["init", ""]).current_dir(directory.path());
+    let ended = Running::spawn(command).end();
+    assert_eq!(ended.refusal(), "init: the name of the directory is empty");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_to_type_next_is_quoted_for_a_shell() {
+    let directory = Directory::empty();
+    let ended = init(&directory.path().join("it's $HOME"), &[]);
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    let told = ended
+        .stdout
+        .iter()
+        .find_map(|line| line.trim().strip_prefix("apigateway --root "));
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("printf %s {}", told.unwrap()));
+    let output = shell.output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        directory.path().join("it's $HOME").to_str().unwrap()
+    );
+}
+
+#[test]
 fn without_permission_nothing_is_left() {
     let directory = Directory::empty();
     let root = directory.path().join("closed");
@@ -161,6 +209,9 @@ fn an_empty_root_is_told_of_it() {
     );
     let hint = "has no API: apigateway init DIR makes a small one";
     assert_eq!(checked.stderr, [format!("{root} {hint}")]);
+    let routes = run(&["routes", "--root", &root]);
+    assert_eq!((routes.code(), routes.stdout.len()), (0, 1), "{routes:?}");
+    assert_eq!(routes.stderr, [format!("{root} {hint}")]);
     let mut served = serve(&directory, &[]);
     served.running.complains(hint);
 }

@@ -1,10 +1,12 @@
 //! Completions of shells and the manual page name every command and every option that `--help` names.
 
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::program::run;
+use crate::support::directory::Directory;
+use crate::support::program::{program, run, small_api};
 
 const COMMANDS: [&str; 8] = [
     "init",
@@ -94,10 +96,92 @@ fn bash_offers_what_can_come_next() {
         ("apigateway completions ", vec!["--help", "bash", "fish", "zsh"]),
         ("apigateway serve --log-format ", vec!["json", "text"]),
         ("apigateway --list", vec!["--listen"]),
+        ("apigateway --console ", vec!["off", "on"]),
+        ("apigateway --listen x --log-format ", vec!["json", "text"]),
+        ("apigateway serve --capture ", vec!["always", "auto", "off"]),
+        ("apigateway routes --format ", vec!["json", "text"]),
+        ("apigateway export --format ", vec!["json", "yaml"]),
         ("apigateway routes --m", vec!["--match"]),
     ] {
         let Some(offered) = offered(line) else { return };
         assert_eq!(offered, expected.into_iter().map(str::to_owned).collect(), "{line}");
+    }
+}
+
+/// What fish offers at the end of a line, once it has read the script as a file.
+fn offered_by_fish(line: &str) -> Option<BTreeSet<String>> {
+    let directory = Directory::empty();
+    directory.write("apigateway.fish", &printed(&["completions", "fish"]));
+    let probe = format!("source apigateway.fish; complete -C '{line}'");
+    let mut command = Command::new("fish");
+    command.args(["-N", "-c", &probe]).current_dir(directory.path());
+    let output = command.env("HOME", directory.path()).output().ok()?;
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let words = text.lines().map(|line| line.split('\t').next().unwrap().to_owned());
+    Some(words.collect())
+}
+
+#[test]
+fn fish_offers_the_options_of_the_command() {
+    for (line, expected) in [
+        ("apigateway --list", vec!["--listen"]),
+        ("apigateway serve --list", vec!["--listen"]),
+        ("apigateway check --list", vec![]),
+        ("apigateway check --fo", vec!["--format"]),
+        ("apigateway export --format ", vec!["json", "yaml"]),
+        ("apigateway --console ", vec!["off", "on"]),
+    ] {
+        let Some(offered) = offered_by_fish(line) else { return };
+        assert_eq!(offered, expected.into_iter().map(str::to_owned).collect(), "{line}");
+    }
+}
+
+#[test]
+fn zsh_has_the_values_of_options() {
+    let script = printed(&["completions", "zsh"]);
+    for values in ["(on off)", "(auto always off)", "(text json)", "(yaml json)"] {
+        assert!(script.contains(&format!(":{values}'")), "{values}");
+    }
+}
+
+#[test]
+fn braces_are_as_help_prints_them() {
+    for arguments in [
+        &["man"][..],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+    ] {
+        let text = printed(arguments);
+        let has_descriptions = arguments != ["completions", "bash"];
+        assert_eq!(text.contains("{ApiId}"), has_descriptions, "{arguments:?}");
+        assert!(!text.contains("{{") && !text.contains("}}"), "{arguments:?}");
+    }
+}
+
+/// A file is made of what they print: it must not be cut in silence.
+#[test]
+fn a_stdout_that_takes_nothing_is_an_error() {
+    let api = small_api();
+    let root = api.path().to_str().unwrap();
+    for arguments in [&["completions", "zsh"][..], &["man"], &["export", "--root", root]] {
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        let full = OpenOptions::new().write(true).open("/dev/full");
+        // Not every system has the full device.
+        let sinks = [Some(Stdio::from(closed)), full.ok().map(Stdio::from)];
+        for sink in sinks.into_iter().flatten() {
+            let mut command = program();
+            command.args(arguments).stdout(sink);
+            let output = command.output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+            assert!(
+                said.lines().any(|line| line.starts_with("stdout cannot be written: ")),
+                "{said}"
+            );
+        }
     }
 }
 

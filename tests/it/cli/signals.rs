@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::AT_ONCE;
 use crate::support::client::{Client, get};
-use crate::support::directory::{Directory, http_proxy, pass_everything};
+use crate::support::directory::{Directory, http_proxy, pass_everything, route};
 use crate::support::endpoint::Endpoint;
 use crate::support::program::{in_flight, serve, small_api};
 
@@ -116,4 +116,16 @@ fn a_hangup_with_broken_files_changes_nothing_and_is_told() {
     assert_eq!(get(served.address, "/x").text(), "ok");
     served.running.signal(Signal::TERM);
     assert_eq!(served.running.end().code(), 0);
+}
+
+/// The paths of the root are below it: it needs no name of its own.
+#[test]
+fn a_reload_that_fails_names_the_files() {
+    let directory = small_api();
+    let mut served = serve(&directory, &[]);
+    directory.write("routes/none.json", &route("GET /none", "none").to_string());
+    served.running.signal(Signal::HUP);
+    served
+        .running
+        .complains("not reloaded, it goes on as it was: added routes/none.json");
 }

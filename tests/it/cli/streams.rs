@@ -57,6 +57,22 @@ fn stdout_has_a_line_a_listener_and_then_one_a_request() {
     );
 }
 
+#[test]
+fn a_port_that_another_process_has_is_named() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let directory = small_api();
+    let root = directory.path().to_str().unwrap();
+    for (option, more) in [("--listen", "--admin"), ("--admin", "--listen")] {
+        let ended = run(&["--root", root, option, &taken, more, "127.0.0.1:0"]);
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        let line = ended.stderr.last().unwrap();
+        assert!(line.contains(&format!("{option} {taken}: Address")), "{line}");
+        let hint = format!("): does another gateway run there? {option} chooses another port");
+        assert!(line.contains(&hint), "{line}");
+    }
+}
+
 /// The line without a format tells why a caller was refused, and so does the variable.
 #[test]
 fn a_refusal_tells_its_reason_in_the_access_log() {
