@@ -152,9 +152,10 @@ impl EventLoop {
         }
     }
 
-    /// Lets a worker go on with an exchange, once one more may wait for its destination.
+    /// Lets a worker go on with an exchange, once one more may wait for its destination. An event stream does not wait for
+    /// others: they may never end.
     fn hand_on(self: &Arc<EventLoop>, asking: Asking, mut taken: Box<TakenOver>) {
-        if taken.may_go_on() {
+        if taken.may_go_on() || taken.is_event_stream() {
             return self.go_on_in_worker(asking, taken);
         }
         self.answers_begun.add(vec![(asking, taken)]);

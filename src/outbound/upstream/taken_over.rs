@@ -47,6 +47,11 @@ impl TakenOver {
         self.in_worker.is_some()
     }
 
+    /// Whether its answer is an event stream, which has no end that others could wait for.
+    pub fn is_event_stream(&self) -> bool {
+        self.may_stream && self.headers.announce_event_stream()
+    }
+
     /// Whether it is worth to wait on.
     ///
     /// # Errors
@@ -62,6 +67,7 @@ impl TakenOver {
     /// As many workers wait for the destination as may, or the answer breaks off before a part of it could be passed on.
     pub fn go_on(self) -> Result<IntegrationResponse, UpstreamError> {
         loops::may_wait("for an integration's answer");
+        let is_event_stream = self.is_event_stream();
         let slot = match self.in_worker {
             Some(slot) => slot,
             None => self.server.destination.take_slot()?,
@@ -70,7 +76,6 @@ impl TakenOver {
         let lease = Lease::taken_over(&self.pool, self.server, slot);
         let mut call = Call::taken_over(lease, self.waits, self.exchange, self.connection, self.before);
         call.is_reset = self.is_reset;
-        let is_event_stream = self.may_stream && self.headers.announce_event_stream();
         Ok(IntegrationResponse {
             body: incoming::receive(call, is_event_stream)?,
             status: self.status,
