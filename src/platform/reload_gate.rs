@@ -11,7 +11,7 @@ use crate::platform::loops;
 use crate::platform::signals::HangUp;
 
 /// How long a request waits for a reload at most; then it is served by what there is.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What stands between the signals that ask for a reload, the thread that reloads, and the requests.
 #[derive(Debug, Default)]

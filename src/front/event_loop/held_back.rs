@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long requests are held back for a reload at most; then they are served by what there is.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::platform::reload_gate::PATIENCE;
 
 /// How often a loop that holds requests back looks whether the reload is over.
 pub(super) const TICK: Duration = Duration::from_millis(2);
