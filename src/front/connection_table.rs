@@ -79,6 +79,10 @@ pub(super) struct Happened<C> {
     pub(super) ended: Vec<usize>,
     /// Sockets to integrations that are ready.
     pub(super) outbound: Vec<ReadySocket>,
+    /// When it was looked.
+    pub(super) at: Instant,
+    /// That is all that had happened then.
+    pub(super) is_all: bool,
 }
 
 /// A socket to an integration that is ready for something.
@@ -96,6 +100,8 @@ impl<C> Default for Happened<C> {
             ready: Vec::new(),
             ended: Vec::new(),
             outbound: Vec::new(),
+            at: Instant::now(),
+            is_all: false,
         }
     }
 }
@@ -238,7 +244,9 @@ impl<C: Watched> ConnectionTable<C> {
 
     /// Waits until a connection has something to do, or a while; the connections are taken out.
     pub(super) fn wait(&self, watch: &mut Poller, at_most: Duration, happened: &mut Happened<C>) {
-        let Happened { ready, ended, outbound } = happened;
+        let Happened {
+            ready, ended, outbound, ..
+        } = happened;
         let now = Instant::now();
         let until = {
             let mut slots = self.0.slots();
@@ -251,13 +259,13 @@ impl<C: Watched> ConnectionTable<C> {
             }
         };
         // A signal or a failure means to look again; the events are then none.
-        if watch
+        let looked = watch
             .poll
-            .poll(&mut watch.events, Some(until.saturating_duration_since(now)))
-            .is_err()
-        {
+            .poll(&mut watch.events, Some(until.saturating_duration_since(now)));
+        if looked.is_err() {
             watch.events.clear();
         }
+        let now = Instant::now();
         let mut slots = self.0.slots();
         slots.asleep_until = None;
         let given = slots.given.drain(..);
@@ -265,7 +273,9 @@ impl<C: Watched> ConnectionTable<C> {
             connection,
             is_expired: false,
         }));
+        let mut count = 0;
         for event in &watch.events {
+            count += 1;
             let is_end = event.is_read_closed() || event.is_error();
             let token = event.token();
             if token == WAKER {
@@ -292,7 +302,7 @@ impl<C: Watched> ConnectionTable<C> {
                 ended.push(token.0);
             }
         }
-        let now = Instant::now();
+        (happened.at, happened.is_all) = (now, looked.is_ok() && count < ROUND);
         while ready.len() < 2 * ROUND
             && let Some(connection) = slots.next_expired(now)
         {

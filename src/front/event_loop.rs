@@ -145,11 +145,12 @@ impl EventLoop {
                 asked.map_or(at_most, |asked| asked.min(at_most)),
                 &mut happened,
             );
-            let began = Instant::now();
+            let began = happened.at;
             let (connections, sockets) = (happened.ready.len(), happened.outbound.len());
             // What an integration has sent is taken before a client's request is, so that no connection is taken for one
             // whose end is already known.
             if let Some(exchanges) = &mut exchanges {
+                exchanges.note_look(began, happened.is_all);
                 self.on_exchanges(table, exchanges, &mut happened, &mut due);
             }
             let batch = happened.ready.drain(..);

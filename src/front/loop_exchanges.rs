@@ -210,6 +210,11 @@ impl LoopExchanges {
         }
     }
 
+    /// The loop has looked at its sockets; see [`LoopPool::note_look`].
+    pub(super) fn note_look(&mut self, now: Instant, is_complete: bool) {
+        self.pool.note_look(now, is_complete);
+    }
+
     /// Goes on with what a socket is ready for.
     pub(super) fn on_ready(&mut self, table: &ConnectionTable<Connection>, ready: ReadySocket) -> Option<Answered> {
         match self.seats.user(ready.seat) {
