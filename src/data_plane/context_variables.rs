@@ -55,13 +55,14 @@ impl RequestContext {
             Some(_) => Scheme::Https,
             None => Scheme::Http,
         };
+        let time = clock.now();
         RequestContext {
             request_id: clock.request_id(),
             client: trusted.client(peer_ip, scheme, &request.headers),
             peer_ip,
             gateway_ip: request.local.ip().to_canonical(),
-            trace_id: clock.trace_id(),
-            time: clock.now(),
+            trace_id: clock.trace_id(time),
+            time,
             began: Instant::now(),
             sent_path: None,
             mapping_key: None,

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use crate::http1::capitals;
 use crate::http1::grammar::{is_field_byte, is_field_value, is_token};
 
 /// Header fields in the order in which they came, names in lower case.
 ///
-/// One buffer holds all names and one all values, so that a message costs three allocations however many fields it has.
+/// One buffer holds all names and one all values, so that a message costs three allocations however many fields it has. Of
+/// a message that was read, each of both holds all lines, so that no field is copied by itself.
 #[derive(Clone, Default)]
 pub struct Headers {
     names: String,
@@ -46,6 +48,34 @@ impl Headers {
         }
     }
 
+    /// No fields, but the lines in which they stand: see [`Headers::add_line`].
+    pub(super) fn of_lines(lines: &str) -> Headers {
+        Headers {
+            names: lines.to_ascii_lowercase(),
+            values: lines.into(),
+            fields: Vec::with_capacity(16),
+        }
+    }
+
+    /// Adds the field of the line that begins there: the places of its colon and its value are those in the line. Nothing may
+    /// have been added in another way, and who has found the line has seen that it has no control byte but tab.
+    ///
+    /// # Errors
+    /// Its name is not a token.
+    pub(super) fn add_line(&mut self, line: usize, colon: usize, value: Range<usize>) -> Result<(), InvalidField> {
+        let name_end = line + colon;
+        let name = self.values.get(line..name_end).filter(|name| is_token(name));
+        let capitals = capitals::capitals(name.ok_or(InvalidField)?);
+        self.fields.push(Field {
+            name: line,
+            name_end,
+            value: line + value.start,
+            value_end: line + value.end,
+            capitals,
+        });
+        Ok(())
+    }
+
     /// Adds a field after all others.
     ///
     /// # Errors
@@ -63,11 +93,20 @@ impl Headers {
     /// A byte that may not stand in a value is left out, so that no value can begin a new line.
     pub fn put(&mut self, name: &'static str, value: &str) {
         self.remove(name);
-        if is_field_value(value.as_bytes()) {
-            self.add(name, value.as_bytes());
+        self.append_own(name, value.as_bytes());
+    }
+
+    /// Adds a field of the gateway's own, whose name is in lower case.
+    ///
+    /// A byte that may not stand in a value is left out, so that no value can begin a new line.
+    pub fn append_own(&mut self, name: &'static str, value: &[u8]) {
+        let start = self.names.len();
+        self.names.push_str(name);
+        if is_field_value(value) {
+            self.add_value(start, 0, value);
         } else {
-            let value: Vec<u8> = value.bytes().filter(|byte| is_field_byte(*byte)).collect();
-            self.add(name, &value);
+            let value: Vec<u8> = value.iter().copied().filter(|byte| is_field_byte(*byte)).collect();
+            self.add_value(start, 0, &value);
         }
     }
 
@@ -77,7 +116,7 @@ impl Headers {
         if let Some(name) = self.names.get_mut(start..) {
             name.make_ascii_lowercase();
         }
-        self.add_value(start, capitals::capitals(name), value);
+        self.add_value(start, capitals::capitals(name.as_bytes()), value);
     }
 
     /// Adds the field whose name is the end of all names, in lower case.
@@ -95,7 +134,7 @@ impl Headers {
 
     /// A copy of the fields whose names are wanted, with room for so many bytes more.
     pub fn filtered(&self, more: usize, wanted: impl Fn(&str) -> bool) -> Headers {
-        let mut copy = Headers::with_capacity(self.names.len() + self.values.len() + more);
+        let mut copy = Headers::with_capacity(self.values.len() + more);
         for (name, value) in self.iter().filter(|(name, _)| wanted(name)) {
             let start = copy.names.len();
             copy.names.push_str(name);
@@ -227,7 +266,8 @@ impl Field {
 
     /// Compares lengths first, which is all that it takes with most fields.
     fn is_named(self, name: &str, names: &str) -> bool {
-        self.name_end - self.name == name.len() && self.name(names).eq_ignore_ascii_case(name)
+        let own = self.name(names);
+        own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
     }
 }
 

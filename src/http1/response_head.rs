@@ -120,8 +120,7 @@ impl ResponseReader {
 fn parse(head: &[u8], is_to_head: bool) -> Result<ResponseHead, ResponseError> {
     let (line, fields) = head_scanner::split_first_line(head);
     let (version, status) = parse_status_line(line).map_err(ResponseError::new)?;
-    let mut headers = Headers::with_capacity(fields.len());
-    head_scanner::read_fields(fields, &mut headers, MAX_RESPONSE_FIELDS)?;
+    let headers = head_scanner::read_fields(fields, MAX_RESPONSE_FIELDS)?;
     let framing = response_framing(&headers, version, status, is_to_head).map_err(ResponseError::new)?;
     Ok(ResponseHead {
         status,

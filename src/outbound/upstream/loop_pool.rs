@@ -168,7 +168,9 @@ impl LoopPool {
     pub(super) fn place(&mut self, watcher: &mut dyn Watcher) -> Place {
         let count = self.pool.on_loops.fetch_add(1, Ordering::Relaxed);
         if count >= self.pool.most_on_loops {
-            let eldest = [&mut self.kept, &mut self.unlooked].into_iter().find(|kept| !kept.is_empty());
+            let eldest = [&mut self.kept, &mut self.unlooked]
+                .into_iter()
+                .find(|kept| !kept.is_empty());
             if let Some(eldest) = eldest {
                 Self::close(eldest.remove(0), watcher);
             }
