@@ -88,9 +88,7 @@ impl Headers {
         Ok(())
     }
 
-    /// Replaces every field of that name by one that the gateway made itself.
-    ///
-    /// A byte that may not stand in a value is left out, so that no value can begin a new line.
+    /// Replaces every field of that name by one that the gateway made itself, see [`Headers::append_own`].
     pub fn put(&mut self, name: &'static str, value: &str) {
         self.remove(name);
         self.append_own(name, value.as_bytes());

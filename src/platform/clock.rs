@@ -3,7 +3,26 @@
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A moment, for durations and as the time of day. Who takes many steps at once reads both clocks once for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// For durations.
+    pub instant: Instant,
+    /// The machine's time of day.
+    pub time: SystemTime,
+}
+
+impl Moment {
+    /// The present one.
+    pub fn now() -> Moment {
+        Moment {
+            instant: Instant::now(),
+            time: SystemTime::now(),
+        }
+    }
+}
 
 /// Where the gateway takes the time and its ids from.
 #[derive(Debug)]
@@ -42,6 +61,14 @@ impl Clock {
     pub fn now(&self) -> SystemTime {
         match &self.source {
             Source::System { .. } => SystemTime::now(),
+            Source::Fixed(at) => *at,
+        }
+    }
+
+    /// The time of day at a moment.
+    pub fn time_at(&self, moment: Moment) -> SystemTime {
+        match &self.source {
+            Source::System { .. } => moment.time,
             Source::Fixed(at) => *at,
         }
     }

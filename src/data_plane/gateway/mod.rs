@@ -16,13 +16,15 @@ mod captured;
 
 use crate::data_plane::gateway::answer::endpoint_answer;
 use crate::data_plane::gateway::choice::{Choice, Selection};
-use crate::data_plane::gateway::progress::{Asked, InFlightCount, Life, Patience, Progress, Selected};
+use crate::data_plane::gateway::progress::{
+    Asked, Ended, InFlightCount, Life, Patience, Progress, Selected, is_abandoned,
+};
 use crate::data_plane::gateway::refusals::take_token;
 pub use crate::data_plane::gateway::settings::Settings;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::authorizer::cache::AuthorizerCache;
@@ -43,11 +45,9 @@ use crate::http1::message::{Method, Request, Response};
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::{IntegrationResponse, Upstream, UpstreamError};
+use crate::platform::clock::Moment;
 use crate::platform::metrics::GatewayMetrics;
 use crate::platform::reload_gate::ReloadGate;
-
-/// A client that has waited so long may be gone, and the answer with it. To find out takes a system call.
-const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 
 /// Answers requests by the configuration that is current when they come.
 #[derive(Debug)]
@@ -111,14 +111,14 @@ impl Gateway {
     /// Answers a request, whatever happens; logs it once and counts it once. It may wait.
     pub fn handle(&self, request: Request) -> Response {
         let in_flight = InFlightCount::begin(&self.metrics);
-        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+        let context = self.context(&request, Moment::now());
         let configuration = self.configuration();
         let choice = choice::choose(&configuration, &request);
         match self.carry_out(context, in_flight, &configuration, choice, request, Patience::Waits) {
             Progress::Answered(response) => response,
             Progress::Asks(asked, life) => {
                 let answer = self.upstream.send(*asked);
-                self.go_on(*life, answer)
+                self.go_on(*life, answer, Instant::now())
             }
             // It has all the time that it wants.
             Progress::Waits(request) => self.refuse(RequestError::Panicked, &request),
@@ -126,7 +126,7 @@ impl Gateway {
     }
 
     /// As [`Gateway::handle`], up to where a request has to wait.
-    fn begin(&self, request: Request) -> Begun {
+    fn begin(&self, request: Request, moment: Moment) -> Begun {
         let configuration = self.configuration_now();
         if choice::takes_time(&configuration, &request) {
             return Begun::Waits(request);
@@ -136,12 +136,16 @@ impl Gateway {
             return Begun::Waits(request);
         }
         let in_flight = InFlightCount::begin(&self.metrics);
-        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+        let context = self.context(&request, moment);
         match self.carry_out(context, in_flight, &configuration, choice, request, Patience::None) {
             Progress::Answered(response) => Begun::Answer(response),
             Progress::Asks(asked, life) => Begun::Ask(asked, Suspended::new(life)),
             Progress::Waits(request) => Begun::Waits(request),
         }
+    }
+
+    fn context(&self, request: &Request, moment: Moment) -> RequestContext {
+        RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request, moment)
     }
 
     /// Carries out the steps before the integration is asked.
@@ -166,6 +170,7 @@ impl Gateway {
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
         let mut life = Life {
+            sent: context.began,
             context,
             request,
             received,
@@ -175,7 +180,6 @@ impl Gateway {
                 ..choice.found
             },
             selected: None,
-            sent: Instant::now(),
             _in_flight: in_flight,
         };
         // A panic is a defect of ours, and costs the request that met it and no other.
@@ -183,22 +187,22 @@ impl Gateway {
         let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
         match outcome {
             Ok(Asked::Endpoint(asked)) => Progress::Asks(asked, Box::new(life)),
-            Ok(Asked::Answered(response)) => Progress::Answered(self.end(life, Ok(response))),
+            Ok(Asked::Answered(response)) => Progress::Answered(self.end(life, Ok(response), Instant::now())),
             Ok(Asked::HasToWait) => {
                 if let Some(path) = life.context.sent_path.take() {
                     life.request.path = path;
                 }
                 Progress::Waits(life.request)
             }
-            Err(error) => Progress::Answered(self.end(life, Err(error))),
+            Err(error) => Progress::Answered(self.end(life, Err(error), Instant::now())),
         }
     }
 
-    /// Carries out the steps after an HTTP integration was asked.
-    fn go_on(&self, mut life: Life, answer: Result<IntegrationResponse, UpstreamError>) -> Response {
-        let steps = AssertUnwindSafe(|| self.answer(&mut life, answer));
+    /// Carries out the steps after an HTTP integration was asked, which has answered by now.
+    fn go_on(&self, mut life: Life, answer: Result<IntegrationResponse, UpstreamError>, now: Instant) -> Response {
+        let steps = AssertUnwindSafe(|| self.answer(&mut life, answer, now));
         let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
-        self.end(life, outcome)
+        self.end(life, outcome, now)
     }
 
     /// The steps of a request up to its integration, in their order. What it is for was found before.
@@ -236,8 +240,8 @@ impl Gateway {
             let asked = &selected.route.route.authorization;
             life.found.capture.note_authorization(asked, caller.as_ref());
             life.found.caller = caller?;
-            // An authorizer may have taken its time.
-            if is_abandoned(&life.context, &life.request) {
+            // An authorizer may have taken its time, where it might.
+            if patience == Patience::Waits && is_abandoned(&life.context, &life.request, Instant::now()) {
                 return Err(GatewayError::ClientGone);
             }
             // R0.1: the caller is known by now.
@@ -250,7 +254,10 @@ impl Gateway {
         }
         let selected = life.selected.as_ref().ok_or(GatewayError::NotFound)?;
         let asked = self.integrate(&life.context, &mut life.request, selected, &mut life.found)?;
-        life.sent = Instant::now();
+        // On a loop nothing was waited for.
+        if patience == Patience::Waits {
+            life.sent = Instant::now();
+        }
         Ok(match asked {
             Asked::Answered(response) => Asked::Answered(decorated(life, response)),
             asked => asked,
@@ -262,8 +269,9 @@ impl Gateway {
         &self,
         life: &mut Life,
         answer: Result<IntegrationResponse, UpstreamError>,
+        now: Instant,
     ) -> Result<Response, GatewayError> {
-        let latency = life.sent.elapsed();
+        let latency = now.saturating_duration_since(life.sent);
         let selected = life.selected.as_ref().ok_or(GatewayError::NotFound)?;
         let answer = endpoint_answer(selected, answer, latency);
         let response = self.read_back(&life.context, &life.request, selected, &mut life.found, answer)?;
@@ -271,7 +279,7 @@ impl Gateway {
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
-    fn end(&self, life: Life, outcome: Result<Response, GatewayError>) -> Response {
+    fn end(&self, life: Life, outcome: Result<Response, GatewayError>, now: Instant) -> Response {
         let Life {
             context,
             request,
@@ -281,16 +289,18 @@ impl Gateway {
             ..
         } = life;
         found.enter_in_console(api.as_deref(), &context, &request);
-        let outcome = match is_abandoned(&context, &request) {
+        let outcome = match is_abandoned(&context, &request, now) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
         };
-        self.finish(api.as_deref(), &context, &request, &mut found, outcome, received)
+        let ended = Ended::of(outcome, received, now);
+        self.finish(api.as_deref(), &context, &request, &mut found, ended)
     }
 
     /// The answer to what is no request that could be handled; `request` is what is known of it.
     pub fn refuse(&self, error: RequestError, request: &Request) -> Response {
-        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
+        let moment = Moment::now();
+        let context = self.context(request, moment);
         let configuration = self.configuration_now();
         let address = configuration.address(request.host(), &request.path);
         let mut capture = InFlight::prepare(self.capture.as_ref(), &context, request, &configuration);
@@ -300,7 +310,8 @@ impl Gateway {
             ..RequestInfo::default()
         };
         let api = address.api.map(Arc::as_ref);
-        self.finish(api, &context, request, &mut found, Err(error.into()), 0)
+        let ended = Ended::of(Err(error.into()), 0, moment.instant);
+        self.finish(api, &context, request, &mut found, ended)
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
@@ -310,10 +321,9 @@ impl Gateway {
         context: &RequestContext,
         request: &Request,
         found: &mut RequestInfo,
-        outcome: Result<Response, GatewayError>,
-        received: u64,
+        ended: Ended,
     ) -> Response {
-        let (mut response, error) = match outcome {
+        let (mut response, error) = match ended.outcome {
             Ok(response) => (response, None),
             Err(error) => (error.response(), Some(error)),
         };
@@ -335,7 +345,8 @@ impl Gateway {
             request,
             found,
             error: error.as_ref(),
-            received,
+            received: ended.received,
+            now: ended.now,
         };
         self.recorder.record(api, &over, capture, response)
     }
@@ -346,13 +357,13 @@ impl Handler for Gateway {
         Gateway::handle(self, request)
     }
 
-    fn begin(&self, request: Request) -> Begun {
-        Gateway::begin(self, request)
+    fn begin(&self, request: Request, moment: Moment) -> Begun {
+        Gateway::begin(self, request, moment)
     }
 
     fn resume(&self, suspended: Suspended, answer: Result<IntegrationResponse, UpstreamError>) -> Option<Response> {
         let life: Box<Life> = suspended.into_state()?;
-        Some(self.go_on(*life, answer))
+        Some(self.go_on(*life, answer, Instant::now()))
     }
 
     fn upstream(&self) -> Option<&Upstream> {
@@ -385,9 +396,4 @@ fn decorated(life: &Life, mut response: Response) -> Response {
         cors::decorate(cors, &life.request.headers, &mut response.headers);
     }
     response
-}
-
-/// Whether a request has lasted so long that its client may have gone, and the client has.
-fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
-    context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned()
 }

@@ -152,11 +152,11 @@ impl LoopPool {
         })
     }
 
-    /// Keeps a connection for another request.
-    pub(super) fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher) {
+    /// Keeps a connection for another request, from now on.
+    pub(super) fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher, now: Instant) {
         watcher.keep(watched.seat);
         self.unlooked.push(Kept {
-            since: Instant::now(),
+            since: now,
             server: Arc::clone(server),
             connection: watched.connection,
             seat: watched.seat,

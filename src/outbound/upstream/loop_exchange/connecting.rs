@@ -22,9 +22,10 @@ impl LoopExchange {
         addresses: Resolved,
         pool: &mut LoopPool,
         watcher: &mut dyn Watcher,
+        now: Instant,
     ) -> Result<(), UpstreamError> {
         while !self.is_new {
-            let own = pool.take(&self.server, Instant::now());
+            let own = pool.take(&self.server, now);
             let kept = own.or_else(|| Some((pool.take_of_workers(&self.server, watcher)?, false)));
             let Some((mut watched, is_known_quiet)) = kept else {
                 break;
