@@ -89,7 +89,7 @@ pub(super) fn answer(
     let reply = Reply::to(&head, SystemTime::now());
     let handler = &shared.handler;
     // A panic is a defect of ours, and costs the request that met it and no other.
-    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
+    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(*head.request)))
         .unwrap_or_else(|_| handler.refuse(RequestError::Panicked, &connection.unread_request()));
     drop(reservation);
     match reply.ready(shared, &mut connection, response) {

@@ -20,7 +20,7 @@ pub enum Begun {
     /// This is to be sent to an integration. What is answered is for [`Handler::resume`].
     Ask(Box<IntegrationRequest>, Suspended),
     /// It has to wait for something, so a worker answers it. Nothing has happened yet.
-    Waits(Request),
+    Waits(Box<Request>),
 }
 
 /// A request whose integration is being asked, as its handler knows it.
@@ -50,7 +50,7 @@ pub trait Handler: Send + Sync {
     fn handle(&self, request: Request) -> Response;
 
     /// Begins to answer a request, at that moment. A loop asks, so it must not wait. Defaults to leave all to workers.
-    fn begin(&self, request: Request, _: Moment) -> Begun {
+    fn begin(&self, request: Box<Request>, _: Moment) -> Begun {
         Begun::Waits(request)
     }
 

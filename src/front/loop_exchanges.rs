@@ -69,7 +69,7 @@ struct Place {
 
 struct Pending {
     asking: Asking,
-    exchange: LoopExchange,
+    exchange: Box<LoopExchange>,
     /// The slot of the client's connection.
     client: Option<usize>,
     /// When it is looked at, whatever happens.

@@ -14,8 +14,8 @@ use crate::http1::target::{authority, check_host, is_without_path, split_target}
 /// A request's head, understood.
 #[derive(Debug)]
 pub struct Head {
-    /// The request, as yet without content.
-    pub request: Request,
+    /// The request, as yet without content. It goes through many hands.
+    pub request: Box<Request>,
     /// How its content is framed.
     pub framing: Framing,
 }
@@ -65,7 +65,7 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, R
     if let Some(authority) = authority(target) {
         take_host(&mut headers, authority).map_err(bad)?;
     }
-    let request = Request {
+    let request = Box::new(Request {
         client: None,
         tls: None,
         first_byte: None,
@@ -78,7 +78,7 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, R
         head_length: head.len(),
         peer,
         local,
-    };
+    });
     Ok(Head { request, framing })
 }
 

@@ -77,10 +77,11 @@ impl ResponseReader {
         loop {
             let rest = bytes.get(taken..).unwrap_or_default();
             // Another protocol may have no line end to wait for.
-            if !BEGINNINGS
-                .iter()
-                .any(|beginning| rest.iter().zip(*beginning).all(|(one, other)| one == other))
-            {
+            let begins = |beginning: &&[u8]| match rest.get(..beginning.len()) {
+                Some(start) => start == *beginning,
+                None => beginning.starts_with(rest),
+            };
+            if !BEGINNINGS.iter().any(begins) {
                 return Err(ResponseError::new("it does not begin with HTTP/1.1 or HTTP/1.0"));
             }
             let Some(length) = self.scanner.find_end(rest)? else {

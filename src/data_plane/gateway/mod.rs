@@ -114,11 +114,12 @@ impl Gateway {
         let context = self.context(&request, Moment::now());
         let configuration = self.configuration();
         let choice = choice::choose(&configuration, &request);
+        let request = Box::new(request);
         match self.carry_out(context, in_flight, &configuration, choice, request, Patience::Waits) {
             Progress::Answered(response) => response,
             Progress::Asks(asked, life) => {
                 let answer = self.upstream.send(*asked);
-                self.go_on(*life, answer, Instant::now())
+                self.go_on(life, answer, Instant::now())
             }
             // It has all the time that it wants.
             Progress::Waits(request) => self.refuse(RequestError::Panicked, &request),
@@ -126,7 +127,7 @@ impl Gateway {
     }
 
     /// As [`Gateway::handle`], up to where a request has to wait.
-    fn begin(&self, request: Request, moment: Moment) -> Begun {
+    fn begin(&self, request: Box<Request>, moment: Moment) -> Begun {
         let configuration = self.configuration_now();
         if choice::takes_time(&configuration, &request) {
             return Begun::Waits(request);
@@ -155,7 +156,7 @@ impl Gateway {
         in_flight: InFlightCount,
         configuration: &Arc<Configuration>,
         choice: Choice<'_>,
-        mut request: Request,
+        mut request: Box<Request>,
         patience: Patience,
     ) -> Progress {
         let mut capture = InFlight::prepare(self.capture.as_ref(), &context, &request, configuration);
@@ -169,7 +170,8 @@ impl Gateway {
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
-        let mut life = Life {
+        // In one place until the request is over, as it is large.
+        let mut life = Box::new(Life {
             sent: context.began,
             context,
             request,
@@ -181,12 +183,12 @@ impl Gateway {
             },
             selected: None,
             _in_flight: in_flight,
-        };
+        });
         // A panic is a defect of ours, and costs the request that met it and no other.
         let steps = AssertUnwindSafe(|| self.ask(&mut life, configuration, choice.selection, patience));
         let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
         match outcome {
-            Ok(Asked::Endpoint(asked)) => Progress::Asks(asked, Box::new(life)),
+            Ok(Asked::Endpoint(asked)) => Progress::Asks(asked, life),
             Ok(Asked::Answered(response)) => Progress::Answered(self.end(life, Ok(response), Instant::now())),
             Ok(Asked::HasToWait) => {
                 if let Some(path) = life.context.sent_path.take() {
@@ -199,7 +201,7 @@ impl Gateway {
     }
 
     /// Carries out the steps after an HTTP integration was asked, which has answered by now.
-    fn go_on(&self, mut life: Life, answer: Result<IntegrationResponse, UpstreamError>, now: Instant) -> Response {
+    fn go_on(&self, mut life: Box<Life>, answer: Result<IntegrationResponse, UpstreamError>, now: Instant) -> Response {
         let steps = AssertUnwindSafe(|| self.answer(&mut life, answer, now));
         let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
         self.end(life, outcome, now)
@@ -273,28 +275,22 @@ impl Gateway {
     ) -> Result<Response, GatewayError> {
         let latency = now.saturating_duration_since(life.sent);
         let selected = life.selected.as_ref().ok_or(GatewayError::NotFound)?;
-        let answer = endpoint_answer(selected, answer, latency);
+        let answer = endpoint_answer(selected, answer, latency, self.recorder.access_log.is_on());
         let response = self.read_back(&life.context, &life.request, selected, &mut life.found, answer)?;
         Ok(decorated(life, response))
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
-    fn end(&self, life: Life, outcome: Result<Response, GatewayError>, now: Instant) -> Response {
-        let Life {
-            context,
-            request,
-            received,
-            api,
-            mut found,
-            ..
-        } = life;
-        found.enter_in_console(api.as_deref(), &context, &request);
-        let outcome = match is_abandoned(&context, &request, now) {
+    fn end(&self, mut life: Box<Life>, outcome: Result<Response, GatewayError>, now: Instant) -> Response {
+        let life = &mut *life;
+        life.found
+            .enter_in_console(life.api.as_deref(), &life.context, &life.request);
+        let outcome = match is_abandoned(&life.context, &life.request, now) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
         };
-        let ended = Ended::of(outcome, received, now);
-        self.finish(api.as_deref(), &context, &request, &mut found, ended)
+        let (api, ended) = (life.api.as_deref(), Ended::of(outcome, life.received, now));
+        self.finish(api, &life.context, &life.request, &mut life.found, ended)
     }
 
     /// The answer to what is no request that could be handled; `request` is what is known of it.
@@ -357,13 +353,13 @@ impl Handler for Gateway {
         Gateway::handle(self, request)
     }
 
-    fn begin(&self, request: Request, moment: Moment) -> Begun {
+    fn begin(&self, request: Box<Request>, moment: Moment) -> Begun {
         Gateway::begin(self, request, moment)
     }
 
     fn resume(&self, suspended: Suspended, answer: Result<IntegrationResponse, UpstreamError>) -> Option<Response> {
         let life: Box<Life> = suspended.into_state()?;
-        Some(self.go_on(*life, answer, Instant::now()))
+        Some(self.go_on(life, answer, Instant::now()))
     }
 
     fn upstream(&self) -> Option<&Upstream> {

@@ -21,7 +21,7 @@ const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 /// A request on its way: what is known of it, and what was found out.
 pub(super) struct Life {
     pub(super) context: RequestContext,
-    pub(super) request: Request,
+    pub(super) request: Box<Request>,
     /// Bytes of its content.
     pub(super) received: u64,
     pub(super) api: Option<Arc<Deployment>>,
@@ -39,7 +39,7 @@ pub(super) enum Progress {
     /// Its integration is to be asked; what it answers is for `Gateway::go_on`.
     Asks(Box<IntegrationRequest>, Box<Life>),
     /// It has to wait for something before it is let through. Nothing has happened yet.
-    Waits(Request),
+    Waits(Box<Request>),
 }
 
 /// What a request's line selects.

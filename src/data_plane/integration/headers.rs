@@ -113,18 +113,21 @@ fn put_trace_id(headers: &mut Headers, context: &RequestContext) {
     }
 }
 
-/// The fields of an integration's answer that the client gets (`R3.15`).
+/// Leaves the fields of an integration's answer that the client gets (`R3.15`).
 ///
 /// `Content-Length` is told again for the body that is sent, but where there is none it is all that HEAD asks for.
-pub fn from_integration(response: &IntegrationResponse, client: Method) -> Headers {
+pub fn narrow_to_client(response: &mut IntegrationResponse, client: Method) {
+    let tells_length = client == Method::Head || response.status == 304;
+    let length = response.headers.get("content-length").filter(|_| tells_length);
+    let length = length.map(<[u8]>::to_vec);
+    let named: Vec<Vec<u8>> = named_by_connection(&response.headers).map(<[u8]>::to_vec).collect();
     // R3.14: the gateway dates its answers itself.
-    let mut headers = end_to_end(&response.headers, |name| name != "date");
-    if (client == Method::Head || response.status == 304)
-        && let Some(length) = response.headers.get("content-length")
-    {
-        headers.append_own("content-length", length);
+    response
+        .headers
+        .narrow(|name| name != "date" && passes(name, named.iter().map(Vec::as_slice)));
+    if let Some(length) = length {
+        response.headers.append_own("content-length", &length);
     }
-    headers
 }
 
 /// The fields of a service's answer that the client gets (contract S14): those that are about the service itself, and
@@ -145,18 +148,20 @@ pub fn trace_id<'a>(context: &'a RequestContext, client: &'a Headers) -> &'a [u8
 
 /// The fields that pass and that are `wanted`, without those that `Connection` names.
 fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
-    // Most servers name only what does not pass in any case.
+    let named: Vec<&[u8]> = named_by_connection(all).collect();
+    all.filtered(ADDED_LENGTH, |name| wanted(name) && passes(name, named.iter().copied()))
+}
+
+/// The fields that `Connection` names, but for what does not pass in any case, which most servers name alone.
+fn named_by_connection(all: &Headers) -> impl Iterator<Item = &[u8]> {
     let is_known = |token: &&[u8]| token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close");
-    // Most messages have none.
-    let named: Vec<&[u8]> = match all.get("connection") {
-        None => Vec::new(),
-        Some(_) => all.list("connection").filter(|token| !is_known(token)).collect(),
-    };
-    // Host is for the message, whatever a client says (see `Headers::remove_fields_of_connection`).
-    let is_named = |name: &str| name != "host" && named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
-    all.filtered(ADDED_LENGTH, |name| {
-        !is_hop_by_hop(name) && wanted(name) && !is_named(name)
-    })
+    all.list("connection").filter(move |token| !is_known(token))
+}
+
+/// Whether a field is for more than one connection, where `Connection` names those. Host is for the message, whatever a
+/// client says (see `Headers::remove_fields_of_connection`).
+fn passes<'a>(name: &str, mut named: impl Iterator<Item = &'a [u8]>) -> bool {
+    !is_hop_by_hop(name) && (name == "host" || !named.any(|token| token.eq_ignore_ascii_case(name.as_bytes())))
 }
 
 /// The `Forwarded` field (RFC 7239): the client's own, its `X-Forwarded-*` translated, then ours.

@@ -21,6 +21,7 @@ use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
+use crate::http1::request_head::Head;
 use crate::outbound::upstream::{IntegrationResponse, TakenOver, UpstreamError};
 use crate::platform::clock::Moment;
 use crate::platform::metrics::InFlightGuard;
@@ -104,10 +105,9 @@ impl EventLoop {
         whole: CompleteRequest,
         moment: Moment,
     ) -> Option<Answered> {
-        let CompleteRequest { mut head, reservation } = whole;
+        let CompleteRequest { head, reservation } = whole;
         let reply = Reply::to(&head, moment.time);
-        let unread = connection.unread_request();
-        let request = std::mem::replace(&mut head.request, unread);
+        let Head { request, framing } = head;
         let handler = &self.shared.handler;
         // It costs the request that met it and no other.
         let begun = catch_unwind(AssertUnwindSafe(|| handler.begin(request, moment)))
@@ -140,7 +140,7 @@ impl EventLoop {
                 }
             }
             Begun::Waits(request) => {
-                head.request = request;
+                let head = Head { request, framing };
                 self.hand_over(connection, CompleteRequest { head, reservation });
                 None
             }

@@ -37,7 +37,7 @@ impl Handler for OnLoops {
         response(200, "worker")
     }
 
-    fn begin(&self, request: Request, _: Moment) -> Begun {
+    fn begin(&self, request: Box<Request>, _: Moment) -> Begun {
         assert!(loops::is_loop());
         assert_ne!(request.path, "/panic", "on purpose");
         if request.path == "/wait" {

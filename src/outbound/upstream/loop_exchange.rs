@@ -109,7 +109,11 @@ impl LoopExchange {
     ///
     /// # Errors
     /// It cannot be sent, or there are as many for its destination as may be.
-    pub fn begin(pool: &LoopPool, request: IntegrationRequest, now: Instant) -> Result<LoopExchange, UpstreamError> {
+    pub fn begin(
+        pool: &LoopPool,
+        request: IntegrationRequest,
+        now: Instant,
+    ) -> Result<Box<LoopExchange>, UpstreamError> {
         let server = pool.server(&request)?;
         let slot = server.destination.take_slot_on_loops()?;
         let waits = Waits::begin_at(now, request.timeout, request.client, request.runs_on);
@@ -124,7 +128,7 @@ impl LoopExchange {
         let head = request_writer::head(request.method, &request.parts, framing, room);
         let head = head.map_err(|reason| UpstreamError::Unsendable(reason.to_owned()))?;
         let is_to_head = request.method == Method::Head;
-        Ok(LoopExchange {
+        Ok(Box::new(LoopExchange {
             server,
             slot,
             waits,
@@ -141,7 +145,7 @@ impl LoopExchange {
             head: None,
             length: None,
             content: Vec::new(),
-        })
+        }))
     }
 
     /// Whether it waits for the look-up of a name.
