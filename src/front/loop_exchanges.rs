@@ -58,7 +58,7 @@ pub(super) struct LoopExchanges {
     resolving: Vec<usize>,
     /// Those that would go on, but let others go first.
     yielding: Vec<usize>,
-    looked_at_kept: Instant,
+    look_at_kept: Instant,
 }
 
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl LoopExchanges {
             by_client: Vec::new(),
             resolving: Vec::new(),
             yielding: Vec::new(),
-            looked_at_kept: Instant::now(),
+            look_at_kept: Instant::now(),
         }
     }
 
@@ -302,10 +302,10 @@ impl LoopExchanges {
 
     /// Closes connections that are too old, now and then.
     fn look_at_kept(&mut self, table: &ConnectionTable<Connection>, now: Instant) {
-        if now.saturating_duration_since(self.looked_at_kept) < LOOK_AT_KEPT {
+        if now < self.look_at_kept {
             return;
         }
-        self.looked_at_kept = now;
+        self.look_at_kept = now + LOOK_AT_KEPT;
         let mut watcher = ExchangeWatcher {
             table,
             seats: &mut self.seats,

@@ -288,8 +288,11 @@ impl Field {
 
     /// Compares lengths first, which is all that it takes with most fields.
     fn is_named(self, name: &str, names: &str) -> bool {
+        if self.name_end - self.name != name.len() {
+            return false;
+        }
         let own = self.name(names);
-        own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
+        own == name || own.eq_ignore_ascii_case(name)
     }
 }
 

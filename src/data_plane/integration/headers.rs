@@ -108,8 +108,10 @@ fn port(host: &[u8], scheme: Scheme) -> &str {
 }
 
 fn put_trace_id(headers: &mut Headers, context: &RequestContext) {
-    if headers.get("x-amzn-trace-id").is_none_or(<[u8]>::is_empty) {
-        headers.put("x-amzn-trace-id", &context.trace_id);
+    match headers.get("x-amzn-trace-id") {
+        None => headers.append_own("x-amzn-trace-id", context.trace_id.as_bytes()),
+        Some([]) => headers.put("x-amzn-trace-id", &context.trace_id),
+        Some(_) => {}
     }
 }
 

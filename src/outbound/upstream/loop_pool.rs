@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::outbound::upstream::connection::{Connection, Quiet};
+use crate::outbound::upstream::connection::{Connection, Quiet, RECEIVED_AT_ONCE};
 use crate::outbound::upstream::destinations::Destination;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::pool::{MAX_IDLE_AGE, Pool};
@@ -17,6 +17,9 @@ use crate::platform::metrics::UpstreamConnections;
 /// How long a look at all connections tells that nothing has come on those that were kept. What comes later counts as
 /// come while a request is on its way, which is longer than this with most integrations, and which nobody can tell.
 const LOOK_HOLDS: Duration = Duration::from_millis(1);
+
+/// Most bytes of memory that are held for the next answer.
+const MAX_BUFFER: usize = 2 * RECEIVED_AT_ONCE;
 
 /// A loop's way to integrations.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct LoopPool {
     looked_at: Option<Instant>,
     /// How many look-ups of names had ended when it was last looked.
     looked_up: u64,
+    /// What the last answer was received in, for the next one: most come whole, so that one is enough for all exchanges.
+    buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -69,6 +74,21 @@ impl LoopPool {
             kept: Vec::new(),
             unlooked: Vec::new(),
             looked_at: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// What to receive an answer in, empty.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// What an answer was received in, of which nothing is wanted any more.
+    pub(super) fn give_buffer(&mut self, mut buffer: Vec<u8>) {
+        // One that has grown is not kept for all time.
+        if buffer.capacity() <= MAX_BUFFER {
+            buffer.clear();
+            self.buffer = buffer;
         }
     }
 

@@ -66,7 +66,7 @@ impl LoopExchange {
                 }
                 Progress::Bytes(_) => {}
                 Progress::End => break,
-                Progress::Wait if self.is_readable => return self.receive(),
+                Progress::Wait if self.is_readable => return self.receive(pool),
                 // What has no known length is passed on as it comes.
                 Progress::Wait if self.length.is_none() && !self.content.is_empty() => return Ok(Step::Stream),
                 Progress::Wait => return Ok(Step::Wait),
@@ -109,9 +109,11 @@ impl LoopExchange {
     /// The answer is complete: the connection is kept if it can be, and what came behind it is none of it.
     fn finish(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) {
         let destination = &self.server.destination;
-        if self.exchange.has_surplus() {
+        let (has_surplus, keeps) = (self.exchange.has_surplus(), self.exchange.keeps_connection());
+        pool.give_buffer(std::mem::take(self.exchange.input()));
+        if has_surplus {
             destination.note_surplus();
-        } else if self.exchange.keeps_connection() && !self.has_ended && destination.keeps_connections() {
+        } else if keeps && !self.has_ended && destination.keeps_connections() {
             if let Stage::Open(watched) = std::mem::replace(&mut self.stage, Stage::Over) {
                 pool.keep(&self.server, watched, watcher, now);
             }
