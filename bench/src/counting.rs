@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use crate::Outcome;
 use crate::api::Api;
 use crate::http::{self, Connection};
-use crate::peer::{Gateway, Setup, gateway_command};
+use crate::peer::{Gateway, Kind, Setup, WITHOUT_LOOPS, gateway_command};
 use crate::process::{Running, as_f64, descendants, signal};
 use crate::programs::{Program, STRACE, VALGRIND};
 use crate::upstream::{Upstream, wait_for};
@@ -39,11 +39,22 @@ struct Counter {
     read: fn(&str) -> Option<BTreeMap<String, u64>>,
 }
 
-/// A table of instructions, of the program without the system, for each gateway.
+/// What a request costs a gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instructions {
+    /// What the gateway is called.
+    pub label: String,
+    /// Loops answer.
+    pub with_loops: bool,
+    /// Instructions of the program without the system.
+    pub count: f64,
+}
+
+/// The instructions of a request for each gateway, with loops and without.
 ///
 /// # Errors
 /// They cannot be counted.
-pub fn instructions(gateways: &[Gateway], upstream: &Upstream, directory: &Path) -> Outcome<String> {
+pub fn instructions(gateways: &[Gateway], upstream: &Upstream, directory: &Path) -> Outcome<Vec<Instructions>> {
     let counter = Counter {
         name: "instructions",
         program: VALGRIND,
@@ -53,13 +64,37 @@ pub fn instructions(gateways: &[Gateway], upstream: &Upstream, directory: &Path)
         },
         read: read_callgrind,
     };
-    let mut text = "### Instructions per request, of the program without the system\n\n| | |\n|---|--:|\n".to_owned();
+    let mut all = Vec::new();
     for gateway in gateways {
-        let counts = per_request(&counter, gateway, upstream, directory)?;
-        let total: f64 = counts.values().sum();
-        text.push_str(&format!("| {} | {total:.0} |\n", gateway.label));
+        for kind in [Kind::Gateway(Api::Plain), Kind::Workers] {
+            let counts = per_request(&counter, kind, gateway, upstream, directory)?;
+            all.push(Instructions {
+                label: kind.label(gateway),
+                with_loops: kind != Kind::Workers,
+                count: counts.values().sum(),
+            });
+        }
     }
-    Ok(text)
+    Ok(all)
+}
+
+/// A table of them.
+pub fn table(all: &[Instructions]) -> String {
+    let mut text = "### Instructions per request, of the program without the system\n\n| | |\n|---|--:|\n".to_owned();
+    for Instructions { label, count, .. } in all {
+        text.push_str(&format!("| {label} | {count:.0} |\n"));
+    }
+    text
+}
+
+/// A sentence for each gateway that takes more than so many with loops.
+pub fn too_many(all: &[Instructions], at_most: u32) -> Vec<String> {
+    let above = all.iter().filter(|one| one.with_loops && one.count > at_most.into());
+    above
+        .map(|Instructions { label, count, .. }| {
+            format!("{label} takes {count:.0} instructions for a request, and {at_most} are allowed")
+        })
+        .collect()
 }
 
 /// A table of system calls for each gateway.
@@ -78,24 +113,27 @@ pub fn system_calls(gateways: &[Gateway], upstream: &Upstream, directory: &Path)
         read: read_strace,
     };
     let mut text = "### System calls per request\n\n| | all | of these |\n|---|--:|---|\n".to_owned();
-    for gateway in gateways {
-        let counts = per_request(&counter, gateway, upstream, directory)?;
+    let kinds = [Kind::Gateway(Api::Plain), Kind::Workers];
+    for (gateway, kind) in gateways.iter().flat_map(|gateway| kinds.map(|kind| (gateway, kind))) {
+        let counts = per_request(&counter, kind, gateway, upstream, directory)?;
         let often: Vec<_> = counts.iter().filter(|(_, count)| **count >= LEAST_CALLS).collect();
         let total: f64 = often.iter().map(|(_, count)| **count).sum();
         let names: Vec<String> = often.iter().map(|(name, count)| format!("{count:.2} {name}")).collect();
-        text.push_str(&format!("| {} | {total:.2} | {} |\n", gateway.label, names.join(", ")));
+        let label = kind.label(gateway);
+        text.push_str(&format!("| {label} | {total:.2} | {} |\n", names.join(", ")));
     }
     Ok(text)
 }
 
 fn per_request(
     counter: &Counter,
+    kind: Kind,
     gateway: &Gateway,
     upstream: &Upstream,
     directory: &Path,
 ) -> Outcome<BTreeMap<String, f64>> {
-    let once = count(counter, gateway, upstream, directory, REQUESTS)?;
-    let twice = count(counter, gateway, upstream, directory, 2 * REQUESTS)?;
+    let once = count(counter, kind, gateway, upstream, directory, REQUESTS)?;
+    let twice = count(counter, kind, gateway, upstream, directory, 2 * REQUESTS)?;
     let of = |name: &String, count: &u64| {
         let more = as_f64(*count) - as_f64(once.get(name).copied().unwrap_or_default());
         (name.clone(), more / as_f64(REQUESTS))
@@ -105,12 +143,13 @@ fn per_request(
 
 fn count(
     counter: &Counter,
+    kind: Kind,
     gateway: &Gateway,
     upstream: &Upstream,
     directory: &Path,
     requests: u64,
 ) -> Outcome<BTreeMap<String, u64>> {
-    eprintln!("{}: {requests} requests, {}", counter.name, gateway.label);
+    eprintln!("{}: {requests} requests, {}", counter.name, kind.label(gateway));
     let directory = directory.join(format!("{}-{requests}", counter.name));
     fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let setup = Setup {
@@ -123,7 +162,10 @@ fn count(
     let port = http::free_port()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let file: PathBuf = directory.join(format!("{port}.out"));
-    let gateway_itself = gateway_command(&gateway.program, Api::Plain, &setup, port)?;
+    let mut gateway_itself = gateway_command(&gateway.program, Api::Plain, &setup, port)?;
+    if kind == Kind::Workers {
+        gateway_itself.args(WITHOUT_LOOPS);
+    }
     let mut command: Command = counter.program.command()?;
     command.args((counter.arguments)(&file));
     command
@@ -191,6 +233,21 @@ mod tests {
             Some([("instructions".to_owned(), 12)].into())
         );
         assert_eq!(read_callgrind("events: Ir\n"), None);
+    }
+
+    #[test]
+    fn a_bound_holds_for_what_loops_answer() {
+        let one = |label: &str, with_loops, count| Instructions {
+            label: label.to_owned(),
+            with_loops,
+            count,
+        };
+        let all = [one("a", true, 20_000.4), one("a, --loops 0", false, 31_000.0), one("b", true, 30_000.0)];
+        let rows = "| a | 20000 |\n| a, --loops 0 | 31000 |\n| b | 30000 |\n";
+        assert!(table(&all).ends_with(rows), "{}", table(&all));
+        assert_eq!(too_many(&all, 30_000), [] as [String; 0]);
+        let told = too_many(&all, 29_999);
+        assert_eq!(told, ["b takes 30000 instructions for a request, and 29999 are allowed"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use apigateway_bench::peer::Gateway;
+use apigateway_bench::programs::{NGINX, Program, STRACE, VALGRIND, WRK};
 use apigateway_bench::rounds::{self, Rounds};
 use apigateway_bench::scenario::{self, Scenario};
 use apigateway_bench::{Outcome, counting, guard, programs, relay, report, upstream};
@@ -38,6 +39,10 @@ struct Arguments {
     /// count the instructions of a request with valgrind, instead of measuring
     #[argh(switch)]
     instructions: bool,
+
+    /// with --instructions: fail if a request takes more of them, answered by a loop
+    #[argh(option, arg_name = "instructions")]
+    at_most: Option<u32>,
 
     /// count the system calls of a request with strace, instead of measuring
     #[argh(switch)]
@@ -100,22 +105,32 @@ fn measure(arguments: &Arguments, directory: &Path) -> Outcome<bool> {
     if arguments.rounds == 0 || arguments.seconds == 0 {
         return Err("--rounds and --seconds are 1 at least".to_owned());
     }
-    programs::check()?;
+    if arguments.at_most.is_some() && !arguments.instructions {
+        return Err("--at-most bounds what --instructions counts".to_owned());
+    }
+    let needed: &[Program] = match (arguments.instructions, arguments.syscalls) {
+        (false, false) => &[NGINX, WRK],
+        (true, false) => &[NGINX, VALGRIND],
+        (false, true) => &[NGINX, STRACE],
+        (true, true) => &[NGINX, VALGRIND, STRACE],
+    };
+    programs::check(needed)?;
     raise_descriptors();
     let gateways = gateways(&arguments.bin)?;
     let upstream = upstream::start(directory)?;
-    let mut failures = Vec::new();
+    let (mut failures, mut too_many) = (Vec::new(), None);
     if arguments.instructions || arguments.syscalls {
-        let counts = [
-            arguments
-                .instructions
-                .then(|| counting::instructions(&gateways, &upstream, directory)),
-            arguments
-                .syscalls
-                .then(|| counting::system_calls(&gateways, &upstream, directory)),
-        ];
-        for table in counts.into_iter().flatten() {
-            match table {
+        if arguments.instructions {
+            match counting::instructions(&gateways, &upstream, directory) {
+                Ok(counts) => {
+                    println!("{}", counting::table(&counts));
+                    too_many = arguments.at_most.map(|most| counting::too_many(&counts, most));
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        if arguments.syscalls {
+            match counting::system_calls(&gateways, &upstream, directory) {
                 Ok(text) => println!("{text}"),
                 Err(error) => failures.push(error),
             }
@@ -140,7 +155,11 @@ fn measure(arguments: &Arguments, directory: &Path) -> Outcome<bool> {
     for failure in &failures {
         eprintln!("not measured: {failure}");
     }
-    Ok(failures.is_empty())
+    let too_many = too_many.unwrap_or_default();
+    for sentence in &too_many {
+        eprintln!("{sentence}");
+    }
+    Ok(failures.is_empty() && too_many.is_empty())
 }
 
 /// Measures a scenario, prints its table, and gives what could not be measured.

@@ -15,6 +15,9 @@ use crate::programs::{CADDY, HAPROXY, cores};
 use crate::upstream::{PATIENCE, Upstream, start_nginx, wait_for};
 use crate::{Outcome, http};
 
+/// What lets workers answer everything.
+pub const WITHOUT_LOOPS: [&str; 2] = ["--loops", "0"];
+
 /// What may be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -28,6 +31,8 @@ pub enum Kind {
     Floor,
     /// This repository's program, or each of those that were named.
     Gateway(Api),
+    /// The same without loops: workers answer everything.
+    Workers,
 }
 
 /// A program of the gateway with the name that it has in tables.
@@ -77,6 +82,7 @@ impl Kind {
             Kind::Gateway(Api::Mapping) => format!("{gateway}, mapping"),
             Kind::Gateway(Api::Accounts) => format!("{gateway}, accounts"),
             Kind::Gateway(Api::Jwt) => format!("{gateway}, JWT"),
+            Kind::Workers => format!("{gateway}, --loops 0"),
         }
     }
 }
@@ -94,6 +100,11 @@ pub fn start(kind: Kind, gateway: &Gateway, setup: &Setup<'_>) -> Outcome<Peer> 
         Kind::Floor => floor(setup, port)?,
         Kind::Gateway(api) => {
             let mut command = gateway_command(&gateway.program, api, setup, port)?;
+            Running::start(&mut command, setup.directory, &format!("gateway-{port}"))?
+        }
+        Kind::Workers => {
+            let mut command = gateway_command(&gateway.program, Api::Plain, setup, port)?;
+            command.args(WITHOUT_LOOPS);
             Running::start(&mut command, setup.directory, &format!("gateway-{port}"))?
         }
     };

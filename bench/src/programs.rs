@@ -95,22 +95,26 @@ impl Program {
     }
 }
 
-/// Says a line for each program that is not here.
+/// Says a line for each program that is not here, where something is left out for it.
 ///
 /// # Errors
-/// Nothing can be measured without one of them.
-pub fn check() -> Outcome<()> {
-    let missing: Vec<Program> = ALL.into_iter().filter(|program| program.find().is_none()).collect();
-    for program in &missing {
-        match program.left_out {
-            Some(what) => eprintln!("{} is not here: {what} will be left out", program.name),
-            None => eprintln!("{} is not here, and is needed", program.name),
+/// Nothing can be done without one of those that are needed.
+pub fn check(needed: &[Program]) -> Outcome<()> {
+    let missing = ALL.into_iter().filter(|program| program.find().is_none());
+    let (lacking, others): (Vec<Program>, Vec<Program>) = missing.partition(|program| needed.contains(program));
+    for program in others {
+        if let Some(what) = program.left_out {
+            eprintln!("{} is not here: {what} will be left out", program.name);
         }
     }
-    match missing.iter().any(|program| program.left_out.is_none()) {
-        true => Err("wrk and nginx are needed, e.g. apt-get install wrk nginx-light".to_owned()),
-        false => Ok(()),
+    if lacking.is_empty() {
+        return Ok(());
     }
+    let names: Vec<&str> = lacking.iter().map(|program| program.name).collect();
+    Err(format!(
+        "needed, and not here: {}; e.g. apt-get install wrk nginx-light valgrind strace",
+        names.join(", ")
+    ))
 }
 
 /// Builds the gateway of this repository in release mode and gives its program.

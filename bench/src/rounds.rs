@@ -126,7 +126,7 @@ fn start(scenario: &Scenario, gateways: &[Gateway], setup: &Setup<'_>) -> Vec<Dr
             _ => true,
         };
         let variants = match kind {
-            Kind::Gateway(_) => gateways.len(),
+            Kind::Gateway(_) | Kind::Workers => gateways.len(),
             _ => 1,
         };
         for gateway in gateways.iter().take(if is_here { variants } else { 0 }) {

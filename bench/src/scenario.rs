@@ -47,7 +47,7 @@ pub fn all() -> Vec<Scenario> {
         over_tls: false,
         https: false,
         idle: 0,
-        kinds: [proxies(), vec![Kind::Floor]].concat(),
+        kinds: [proxies(), vec![Kind::Workers, Kind::Floor]].concat(),
     };
     let ours = |name, title: &str, api| Scenario {
         title: format!("{title}, 32 connections"),
@@ -63,13 +63,19 @@ pub fn all() -> Vec<Scenario> {
             note: "The upstream answers at once and discards the body. The reference is HAProxy where it is installed.",
             path: "/post",
             body: Some(16 * 1024),
-            kinds: vec![Kind::Haproxy, Kind::Nginx, Kind::Caddy, Kind::Gateway(Api::Plain)],
+            kinds: vec![
+                Kind::Haproxy,
+                Kind::Nginx,
+                Kind::Caddy,
+                Kind::Gateway(Api::Plain),
+                Kind::Workers,
+            ],
             ..small("post-16k", 32)
         },
         Scenario {
             title: "GET of 1 MiB, 8 connections".to_owned(),
             path: "/large",
-            kinds: proxies(),
+            kinds: [proxies(), vec![Kind::Workers]].concat(),
             ..small("large-8", 8)
         },
         Scenario {

@@ -17,7 +17,7 @@ use crate::http1::message::{Headers, Request};
 use crate::http1::target::Scheme;
 use crate::identity::caller::Caller;
 use crate::identity::tls::client::ClientCertificate;
-use crate::platform::clock::{self, Clock};
+use crate::platform::clock::{self, Clock, Moment};
 
 /// What the gateway knows of a request from its first moment on.
 #[derive(Clone, Debug)]
@@ -48,21 +48,22 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// The context of a request that has just come.
-    pub fn begin(clock: &Clock, trusted: &TrustedProxies, request: &Request) -> RequestContext {
+    /// The context of a request that has come at that moment.
+    pub fn begin(clock: &Clock, trusted: &TrustedProxies, request: &Request, moment: Moment) -> RequestContext {
         let peer_ip = request.peer.ip().to_canonical();
         let scheme = match request.tls {
             Some(_) => Scheme::Https,
             None => Scheme::Http,
         };
+        let time = clock.time_at(moment);
         RequestContext {
             request_id: clock.request_id(),
             client: trusted.client(peer_ip, scheme, &request.headers),
             peer_ip,
             gateway_ip: request.local.ip().to_canonical(),
-            trace_id: clock.trace_id(),
-            time: clock.now(),
-            began: Instant::now(),
+            trace_id: clock.trace_id(time),
+            time,
+            began: moment.instant,
             sent_path: None,
             mapping_key: None,
             ends_with_key: false,

@@ -103,6 +103,8 @@ pub struct FinishedRequest<'a> {
     pub error: Option<&'a GatewayError>,
     /// Bytes of the request's content.
     pub received: u64,
+    /// When its answer was known.
+    pub now: Instant,
 }
 
 /// Where requests are entered when they are over.
@@ -195,7 +197,7 @@ impl Recorder {
             received: over.received,
             error: found.integration_error.as_deref().or(error),
         };
-        account.of(response, over.is_head(), &self.abandonments, &answered)
+        account.of(response, over, &self.abandonments, &answered)
     }
 
     fn line(&self, api: Option<&Deployment>, over: &FinishedRequest<'_>, response: &Response) -> Line {
@@ -279,11 +281,11 @@ struct PendingRecord {
 }
 
 impl PendingRecord {
-    /// Closes it, now or when the content has been sent; `head_only` sends none of it.
+    /// Closes it, now or when the content has been sent; to HEAD, none of it is.
     fn of(
         mut self,
         mut response: Response,
-        head_only: bool,
+        over: &FinishedRequest<'_>,
         abandonments: &Arc<Counter>,
         answered: &Answered<'_>,
     ) -> Response {
@@ -299,17 +301,17 @@ impl PendingRecord {
                     account: Some(self),
                 }));
             }
-            _ if head_only => self.write(0, None, Some((answered, &response))),
+            _ if over.is_head() => self.write(0, None, Some((answered, &response)), over.now),
             whole => {
                 let length = whole.length().unwrap_or_default();
-                self.write(length, None, Some((answered, &response)));
+                self.write(length, None, Some((answered, &response)), over.now);
             }
         }
         response
     }
 
-    fn write(self, sent: u64, failure: Option<&str>, whole: Option<(&Answered<'_>, &Response)>) {
-        let (latency, status) = (self.began.elapsed(), self.status);
+    fn write(self, sent: u64, failure: Option<&str>, whole: Option<(&Answered<'_>, &Response)>, now: Instant) {
+        let (latency, status) = (now.saturating_duration_since(self.began), self.status);
         let processed = self.received + sent;
         let metrics = &self.state.metrics;
         metrics.count(status, latency, self.integration_latency, processed);
@@ -370,7 +372,7 @@ impl CompletionHook for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(account) = self.account.take() {
-            account.write(self.sent, self.failure.as_deref(), None);
+            account.write(self.sent, self.failure.as_deref(), None, Instant::now());
         }
     }
 }

@@ -79,7 +79,6 @@ pub(super) enum State {
 
 /// What is to be done with a connection.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost each request an allocation")]
 pub(super) enum Next {
     /// Wait; nothing more is here.
     Wait,

@@ -79,6 +79,10 @@ pub(super) struct Happened<C> {
     pub(super) ended: Vec<usize>,
     /// Sockets to integrations that are ready.
     pub(super) outbound: Vec<ReadySocket>,
+    /// When it was looked.
+    pub(super) at: Instant,
+    /// That is all that had happened then.
+    pub(super) is_all: bool,
 }
 
 /// A socket to an integration that is ready for something.
@@ -96,6 +100,8 @@ impl<C> Default for Happened<C> {
             ready: Vec::new(),
             ended: Vec::new(),
             outbound: Vec::new(),
+            at: Instant::now(),
+            is_all: false,
         }
     }
 }
@@ -236,10 +242,8 @@ impl<C: Watched> ConnectionTable<C> {
         let _ = self.0.waker.wake();
     }
 
-    /// Waits until a connection has something to do, or a while; the connections are taken out.
-    pub(super) fn wait(&self, watch: &mut Poller, at_most: Duration, happened: &mut Happened<C>) {
-        let Happened { ready, ended, outbound } = happened;
-        let now = Instant::now();
+    /// Waits until a connection has something to do, or a while from now on; the connections are taken out.
+    pub(super) fn wait(&self, watch: &mut Poller, now: Instant, at_most: Duration, happened: &mut Happened<C>) {
         let until = {
             let mut slots = self.0.slots();
             if slots.given.is_empty() {
@@ -251,28 +255,29 @@ impl<C: Watched> ConnectionTable<C> {
             }
         };
         // A signal or a failure means to look again; the events are then none.
-        if watch
+        let looked = watch
             .poll
-            .poll(&mut watch.events, Some(until.saturating_duration_since(now)))
-            .is_err()
-        {
+            .poll(&mut watch.events, Some(until.saturating_duration_since(now)));
+        (happened.at, happened.is_all) = (Instant::now(), looked.is_ok());
+        if !happened.is_all {
             watch.events.clear();
         }
         let mut slots = self.0.slots();
         slots.asleep_until = None;
         let given = slots.given.drain(..);
-        ready.extend(given.map(|connection| ReadyConnection {
+        happened.ready.extend(given.map(|connection| ReadyConnection {
             connection,
             is_expired: false,
         }));
-        for event in &watch.events {
+        for (number, event) in watch.events.iter().enumerate() {
+            happened.is_all &= number + 1 < ROUND;
             let is_end = event.is_read_closed() || event.is_error();
             let token = event.token();
             if token == WAKER {
                 continue;
             }
             if let Some(seat) = token.0.checked_sub(OUTBOUND) {
-                outbound.push(ReadySocket {
+                happened.outbound.push(ReadySocket {
                     seat,
                     is_readable: event.is_readable(),
                     has_ended: is_end,
@@ -284,19 +289,18 @@ impl<C: Watched> ConnectionTable<C> {
                 if is_end {
                     connection.note_end();
                 }
-                ready.push(ReadyConnection {
+                happened.ready.push(ReadyConnection {
                     connection,
                     is_expired: false,
                 });
             } else if is_end {
-                ended.push(token.0);
+                happened.ended.push(token.0);
             }
         }
-        let now = Instant::now();
-        while ready.len() < 2 * ROUND
-            && let Some(connection) = slots.next_expired(now)
+        while happened.ready.len() < 2 * ROUND
+            && let Some(connection) = slots.next_expired(happened.at)
         {
-            ready.push(ReadyConnection {
+            happened.ready.push(ReadyConnection {
                 connection,
                 is_expired: true,
             });

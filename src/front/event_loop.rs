@@ -76,7 +76,9 @@ impl EventLoop {
     pub(super) fn apply(self: &Arc<EventLoop>, outcome: Outcome) {
         match outcome {
             Outcome::NextRequest(mut connection) => {
-                connection.enter(State::Idle);
+                if !matches!(connection.state, State::Idle) {
+                    connection.enter(State::Idle);
+                }
                 if self.shared.loops_answer {
                     return self.give_back(connection);
                 }
@@ -116,19 +118,20 @@ impl EventLoop {
         let mut held = HeldBack::default();
         let watchdog = Watchdog::new(number, Arc::clone(&self.shared.metrics));
         loops::enter();
-        let mut looked_at = Instant::now();
+        let mut now = Instant::now();
+        let mut looked_at = now;
         loop {
             let is_stopping = self.shared.is_stopping();
             if is_stopping {
-                table.expire_idle(Instant::now() + STOP_PATIENCE);
+                table.expire_idle(now + STOP_PATIENCE);
                 if self.shared.has_accepted_all() && self.shared.open() == 0 {
                     return;
                 }
             }
             // Turns come free also by themselves, and so do slots of destinations. One loop sees to that.
             let has_waiting = number == 0 && self.begin_streams() | self.hand_on_waiting();
-            if has_waiting && looked_at.elapsed() >= LOOK_AT_CLIENT {
-                looked_at = Instant::now();
+            if has_waiting && now.saturating_duration_since(looked_at) >= LOOK_AT_CLIENT {
+                looked_at = now;
                 for stream in self.scheduler.take_out(ResponseStream::is_abandoned) {
                     self.apply(response_stream::abandon(&self.shared, stream));
                 }
@@ -139,17 +142,19 @@ impl EventLoop {
                 (false, true) => STOP_TICK,
                 (false, false) => FAR,
             };
-            let asked = exchanges.as_ref().and_then(LoopExchanges::at_most);
+            let asked = exchanges.as_ref().and_then(|exchanges| exchanges.at_most(now));
             table.wait(
                 &mut watch,
+                now,
                 asked.map_or(at_most, |asked| asked.min(at_most)),
                 &mut happened,
             );
-            let began = Instant::now();
+            let began = happened.at;
             let (connections, sockets) = (happened.ready.len(), happened.outbound.len());
             // What an integration has sent is taken before a client's request is, so that no connection is taken for one
             // whose end is already known.
             if let Some(exchanges) = &mut exchanges {
+                exchanges.note_look(began, happened.is_all);
                 self.on_exchanges(table, exchanges, &mut happened, &mut due);
             }
             let batch = happened.ready.drain(..);
@@ -166,7 +171,8 @@ impl EventLoop {
                 sockets,
                 requests,
             };
-            watchdog.note(batch, began.elapsed());
+            now = Instant::now();
+            watchdog.note(batch, now, now.saturating_duration_since(began));
         }
     }
 

@@ -36,15 +36,15 @@ pub(super) struct Ready {
 }
 
 impl Reply {
-    /// That of a request with that head.
-    pub(super) fn to(head: &Head) -> Reply {
+    /// That of a request with that head, which has come at that time of day.
+    pub(super) fn to(head: &Head, date: SystemTime) -> Reply {
         Reply {
             keeps: head.keeps_connection(),
             writer: ResponseWriter {
                 head_only: head.request.method == "HEAD",
                 version: head.request.version,
                 close: false,
-                date: SystemTime::now(),
+                date,
             },
         }
     }
@@ -86,10 +86,10 @@ pub(super) fn answer(
 ) -> Progress {
     let CompleteRequest { head, reservation } = whole;
     connection.requests += 1;
-    let reply = Reply::to(&head);
+    let reply = Reply::to(&head, SystemTime::now());
     let handler = &shared.handler;
     // A panic is a defect of ours, and costs the request that met it and no other.
-    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(head.request)))
+    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(*head.request)))
         .unwrap_or_else(|_| handler.refuse(RequestError::Panicked, &connection.unread_request()));
     drop(reservation);
     match reply.ready(shared, &mut connection, response) {

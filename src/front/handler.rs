@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Request, Response, TlsNote};
 use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Upstream, UpstreamError};
+use crate::platform::clock::Moment;
 
 /// What a handler makes of a request on a loop.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub enum Begun {
     /// This is to be sent to an integration. What is answered is for [`Handler::resume`].
     Ask(Box<IntegrationRequest>, Suspended),
     /// It has to wait for something, so a worker answers it. Nothing has happened yet.
-    Waits(Request),
+    Waits(Box<Request>),
 }
 
 /// A request whose integration is being asked, as its handler knows it.
@@ -48,8 +49,8 @@ pub trait Handler: Send + Sync {
     /// Answers a request. A worker asks, so it may wait.
     fn handle(&self, request: Request) -> Response;
 
-    /// Begins to answer a request. A loop asks, so it must not wait. Defaults to leave all to workers.
-    fn begin(&self, request: Request) -> Begun {
+    /// Begins to answer a request, at that moment. A loop asks, so it must not wait. Defaults to leave all to workers.
+    fn begin(&self, request: Box<Request>, _: Moment) -> Begun {
         Begun::Waits(request)
     }
 

@@ -69,7 +69,7 @@ struct Place {
 
 struct Pending {
     asking: Asking,
-    exchange: LoopExchange,
+    exchange: Box<LoopExchange>,
     /// The slot of the client's connection.
     client: Option<usize>,
     /// When it is looked at, whatever happens.
@@ -93,25 +93,26 @@ impl LoopExchanges {
         }
     }
 
-    /// How long the loop may wait for its sockets; as long as it likes, where none is told.
-    pub(super) fn at_most(&self) -> Option<Duration> {
+    /// How long the loop may wait for its sockets from now on; as long as it likes, where none is told.
+    pub(super) fn at_most(&self, now: Instant) -> Option<Duration> {
         if !self.yielding.is_empty() {
             return Some(Duration::ZERO);
         }
         let next = self.schedule.first().map(|(at, _)| *at);
-        let due = next.map(|at| at.saturating_duration_since(Instant::now()));
+        let due = next.map(|at| at.saturating_duration_since(now));
         let kept = self.pool.keeps_some().then_some(LOOK_AT_KEPT);
         due.into_iter().chain(kept).min()
     }
 
-    /// Begins an exchange; what came of it, where that is known at once.
+    /// Begins an exchange now; what came of it, where that is known at once.
     pub(super) fn begin(
         &mut self,
         table: &ConnectionTable<Connection>,
         request: IntegrationRequest,
         mut asking: Asking,
+        now: Instant,
     ) -> Option<Answered> {
-        let exchange = match LoopExchange::begin(&self.pool, request) {
+        let exchange = match LoopExchange::begin(&self.pool, request, now) {
             Ok(exchange) => exchange,
             Err(error) => {
                 let answer = Answer::Whole(Err(error));
@@ -131,14 +132,13 @@ impl LoopExchanges {
             self.by_client.resize(slot + 1, None);
         }
         self.set_client(client, Some(number));
-        let until = Instant::now();
         let pending = Pending {
             asking,
             exchange,
             client,
-            until,
+            until: now,
         };
-        self.drive(table, number, Box::new(pending))
+        self.drive(table, number, Box::new(pending), now)
     }
 
     fn set_client(&mut self, slot: Option<usize>, number: Option<usize>) {
@@ -157,6 +157,7 @@ impl LoopExchanges {
         table: &ConnectionTable<Connection>,
         number: usize,
         mut pending: Box<Pending>,
+        now: Instant,
     ) -> Option<Answered> {
         let mut watcher = ExchangeWatcher {
             table,
@@ -164,7 +165,7 @@ impl LoopExchanges {
             number: Some(number),
             answer: Some(&mut pending.asking.answer),
         };
-        let answer = match pending.exchange.drive(&mut self.pool, &mut watcher) {
+        let answer = match pending.exchange.drive(&mut self.pool, &mut watcher, now) {
             Driven::Waits(until) => {
                 if pending.exchange.is_resolving() {
                     self.resolving.push(number);
@@ -210,8 +211,18 @@ impl LoopExchanges {
         }
     }
 
+    /// The loop has looked at its sockets; see [`LoopPool::note_look`].
+    pub(super) fn note_look(&mut self, now: Instant, is_complete: bool) {
+        self.pool.note_look(now, is_complete);
+    }
+
     /// Goes on with what a socket is ready for.
-    pub(super) fn on_ready(&mut self, table: &ConnectionTable<Connection>, ready: ReadySocket) -> Option<Answered> {
+    pub(super) fn on_ready(
+        &mut self,
+        table: &ConnectionTable<Connection>,
+        ready: ReadySocket,
+        now: Instant,
+    ) -> Option<Answered> {
         match self.seats.user(ready.seat) {
             User::Nobody => None,
             User::Kept => {
@@ -230,7 +241,7 @@ impl LoopExchanges {
             User::Exchange(number) => {
                 let mut pending = self.take(number)?;
                 pending.exchange.note_ready(ready.is_readable, ready.has_ended);
-                self.drive(table, number, pending)
+                self.drive(table, number, pending, now)
             }
         }
     }
@@ -264,15 +275,14 @@ impl LoopExchanges {
 
     /// Tells which exchanges are to be looked at now: their time has come, or their name is looked up, or it is their turn
     /// again.
-    pub(super) fn due(&mut self, table: &ConnectionTable<Connection>, due: &mut Vec<usize>) {
+    pub(super) fn due(&mut self, table: &ConnectionTable<Connection>, due: &mut Vec<usize>, now: Instant) {
         due.append(&mut self.yielding);
         if !self.resolving.is_empty() && self.pool.has_looked_up() {
             due.append(&mut self.resolving);
         }
         let Some((first, _)) = self.schedule.first().copied() else {
-            return self.look_at_kept(table);
+            return self.look_at_kept(table, now);
         };
-        let now = Instant::now();
         if first <= now {
             while let Some((_, number)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
                 self.schedule.pop_first();
@@ -287,15 +297,15 @@ impl LoopExchanges {
                 }
             }
         }
-        self.look_at_kept(table);
+        self.look_at_kept(table, now);
     }
 
     /// Closes connections that are too old, now and then.
-    fn look_at_kept(&mut self, table: &ConnectionTable<Connection>) {
-        if self.looked_at_kept.elapsed() < LOOK_AT_KEPT {
+    fn look_at_kept(&mut self, table: &ConnectionTable<Connection>, now: Instant) {
+        if now.saturating_duration_since(self.looked_at_kept) < LOOK_AT_KEPT {
             return;
         }
-        self.looked_at_kept = Instant::now();
+        self.looked_at_kept = now;
         let mut watcher = ExchangeWatcher {
             table,
             seats: &mut self.seats,
@@ -306,8 +316,13 @@ impl LoopExchanges {
     }
 
     /// Goes on with an exchange that is due.
-    pub(super) fn on_due(&mut self, table: &ConnectionTable<Connection>, number: usize) -> Option<Answered> {
+    pub(super) fn on_due(
+        &mut self,
+        table: &ConnectionTable<Connection>,
+        number: usize,
+        now: Instant,
+    ) -> Option<Answered> {
         let pending = self.take(number)?;
-        self.drive(table, number, pending)
+        self.drive(table, number, pending, now)
     }
 }

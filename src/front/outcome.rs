@@ -5,7 +5,6 @@ use crate::front::request_reader::Refusal;
 
 /// What is next with a connection.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost each request an allocation")]
 pub(super) enum Outcome {
     /// Its answer is sent, and it can take the next request.
     NextRequest(Box<Connection>),

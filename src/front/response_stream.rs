@@ -78,6 +78,10 @@ pub(super) enum Pause {
 
 /// What is next with an answer.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost each long answer an allocation"
+)]
 pub(super) enum Progress {
     /// It is over.
     Done(Outcome),

@@ -1,7 +1,7 @@
 //! How long a loop was busy without a look at its connections. All of them wait that long.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::platform::logging::RateLimit;
 use crate::platform::metrics::FrontMetrics;
@@ -26,10 +26,10 @@ impl Watchdog {
         }
     }
 
-    /// A batch took so long.
-    pub(super) fn note(&self, batch: Batch, took: Duration) {
+    /// A batch that is over now took so long.
+    pub(super) fn note(&self, batch: Batch, now: Instant, took: Duration) {
         if let Some(longest) = &self.metrics.longest_batch {
-            longest.note(took);
+            longest.note(now, took);
         }
         if took > TOO_LONG
             && let Some(others) = self.limit.suppressed_since()

@@ -13,26 +13,30 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 /// # Example
 /// ```
 /// use apigateway::http1::capitals::{capitals, restored};
-/// assert_eq!(restored("x-request-id", capitals("X-Request-ID")), "X-Request-ID");
+/// assert_eq!(restored("x-request-id", capitals(b"X-Request-ID")), "X-Request-ID");
 /// ```
-pub fn capitals(name: &str) -> u64 {
+pub fn capitals(name: &[u8]) -> u64 {
+    let (words, rest) = name.as_chunks();
     let mut capitals = 0;
-    for (number, letters) in name.as_bytes().chunks(8).take(KEPT / 8).enumerate() {
-        let mut bytes = [0; 8];
-        for (byte, letter) in bytes.iter_mut().zip(letters) {
-            *byte = *letter;
-        }
-        let word = u64::from_le_bytes(bytes);
-        let low = word & (ONES * 0x7f);
-        // The highest bit of each byte tells: from A on, and behind Z.
-        let from_a = low + ONES * (0x80 - 0x41);
-        let behind_z = low + ONES * (0x80 - 0x5b);
-        let found = from_a & !behind_z & !word & (ONES * 0x80);
-        // The eight bits side by side, that of the first letter lowest.
-        let together = (found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        capitals |= together << (8 * number);
+    for (number, letters) in words.iter().take(KEPT / 8).enumerate() {
+        capitals |= of_word(u64::from_le_bytes(*letters)) << (8 * number);
+    }
+    if words.len() < KEPT / 8 {
+        let word = rest.iter().rev().fold(0, |word, letter| word << 8 | u64::from(*letter));
+        capitals |= of_word(word) << (8 * words.len());
     }
     capitals
+}
+
+/// Which of eight letters are capitals, the first one in the lowest byte and in the lowest bit.
+fn of_word(word: u64) -> u64 {
+    let low = word & (ONES * 0x7f);
+    // The highest bit of each byte tells: from A on, and behind Z.
+    let from_a = low + ONES * (0x80 - 0x41);
+    let behind_z = low + ONES * (0x80 - 0x5b);
+    let found = from_a & !behind_z & !word & (ONES * 0x80);
+    // The eight bits side by side.
+    (found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// A name with its capitals.
@@ -63,12 +67,12 @@ mod tests {
             "@AZ[`az{",
             "aBcDeFgHiJkLmNoP-Q",
         ] {
-            assert_eq!(restored(&name.to_ascii_lowercase(), capitals(name)), name);
+            assert_eq!(restored(&name.to_ascii_lowercase(), capitals(name.as_bytes())), name);
         }
         let long = "A".repeat(70);
-        let restored = restored(&"a".repeat(70), capitals(&long)).into_owned();
+        let restored = restored(&"a".repeat(70), capitals(long.as_bytes())).into_owned();
         assert_eq!(restored, format!("{}aaaaaa", "A".repeat(64)));
         // Letters beyond ASCII have no case here.
-        assert_eq!(capitals("\u{c1}A\u{80}"), 0b100);
+        assert_eq!(capitals("\u{c1}A\u{80}".as_bytes()), 0b100);
     }
 }

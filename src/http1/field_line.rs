@@ -1,5 +1,7 @@
 //! A line of a head or of a trailer section: a field (RFC 9112 §5).
 
+use std::ops::Range;
+
 use crate::http1::search;
 
 /// Why a line is no field.
@@ -20,15 +22,22 @@ pub fn parse(line: &[u8]) -> Result<(&str, &[u8]), &'static str> {
 }
 
 /// What stands before the first colon, and behind it without the blanks round it.
-pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = search::find_byte(line, b':')?;
-    Some((line.get(..colon)?, trimmed(line.get(colon + 1..)?)))
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (colon, value) = places(line)?;
+    Some((line.get(..colon)?, line.get(value)?))
 }
 
-/// Without the blanks round it; other white space belongs to a value, or is refused in it.
-fn trimmed(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
+/// Where the first colon stands, and what is behind it without the blanks round it. Other white space belongs to a value, or
+/// is refused in it.
+pub(super) fn places(line: &[u8]) -> Option<(usize, Range<usize>)> {
+    let is_blank = |at: usize| matches!(line.get(at), Some(b' ' | b'\t'));
+    let colon = search::find_byte(line, b':')?;
+    let (mut start, mut end) = (colon + 1, line.len());
+    while start < end && is_blank(start) {
+        start += 1;
     }
-    value
+    while start < end && is_blank(end - 1) {
+        end -= 1;
+    }
+    Some((colon, start..end))
 }

@@ -17,16 +17,25 @@ pub enum Framing {
 /// # Errors
 /// A sentence for the log; the answer is 400, and the connection must be closed.
 pub fn framing(headers: &Headers, version: Version) -> Result<Framing, &'static str> {
-    let codings: Vec<&[u8]> = headers.get_all("transfer-encoding").collect();
-    let lengths: Vec<&[u8]> = headers.get_all("content-length").collect();
-    match (codings.as_slice(), lengths.as_slice()) {
-        ([], []) => Ok(Framing::Length(0)),
-        ([], [length]) => length_of(length)
+    let (mut codings, mut lengths) = ((0, &b""[..]), (0, &b""[..]));
+    for (name, value) in headers.iter() {
+        let (count, last) = match name {
+            "transfer-encoding" => &mut codings,
+            "content-length" => &mut lengths,
+            _ => continue,
+        };
+        (*count, *last) = (*count + 1, value);
+    }
+    match (codings, lengths) {
+        ((0, _), (0, _)) => Ok(Framing::Length(0)),
+        ((0, _), (1, length)) => length_of(length)
             .map(Framing::Length)
             .ok_or("Content-Length is not a number"),
-        ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") && version == Version::Http11 => Ok(Framing::Chunked),
-        ([_, ..], []) => Err("Transfer-Encoding is not exactly chunked"),
-        ([], _) => Err("there is more than one Content-Length"),
+        ((1, coding), (0, _)) if coding.eq_ignore_ascii_case(b"chunked") && version == Version::Http11 => {
+            Ok(Framing::Chunked)
+        }
+        (_, (0, _)) => Err("Transfer-Encoding is not exactly chunked"),
+        ((0, _), _) => Err("there is more than one Content-Length"),
         _ => Err("there are both Content-Length and Transfer-Encoding"),
     }
 }

@@ -89,31 +89,52 @@ pub(super) fn split_first_line(head: &[u8]) -> (&[u8], &[u8]) {
 ///
 /// # Errors
 /// A line is no field, or there are more.
-pub(super) fn read_fields(lines: &[u8], headers: &mut Headers, most: usize) -> Result<(), HeadError> {
-    // Names are checked at once where all is text, as it is but for values in Latin-1.
+pub(super) fn read_fields(lines: &[u8], most: usize) -> Result<Headers, HeadError> {
+    const NO_FIELD: HeadError = HeadError::Malformed("a line of the head is no field");
+    // All is text but for values in Latin-1.
     let text = str::from_utf8(lines).ok();
+    let mut headers = match text {
+        Some(text) => Headers::of_lines(text),
+        None => Headers::with_capacity(lines.len()),
+    };
     let mut start = 0;
     for number in 0.. {
-        let rest = lines.get(start..).unwrap_or_default();
-        let length = search::find_byte(rest, b'\n').unwrap_or(rest.len());
-        let line = rest.get(..length).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let end = line_end(lines, start).ok_or(NO_FIELD)?;
+        let line = lines.get(start..end).unwrap_or_default();
         if line.is_empty() {
             break;
         }
         if number == most {
             return Err(HeadError::TooManyFields);
         }
-        let (name, value) = field_line::split(line).ok_or(HeadError::Malformed(field_line::NO_COLON))?;
-        let name = match text {
-            Some(text) => text.get(start..start + name.len()),
-            None => str::from_utf8(name).ok(),
+        let (colon, value) = field_line::places(line).ok_or(HeadError::Malformed(field_line::NO_COLON))?;
+        let added = match text {
+            Some(_) => headers.add_line(start, colon, value),
+            None => {
+                let name = line.get(..colon).and_then(|name| str::from_utf8(name).ok());
+                let name = name.ok_or(HeadError::Malformed(field_line::NOT_ASCII))?;
+                headers.append(name, line.get(value).unwrap_or_default())
+            }
         };
-        let name = name.ok_or(HeadError::Malformed(field_line::NOT_ASCII))?;
-        headers
-            .append(name, value)
-            .map_err(|_| HeadError::Malformed("a line of the head is no field"))?;
-        start += length + 1;
+        added.map_err(|_| NO_FIELD)?;
+        start = end + b"\r\n".len();
     }
-    Ok(())
+    Ok(headers)
+}
+
+/// Where the line ends that begins there, before its CR LF; none where another control byte but tab stands in it.
+fn line_end(lines: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let rest = lines.get(at..).unwrap_or_default();
+        let Some(offset) = search::find_control(rest) else {
+            return Some(lines.len());
+        };
+        at += offset;
+        match (lines.get(at), lines.get(at + 1)) {
+            (Some(b'\t'), _) => at += 1,
+            (Some(b'\r'), Some(b'\n')) => return Some(at),
+            _ => return None,
+        }
+    }
 }

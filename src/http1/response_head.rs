@@ -77,10 +77,11 @@ impl ResponseReader {
         loop {
             let rest = bytes.get(taken..).unwrap_or_default();
             // Another protocol may have no line end to wait for.
-            if !BEGINNINGS
-                .iter()
-                .any(|beginning| rest.iter().zip(*beginning).all(|(one, other)| one == other))
-            {
+            let begins = |beginning: &&[u8]| match rest.get(..beginning.len()) {
+                Some(start) => start == *beginning,
+                None => beginning.starts_with(rest),
+            };
+            if !BEGINNINGS.iter().any(begins) {
                 return Err(ResponseError::new("it does not begin with HTTP/1.1 or HTTP/1.0"));
             }
             let Some(length) = self.scanner.find_end(rest)? else {
@@ -120,8 +121,7 @@ impl ResponseReader {
 fn parse(head: &[u8], is_to_head: bool) -> Result<ResponseHead, ResponseError> {
     let (line, fields) = head_scanner::split_first_line(head);
     let (version, status) = parse_status_line(line).map_err(ResponseError::new)?;
-    let mut headers = Headers::with_capacity(fields.len());
-    head_scanner::read_fields(fields, &mut headers, MAX_RESPONSE_FIELDS)?;
+    let headers = head_scanner::read_fields(fields, MAX_RESPONSE_FIELDS)?;
     let framing = response_framing(&headers, version, status, is_to_head).map_err(ResponseError::new)?;
     Ok(ResponseHead {
         status,

@@ -234,8 +234,11 @@ pub fn is_host(host: &str) -> bool {
         return inner.parse::<std::net::Ipv6Addr>().is_ok();
     }
     // In one pass, since each request has one.
-    let mut label = 0;
-    for byte in host.trim_end_matches('.').bytes() {
+    let (mut label, mut name) = (0, host.as_bytes());
+    while let [rest @ .., b'.'] = name {
+        name = rest;
+    }
+    for byte in name {
         match byte {
             b'.' if label > 0 => label = 0,
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < 63 => label += 1,
@@ -287,7 +290,8 @@ pub fn has_dot_segment(text: &str) -> bool {
 
 /// Whether an encoded path has, once decoded, a segment that a later reader would resolve.
 pub fn has_dot_segment_encoded(raw: &str) -> bool {
-    has_dot_segment(&percent_decode_str(raw).decode_utf8_lossy())
+    let has = |byte| search::find_byte(raw.as_bytes(), byte).is_some();
+    (has(b'.') || has(b'%')) && has_dot_segment(&percent_decode_str(raw).decode_utf8_lossy())
 }
 
 #[cfg(test)]

@@ -3,10 +3,26 @@
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE;
+/// A moment, for durations and as the time of day. Who takes many steps at once reads both clocks once for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// For durations.
+    pub instant: Instant,
+    /// The machine's time of day.
+    pub time: SystemTime,
+}
+
+impl Moment {
+    /// The present one.
+    pub fn now() -> Moment {
+        Moment {
+            instant: Instant::now(),
+            time: SystemTime::now(),
+        }
+    }
+}
 
 /// Where the gateway takes the time and its ids from.
 #[derive(Debug)]
@@ -49,26 +65,45 @@ impl Clock {
         }
     }
 
+    /// The time of day at a moment.
+    pub fn time_at(&self, moment: Moment) -> SystemTime {
+        match &self.source {
+            Source::System { .. } => moment.time,
+            Source::Fixed(at) => *at,
+        }
+    }
+
     /// A request id of AWS's shape: 16 characters of URL-safe base64 that end in `=` (`R3.13`).
     pub fn request_id(&self) -> String {
-        URL_SAFE.encode(self.bytes::<11>())
+        let mut bits = self
+            .bytes::<11>()
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+            << 40;
+        // Six bits are a digit, from the highest on. A request makes one id, and `base64` takes longer for it.
+        let mut id = [b'='; 16];
+        for digit in id.iter_mut().take(15) {
+            let place = usize::try_from(bits >> 122).unwrap_or_default();
+            *digit = URL_SAFE_DIGITS.get(place).copied().unwrap_or_default();
+            bits <<= 6;
+        }
+        text(&id)
     }
 
     /// A new `X-Amzn-Trace-Id`: `Root=1-<seconds, 8 hex digits>-<24 hex digits>` (spec §3.3).
-    pub fn trace_id(&self) -> String {
-        let seconds = self
-            .now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO)
-            .as_secs();
+    pub fn trace_id(&self, now: SystemTime) -> String {
+        let seconds = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+        let mut id = *b"Root=1-########-########################";
         // AWS's eight digits hold the time until 2106.
-        let seconds = seconds.to_be_bytes();
-        let mut id = String::with_capacity("Root=1-".len() + 8 + "-".len() + 24);
-        id.push_str("Root=1-");
-        push_hex(&mut id, seconds.get(4..).unwrap_or_default());
-        id.push('-');
-        push_hex(&mut id, &self.bytes::<12>());
-        id
+        let (seconds, random) = (seconds.to_be_bytes(), self.bytes::<12>());
+        let words = seconds.as_chunks().0.iter().skip(1).chain(random.as_chunks().0);
+        let places = [7..15, 16..24, 24..32, 32..40];
+        for (place, word) in places.into_iter().zip(words) {
+            if let Some(digits) = id.get_mut(place) {
+                digits.copy_from_slice(&hex_digits(u32::from_be_bytes(*word)));
+            }
+        }
+        text(&id)
     }
 
     /// A request id of Lambda's shape, a UUID of version 4.
@@ -93,9 +128,9 @@ impl Clock {
             Source::System { seed, count } => {
                 let count = count.fetch_add(1, Ordering::Relaxed);
                 let words = [mix(seed ^ mix(count)), mix(seed.wrapping_add(mix(!count)))];
-                let words = words.iter().flat_map(|word| word.to_le_bytes());
-                for (byte, random) in bytes.iter_mut().zip(words) {
-                    *byte = random;
+                let words = words.map(u64::to_le_bytes);
+                for (byte, random) in bytes.iter_mut().zip(words.as_flattened()) {
+                    *byte = *random;
                 }
             }
             Source::Fixed(_) => {
@@ -170,13 +205,27 @@ pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Two digits for each byte. A request makes them in its trace id, and formatting them one by one is slow.
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 0xf] {
-            text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
-        }
-    }
+/// The digits of base64 for URLs (RFC 4648 §5).
+const URL_SAFE_DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The eight hexadecimal digits of a word, the highest first, in lower case. A request makes four words of them in its
+/// trace id, and one by one they take longer.
+fn hex_digits(word: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Each half of a byte gets a byte of its own.
+    let mut digits = u64::from(word);
+    digits = (digits << 16 | digits) & 0x0000_ffff_0000_ffff;
+    digits = (digits << 8 | digits) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits << 4 | digits) & 0x0f0f_0f0f_0f0f_0f0f;
+    // From ten on, adding six carries into the upper half of the byte.
+    let from_ten = (digits + 6 * ONES) >> 4 & ONES;
+    let letters = from_ten * u64::from(b'a' - b'0' - 10);
+    (digits + u64::from(b'0') * ONES + letters).to_be_bytes()
+}
+
+/// What was made of ASCII.
+fn text(ascii: &[u8]) -> String {
+    str::from_utf8(ascii).unwrap_or_default().to_owned()
 }
 
 /// The finalizer of SplitMix64: a bijection that spreads every bit over all others.
@@ -204,6 +253,24 @@ mod tests {
     }
 
     #[test]
+    fn digits_are_those_of_the_standard() {
+        use base64::Engine;
+        use base64::engine::general_purpose::URL_SAFE;
+        for word in [0, 1, 0x0123_4567, 0x89ab_cdef, 0xfedc_ba98, 0x9a9a_9a9a, u32::MAX] {
+            assert_eq!(text(&hex_digits(word)), format!("{word:08x}"));
+        }
+        let clock = Clock::system();
+        for _ in 0..1_000 {
+            let id = clock.request_id();
+            assert_eq!(URL_SAFE.encode(URL_SAFE.decode(&id).unwrap()), id);
+        }
+        assert_eq!(
+            URL_SAFE_DIGITS.len(),
+            URL_SAFE_DIGITS.iter().collect::<HashSet<_>>().len()
+        );
+    }
+
+    #[test]
     fn two_processes_do_not_share_ids() {
         assert_ne!(Clock::system().request_id(), Clock::system().request_id());
     }
@@ -212,7 +279,7 @@ mod tests {
     fn a_fixed_clock_is_literal() {
         let clock = Clock::fixed(UNIX_EPOCH + Duration::from_secs(0x6a51_45a9));
         assert_eq!(clock.request_id(), FIXED_REQUEST_ID);
-        assert_eq!(clock.trace_id(), "Root=1-6a5145a9-000102030405060708090a0b");
+        assert_eq!(clock.trace_id(clock.now()), "Root=1-6a5145a9-000102030405060708090a0b");
         assert_eq!(clock.uuid(), "00010203-0405-4607-8809-0a0b0c0d0e0f");
     }
 

@@ -10,7 +10,8 @@ use crate::deployment::integration::Kind;
 use crate::http1::message::{Headers, Method, Response};
 use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
 
-/// What an integration answered: its fields as they came, and what is made of it.
+/// What an integration answered: its fields as they came, where a mapping or the access log may want them, and what is made
+/// of it.
 pub(super) struct Answer {
     pub(super) fields: Headers,
     /// Status and fields of what stands before a function.
@@ -49,14 +50,25 @@ impl Unanswered {
 }
 
 impl Answer {
-    pub(super) fn of_endpoint(answer: IntegrationResponse, method: Method, latency: Duration) -> Answer {
+    /// That of an HTTP integration; `keeps_fields` where the fields as they came are wanted.
+    pub(super) fn of_endpoint(
+        mut answer: IntegrationResponse,
+        method: Method,
+        latency: Duration,
+        keeps_fields: bool,
+    ) -> Answer {
+        let fields = match keeps_fields {
+            true => answer.headers.clone(),
+            false => Headers::new(),
+        };
+        headers::narrow_to_client(&mut answer, method);
         Answer {
             response: Response {
                 status: answer.status,
-                headers: headers::from_integration(&answer, method),
+                headers: answer.headers,
                 body: answer.body,
             },
-            fields: answer.headers,
+            fields,
             service: None,
             latency,
         }
@@ -90,15 +102,21 @@ pub(super) fn refusal(error: UpstreamError, file: &str, host: &str) -> GatewayEr
     }
 }
 
-/// What an HTTP integration answered, or did not, after so much time.
+/// What an HTTP integration answered, or did not, after so much time; `is_logged` where the access log may want its fields.
 pub(super) fn endpoint_answer(
     selected: &Selected,
     answer: Result<IntegrationResponse, UpstreamError>,
     latency: Duration,
+    is_logged: bool,
 ) -> Result<Answer, Unanswered> {
     let integration = selected.route.route.integration.as_ref();
     match answer {
-        Ok(answer) => Ok(Answer::of_endpoint(answer, selected.method, latency)),
+        Ok(answer) => {
+            let mappings = integration.map(|integration| &integration.response_mappings);
+            let is_mapped = mappings.is_some_and(|mappings| mappings.get(&answer.status).is_some());
+            let keeps_fields = is_mapped || is_logged;
+            Ok(Answer::of_endpoint(answer, selected.method, latency, keeps_fields))
+        }
         Err(error) => {
             let file = integration.map_or("", |integration| &integration.file);
             let host = match integration.map(|integration| &integration.kind) {

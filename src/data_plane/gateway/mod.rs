@@ -16,13 +16,15 @@ mod captured;
 
 use crate::data_plane::gateway::answer::endpoint_answer;
 use crate::data_plane::gateway::choice::{Choice, Selection};
-use crate::data_plane::gateway::progress::{Asked, InFlightCount, Life, Patience, Progress, Selected};
+use crate::data_plane::gateway::progress::{
+    Asked, Ended, InFlightCount, Life, Patience, Progress, Selected, is_abandoned,
+};
 use crate::data_plane::gateway::refusals::take_token;
 pub use crate::data_plane::gateway::settings::Settings;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::data_plane::access_log::AccessLog;
 use crate::data_plane::authorizer::cache::AuthorizerCache;
@@ -43,11 +45,9 @@ use crate::http1::message::{Method, Request, Response};
 use crate::identity::jwt::JwtAuthorizers;
 use crate::outbound::function::{self, Functions};
 use crate::outbound::upstream::{IntegrationResponse, Upstream, UpstreamError};
+use crate::platform::clock::Moment;
 use crate::platform::metrics::GatewayMetrics;
 use crate::platform::reload_gate::ReloadGate;
-
-/// A client that has waited so long may be gone, and the answer with it. To find out takes a system call.
-const WORTH_A_LOOK: Duration = Duration::from_millis(10);
 
 /// Answers requests by the configuration that is current when they come.
 #[derive(Debug)]
@@ -111,14 +111,15 @@ impl Gateway {
     /// Answers a request, whatever happens; logs it once and counts it once. It may wait.
     pub fn handle(&self, request: Request) -> Response {
         let in_flight = InFlightCount::begin(&self.metrics);
-        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+        let context = self.context(&request, Moment::now());
         let configuration = self.configuration();
         let choice = choice::choose(&configuration, &request);
+        let request = Box::new(request);
         match self.carry_out(context, in_flight, &configuration, choice, request, Patience::Waits) {
             Progress::Answered(response) => response,
             Progress::Asks(asked, life) => {
                 let answer = self.upstream.send(*asked);
-                self.go_on(*life, answer)
+                self.go_on(life, answer, Instant::now())
             }
             // It has all the time that it wants.
             Progress::Waits(request) => self.refuse(RequestError::Panicked, &request),
@@ -126,7 +127,7 @@ impl Gateway {
     }
 
     /// As [`Gateway::handle`], up to where a request has to wait.
-    fn begin(&self, request: Request) -> Begun {
+    fn begin(&self, request: Box<Request>, moment: Moment) -> Begun {
         let configuration = self.configuration_now();
         if choice::takes_time(&configuration, &request) {
             return Begun::Waits(request);
@@ -136,12 +137,16 @@ impl Gateway {
             return Begun::Waits(request);
         }
         let in_flight = InFlightCount::begin(&self.metrics);
-        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, &request);
+        let context = self.context(&request, moment);
         match self.carry_out(context, in_flight, &configuration, choice, request, Patience::None) {
             Progress::Answered(response) => Begun::Answer(response),
             Progress::Asks(asked, life) => Begun::Ask(asked, Suspended::new(life)),
             Progress::Waits(request) => Begun::Waits(request),
         }
+    }
+
+    fn context(&self, request: &Request, moment: Moment) -> RequestContext {
+        RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request, moment)
     }
 
     /// Carries out the steps before the integration is asked.
@@ -151,7 +156,7 @@ impl Gateway {
         in_flight: InFlightCount,
         configuration: &Arc<Configuration>,
         choice: Choice<'_>,
-        mut request: Request,
+        mut request: Box<Request>,
         patience: Patience,
     ) -> Progress {
         let mut capture = InFlight::prepare(self.capture.as_ref(), &context, &request, configuration);
@@ -165,7 +170,9 @@ impl Gateway {
         let received = request.body.length().unwrap_or_default();
         // From here on all see the same fields: authorizers, mappings, events and integrations.
         request.headers.remove_fields_of_connection();
-        let mut life = Life {
+        // In one place until the request is over, as it is large.
+        let mut life = Box::new(Life {
+            sent: context.began,
             context,
             request,
             received,
@@ -175,30 +182,29 @@ impl Gateway {
                 ..choice.found
             },
             selected: None,
-            sent: Instant::now(),
             _in_flight: in_flight,
-        };
+        });
         // A panic is a defect of ours, and costs the request that met it and no other.
         let steps = AssertUnwindSafe(|| self.ask(&mut life, configuration, choice.selection, patience));
         let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
         match outcome {
-            Ok(Asked::Endpoint(asked)) => Progress::Asks(asked, Box::new(life)),
-            Ok(Asked::Answered(response)) => Progress::Answered(self.end(life, Ok(response))),
+            Ok(Asked::Endpoint(asked)) => Progress::Asks(asked, life),
+            Ok(Asked::Answered(response)) => Progress::Answered(self.end(life, Ok(response), Instant::now())),
             Ok(Asked::HasToWait) => {
                 if let Some(path) = life.context.sent_path.take() {
                     life.request.path = path;
                 }
                 Progress::Waits(life.request)
             }
-            Err(error) => Progress::Answered(self.end(life, Err(error))),
+            Err(error) => Progress::Answered(self.end(life, Err(error), Instant::now())),
         }
     }
 
-    /// Carries out the steps after an HTTP integration was asked.
-    fn go_on(&self, mut life: Life, answer: Result<IntegrationResponse, UpstreamError>) -> Response {
-        let steps = AssertUnwindSafe(|| self.answer(&mut life, answer));
+    /// Carries out the steps after an HTTP integration was asked, which has answered by now.
+    fn go_on(&self, mut life: Box<Life>, answer: Result<IntegrationResponse, UpstreamError>, now: Instant) -> Response {
+        let steps = AssertUnwindSafe(|| self.answer(&mut life, answer, now));
         let outcome = catch_unwind(steps).unwrap_or_else(|_| Err(RequestError::Panicked.into()));
-        self.end(life, outcome)
+        self.end(life, outcome, now)
     }
 
     /// The steps of a request up to its integration, in their order. What it is for was found before.
@@ -236,8 +242,8 @@ impl Gateway {
             let asked = &selected.route.route.authorization;
             life.found.capture.note_authorization(asked, caller.as_ref());
             life.found.caller = caller?;
-            // An authorizer may have taken its time.
-            if is_abandoned(&life.context, &life.request) {
+            // An authorizer may have taken its time, where it might.
+            if patience == Patience::Waits && is_abandoned(&life.context, &life.request, Instant::now()) {
                 return Err(GatewayError::ClientGone);
             }
             // R0.1: the caller is known by now.
@@ -250,7 +256,10 @@ impl Gateway {
         }
         let selected = life.selected.as_ref().ok_or(GatewayError::NotFound)?;
         let asked = self.integrate(&life.context, &mut life.request, selected, &mut life.found)?;
-        life.sent = Instant::now();
+        // On a loop nothing was waited for.
+        if patience == Patience::Waits {
+            life.sent = Instant::now();
+        }
         Ok(match asked {
             Asked::Answered(response) => Asked::Answered(decorated(life, response)),
             asked => asked,
@@ -262,35 +271,32 @@ impl Gateway {
         &self,
         life: &mut Life,
         answer: Result<IntegrationResponse, UpstreamError>,
+        now: Instant,
     ) -> Result<Response, GatewayError> {
-        let latency = life.sent.elapsed();
+        let latency = now.saturating_duration_since(life.sent);
         let selected = life.selected.as_ref().ok_or(GatewayError::NotFound)?;
-        let answer = endpoint_answer(selected, answer, latency);
+        let answer = endpoint_answer(selected, answer, latency, self.recorder.access_log.is_on());
         let response = self.read_back(&life.context, &life.request, selected, &mut life.found, answer)?;
         Ok(decorated(life, response))
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
-    fn end(&self, life: Life, outcome: Result<Response, GatewayError>) -> Response {
-        let Life {
-            context,
-            request,
-            received,
-            api,
-            mut found,
-            ..
-        } = life;
-        found.enter_in_console(api.as_deref(), &context, &request);
-        let outcome = match is_abandoned(&context, &request) {
+    fn end(&self, mut life: Box<Life>, outcome: Result<Response, GatewayError>, now: Instant) -> Response {
+        let life = &mut *life;
+        life.found
+            .enter_in_console(life.api.as_deref(), &life.context, &life.request);
+        let outcome = match is_abandoned(&life.context, &life.request, now) {
             true => Err(GatewayError::ClientGone),
             false => outcome,
         };
-        self.finish(api.as_deref(), &context, &request, &mut found, outcome, received)
+        let (api, ended) = (life.api.as_deref(), Ended::of(outcome, life.received, now));
+        self.finish(api, &life.context, &life.request, &mut life.found, ended)
     }
 
     /// The answer to what is no request that could be handled; `request` is what is known of it.
     pub fn refuse(&self, error: RequestError, request: &Request) -> Response {
-        let context = RequestContext::begin(&self.settings.clock, &self.settings.trusted_proxies, request);
+        let moment = Moment::now();
+        let context = self.context(request, moment);
         let configuration = self.configuration_now();
         let address = configuration.address(request.host(), &request.path);
         let mut capture = InFlight::prepare(self.capture.as_ref(), &context, request, &configuration);
@@ -300,7 +306,8 @@ impl Gateway {
             ..RequestInfo::default()
         };
         let api = address.api.map(Arc::as_ref);
-        self.finish(api, &context, request, &mut found, Err(error.into()), 0)
+        let ended = Ended::of(Err(error.into()), 0, moment.instant);
+        self.finish(api, &context, request, &mut found, ended)
     }
 
     /// Makes the answer of an outcome, and accounts for the request.
@@ -310,10 +317,9 @@ impl Gateway {
         context: &RequestContext,
         request: &Request,
         found: &mut RequestInfo,
-        outcome: Result<Response, GatewayError>,
-        received: u64,
+        ended: Ended,
     ) -> Response {
-        let (mut response, error) = match outcome {
+        let (mut response, error) = match ended.outcome {
             Ok(response) => (response, None),
             Err(error) => (error.response(), Some(error)),
         };
@@ -335,7 +341,8 @@ impl Gateway {
             request,
             found,
             error: error.as_ref(),
-            received,
+            received: ended.received,
+            now: ended.now,
         };
         self.recorder.record(api, &over, capture, response)
     }
@@ -346,13 +353,13 @@ impl Handler for Gateway {
         Gateway::handle(self, request)
     }
 
-    fn begin(&self, request: Request) -> Begun {
-        Gateway::begin(self, request)
+    fn begin(&self, request: Box<Request>, moment: Moment) -> Begun {
+        Gateway::begin(self, request, moment)
     }
 
     fn resume(&self, suspended: Suspended, answer: Result<IntegrationResponse, UpstreamError>) -> Option<Response> {
         let life: Box<Life> = suspended.into_state()?;
-        Some(self.go_on(*life, answer))
+        Some(self.go_on(life, answer, Instant::now()))
     }
 
     fn upstream(&self) -> Option<&Upstream> {
@@ -385,9 +392,4 @@ fn decorated(life: &Life, mut response: Response) -> Response {
         cors::decorate(cors, &life.request.headers, &mut response.headers);
     }
     response
-}
-
-/// Whether a request has lasted so long that its client may have gone, and the client has.
-fn is_abandoned(context: &RequestContext, request: &Request) -> bool {
-    context.began.elapsed() >= WORTH_A_LOOK && request.is_abandoned()
 }

@@ -1,9 +1,10 @@
 //! A request on its way through the steps of its life.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::data_plane::context_variables::RequestContext;
+use crate::data_plane::error::GatewayError;
 use crate::data_plane::request_record::RequestInfo;
 use crate::definition::notation::path::RequestPath;
 use crate::deployment::Deployment;
@@ -14,10 +15,13 @@ use crate::http1::message::{Method, Request, Response};
 use crate::outbound::upstream::IntegrationRequest;
 use crate::platform::metrics::GatewayMetrics;
 
+/// A client that has waited so long may be gone, and the answer with it. To find out takes a system call.
+const WORTH_A_LOOK: Duration = Duration::from_millis(10);
+
 /// A request on its way: what is known of it, and what was found out.
 pub(super) struct Life {
     pub(super) context: RequestContext,
-    pub(super) request: Request,
+    pub(super) request: Box<Request>,
     /// Bytes of its content.
     pub(super) received: u64,
     pub(super) api: Option<Arc<Deployment>>,
@@ -35,7 +39,7 @@ pub(super) enum Progress {
     /// Its integration is to be asked; what it answers is for `Gateway::go_on`.
     Asks(Box<IntegrationRequest>, Box<Life>),
     /// It has to wait for something before it is let through. Nothing has happened yet.
-    Waits(Request),
+    Waits(Box<Request>),
 }
 
 /// What a request's line selects.
@@ -66,6 +70,21 @@ pub(super) enum Asked {
     HasToWait,
 }
 
+/// A request that is over.
+pub(super) struct Ended {
+    pub(super) outcome: Result<Response, GatewayError>,
+    /// Bytes of its content.
+    pub(super) received: u64,
+    /// When its outcome was known.
+    pub(super) now: Instant,
+}
+
+impl Ended {
+    pub(super) fn of(outcome: Result<Response, GatewayError>, received: u64, now: Instant) -> Ended {
+        Ended { outcome, received, now }
+    }
+}
+
 /// One request that is being answered, as long as this lives.
 pub(super) struct InFlightCount(Arc<GatewayMetrics>);
 
@@ -80,4 +99,9 @@ impl Drop for InFlightCount {
     fn drop(&mut self) {
         self.0.in_flight.fall();
     }
+}
+
+/// Whether a request has lasted so long by now that its client may have gone, and the client has.
+pub(super) fn is_abandoned(context: &RequestContext, request: &Request, now: Instant) -> bool {
+    now.saturating_duration_since(context.began) >= WORTH_A_LOOK && request.is_abandoned()
 }

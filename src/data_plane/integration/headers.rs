@@ -28,11 +28,10 @@ fn is_translated(name: &str) -> bool {
 /// Whether some upstreams take a field of the client's for one that the gateway writes or holds back, see
 /// [`Headers::remove_twins`].
 fn is_twin_of_ours(name: &str) -> bool {
-    let is_folded = |character: char| !character.is_ascii_alphanumeric() && character != '-';
-    if !name.contains(is_folded) {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return false;
     }
-    let name = name.replace(is_folded, "-");
+    let name = name.replace(|character: char| !character.is_ascii_alphanumeric(), "-");
     is_hop_by_hop(&name) || is_translated(&name) || name == "x-amzn-trace-id"
 }
 
@@ -40,7 +39,7 @@ fn is_twin_of_ours(name: &str) -> bool {
 const ADDED_LENGTH: usize = 320;
 
 /// What `Via` says of the gateway.
-const VIA: &str = "HTTP/1.1 AmazonAPIGateway";
+const VIA: &[u8] = b"HTTP/1.1 AmazonAPIGateway";
 
 /// The fields that an integration gets (spec §3.3).
 pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Headers) -> Headers {
@@ -51,12 +50,15 @@ pub fn to_integration(context: &RequestContext, proxy: &HttpProxy, client: &Head
         ConnectionType::Internet => Some(context.gateway_ip),
         ConnectionType::VpcLink => None,
     };
-    add(&mut headers, "forwarded", &forwarded(by, context, client));
-    add(&mut headers, "via", &joined(client.get_all("via"), VIA.as_bytes()));
+    headers.append_own("forwarded", &forwarded(by, context, client));
+    match client.get("via") {
+        None => headers.append_own("via", VIA),
+        Some(_) => headers.append_own("via", &joined(client.get_all("via"), VIA)),
+    }
     put_trace_id(&mut headers, context);
     match proxy.connection {
-        ConnectionType::VpcLink if !host.is_empty() => add(&mut headers, "host", host),
-        _ => add(&mut headers, "host", proxy.uri.authority().as_bytes()),
+        ConnectionType::VpcLink if !host.is_empty() => headers.append_own("host", host),
+        _ => headers.append_own("host", proxy.uri.authority().as_bytes()),
     }
     headers
 }
@@ -75,7 +77,7 @@ pub fn to_function(context: &RequestContext, client: &Headers, body_length: usiz
         false => [said.as_slice(), b", ", peer.as_bytes()].concat(),
     };
     headers.remove("x-forwarded-for");
-    add(&mut headers, "x-forwarded-for", &chain);
+    headers.append_own("x-forwarded-for", &chain);
     // R5.8: the client's own port and scheme, which a proxy before the gateway knows.
     let port = match context.client.port {
         Some(port) => Cow::Owned(port.to_string()),
@@ -111,18 +113,21 @@ fn put_trace_id(headers: &mut Headers, context: &RequestContext) {
     }
 }
 
-/// The fields of an integration's answer that the client gets (`R3.15`).
+/// Leaves the fields of an integration's answer that the client gets (`R3.15`).
 ///
 /// `Content-Length` is told again for the body that is sent, but where there is none it is all that HEAD asks for.
-pub fn from_integration(response: &IntegrationResponse, client: Method) -> Headers {
+pub fn narrow_to_client(response: &mut IntegrationResponse, client: Method) {
+    let tells_length = client == Method::Head || response.status == 304;
+    let length = response.headers.get("content-length").filter(|_| tells_length);
+    let length = length.map(<[u8]>::to_vec);
+    let named: Vec<Vec<u8>> = named_by_connection(&response.headers).map(<[u8]>::to_vec).collect();
     // R3.14: the gateway dates its answers itself.
-    let mut headers = end_to_end(&response.headers, |name| name != "date");
-    if (client == Method::Head || response.status == 304)
-        && let Some(length) = response.headers.get("content-length")
-    {
-        add(&mut headers, "content-length", length);
+    response
+        .headers
+        .narrow(|name| name != "date" && passes(name, named.iter().map(Vec::as_slice)));
+    if let Some(length) = length {
+        response.headers.append_own("content-length", &length);
     }
-    headers
 }
 
 /// The fields of a service's answer that the client gets (contract S14): those that are about the service itself, and
@@ -143,14 +148,20 @@ pub fn trace_id<'a>(context: &'a RequestContext, client: &'a Headers) -> &'a [u8
 
 /// The fields that pass and that are `wanted`, without those that `Connection` names.
 fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
-    // Most servers name only what does not pass in any case.
+    let named: Vec<&[u8]> = named_by_connection(all).collect();
+    all.filtered(ADDED_LENGTH, |name| wanted(name) && passes(name, named.iter().copied()))
+}
+
+/// The fields that `Connection` names, but for what does not pass in any case, which most servers name alone.
+fn named_by_connection(all: &Headers) -> impl Iterator<Item = &[u8]> {
     let is_known = |token: &&[u8]| token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close");
-    let named: Vec<&[u8]> = all.list("connection").filter(|token| !is_known(token)).collect();
-    // Host is for the message, whatever a client says (see `Headers::remove_fields_of_connection`).
-    let is_named = |name: &str| name != "host" && named.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
-    all.filtered(ADDED_LENGTH, |name| {
-        !is_hop_by_hop(name) && wanted(name) && !is_named(name)
-    })
+    all.list("connection").filter(move |token| !is_known(token))
+}
+
+/// Whether a field is for more than one connection, where `Connection` names those. Host is for the message, whatever a
+/// client says (see `Headers::remove_fields_of_connection`).
+fn passes<'a>(name: &str, mut named: impl Iterator<Item = &'a [u8]>) -> bool {
+    !is_hop_by_hop(name) && (name == "host" || !named.any(|token| token.eq_ignore_ascii_case(name.as_bytes())))
 }
 
 /// The `Forwarded` field (RFC 7239): the client's own, its `X-Forwarded-*` translated, then ours.
@@ -223,11 +234,6 @@ fn joined<'a>(values: impl Iterator<Item = &'a [u8]>, own: &'a [u8]) -> Vec<u8> 
     let mut values: Vec<&[u8]> = values.filter(|value| !value.is_empty()).collect();
     values.push(own);
     values.join(&b","[..])
-}
-
-fn add(headers: &mut Headers, name: &'static str, value: &[u8]) {
-    // Every part comes from fields that were valid, or from ourselves.
-    let _ = headers.append(name, value);
 }
 
 #[cfg(test)]

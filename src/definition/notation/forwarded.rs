@@ -45,11 +45,14 @@ pub fn push_value(field: &mut Vec<u8>, text: &[u8]) {
         return field.extend_from_slice(text);
     }
     field.push(b'"');
-    for byte in text {
-        if matches!(byte, b'"' | b'\\') {
-            field.push(b'\\');
+    for part in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
+        match part {
+            [rest @ .., byte @ (b'"' | b'\\')] => {
+                field.extend_from_slice(rest);
+                field.extend_from_slice(&[b'\\', *byte]);
+            }
+            rest => field.extend_from_slice(rest),
         }
-        field.push(*byte);
     }
     field.push(b'"');
 }
@@ -59,18 +62,26 @@ pub fn push_address(text: &mut Vec<u8>, address: IpAddr) {
     let IpAddr::V4(address) = address else {
         return text.extend_from_slice(address.to_string().as_bytes());
     };
+    let (mut digits, mut length) = ([0; "255.255.255.255".len()], 0);
+    let mut push = |byte| {
+        if let Some(place) = digits.get_mut(length) {
+            *place = byte;
+            length += 1;
+        }
+    };
     for (place, octet) in address.octets().into_iter().enumerate() {
         if place > 0 {
-            text.push(b'.');
+            push(b'.');
         }
         if octet >= 100 {
-            text.push(b'0' + octet / 100);
+            push(b'0' + octet / 100);
         }
         if octet >= 10 {
-            text.push(b'0' + octet / 10 % 10);
+            push(b'0' + octet / 10 % 10);
         }
-        text.push(b'0' + octet % 10);
+        push(b'0' + octet % 10);
     }
+    text.extend_from_slice(digits.get(..length).unwrap_or_default());
 }
 
 /// Whether every quoted string of a field ends; what follows an open quote would be read as its text.

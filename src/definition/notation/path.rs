@@ -19,6 +19,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode, utf8_percent_encode};
 
+use crate::http1::search;
 use crate::http1::target::{has_dot_segment, percent_signs_are_whole};
 
 /// A request's path that is fit for routing.
@@ -63,13 +64,14 @@ impl RequestPath {
         if !raw.starts_with('/') {
             return Err(InvalidPath::NotAbsolute);
         }
-        if !percent_signs_are_whole(raw) {
-            return Err(InvalidPath::Encoding);
-        }
-        let decoded = percent_decode_str(raw)
-            .decode_utf8()
-            .map_err(|_| InvalidPath::NotUtf8)?
-            .into_owned();
+        let decoded = match search::find_byte(raw.as_bytes(), b'%') {
+            None => raw.to_owned(),
+            Some(_) if !percent_signs_are_whole(raw) => return Err(InvalidPath::Encoding),
+            Some(_) => percent_decode_str(raw)
+                .decode_utf8()
+                .map_err(|_| InvalidPath::NotUtf8)?
+                .into_owned(),
+        };
         if has_dot_segment(&decoded) {
             return Err(InvalidPath::DotSegment);
         }

@@ -25,7 +25,7 @@ fn wait(
     at_most: Duration,
 ) -> Vec<ReadyConnection<Connection>> {
     let mut happened = Happened::default();
-    table.wait(watch, at_most, &mut happened);
+    table.wait(watch, Instant::now(), at_most, &mut happened);
     happened.ready
 }
 

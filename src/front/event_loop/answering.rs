@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use crate::front::connection::Connection;
 use crate::front::connection_table::{ConnectionTable, Happened};
@@ -20,7 +21,9 @@ use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
+use crate::http1::request_head::Head;
 use crate::outbound::upstream::{IntegrationResponse, TakenOver, UpstreamError};
+use crate::platform::clock::Moment;
 use crate::platform::metrics::InFlightGuard;
 
 /// What a client did not take, for which nothing can be kept.
@@ -40,15 +43,16 @@ impl EventLoop {
         happened: &mut Happened<Connection>,
         due: &mut Vec<usize>,
     ) {
+        let now = happened.at;
         for ready in happened.outbound.drain(..) {
-            self.guarded(|| exchanges.on_ready(table, ready));
+            self.guarded(|| exchanges.on_ready(table, ready, now));
         }
         for slot in happened.ended.drain(..) {
             self.guarded(|| exchanges.on_end(table, slot));
         }
-        exchanges.due(table, due);
+        exchanges.due(table, due, now);
         for number in due.drain(..) {
-            self.guarded(|| exchanges.on_due(table, number));
+            self.guarded(|| exchanges.on_due(table, number, now));
         }
     }
 
@@ -68,13 +72,16 @@ impl EventLoop {
             return;
         }
         let waits = !self.shared.loops_answer;
+        let time = SystemTime::now();
         for (connection, whole) in whole.drain(..) {
             self.guarded(|| {
                 if waits || connection.is_in_reserve() {
                     self.hand_over(connection, whole);
                     return None;
                 }
-                self.begin(table, exchanges, connection, whole)
+                // What is late is told by an exchange's own time, the time of day may be that of all requests of a batch.
+                let instant = Instant::now();
+                self.begin(table, exchanges, connection, whole, Moment { instant, time })
             });
         }
     }
@@ -96,14 +103,14 @@ impl EventLoop {
         exchanges: &mut Option<LoopExchanges>,
         mut connection: Box<Connection>,
         whole: CompleteRequest,
+        moment: Moment,
     ) -> Option<Answered> {
-        let CompleteRequest { mut head, reservation } = whole;
-        let reply = Reply::to(&head);
-        let unread = connection.unread_request();
-        let request = std::mem::replace(&mut head.request, unread);
+        let CompleteRequest { head, reservation } = whole;
+        let reply = Reply::to(&head, moment.time);
+        let Head { request, framing } = head;
         let handler = &self.shared.handler;
         // It costs the request that met it and no other.
-        let begun = catch_unwind(AssertUnwindSafe(|| handler.begin(request)))
+        let begun = catch_unwind(AssertUnwindSafe(|| handler.begin(request, moment)))
             .unwrap_or_else(|_| Begun::Answer(handler.refuse(RequestError::Panicked, &connection.unread_request())));
         match begun {
             Begun::Answer(response) => {
@@ -124,7 +131,7 @@ impl EventLoop {
                     answer: self.shared.budget.reserve(Class::Answer),
                 };
                 match exchanges {
-                    Some(exchanges) => exchanges.begin(table, *asked, asking),
+                    Some(exchanges) => exchanges.begin(table, *asked, asking, moment.instant),
                     None => {
                         let nobody = UpstreamError::Unsendable("nobody is asked here".to_owned());
                         let answer = Answer::Whole(Err(nobody));
@@ -133,7 +140,7 @@ impl EventLoop {
                 }
             }
             Begun::Waits(request) => {
-                head.request = request;
+                let head = Head { request, framing };
                 self.hand_over(connection, CompleteRequest { head, reservation });
                 None
             }

@@ -13,6 +13,7 @@ use crate::front::listener_limits::Limits;
 use crate::front::{Front, Handler};
 use crate::http1::error::RequestError;
 use crate::http1::message::{Body, Headers, Request, Response};
+use crate::platform::clock::Moment;
 use crate::platform::loops;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,7 +37,7 @@ impl Handler for OnLoops {
         response(200, "worker")
     }
 
-    fn begin(&self, request: Request) -> Begun {
+    fn begin(&self, request: Box<Request>, _: Moment) -> Begun {
         assert!(loops::is_loop());
         assert_ne!(request.path, "/panic", "on purpose");
         if request.path == "/wait" {

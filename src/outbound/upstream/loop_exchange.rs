@@ -105,14 +105,18 @@ enum Step {
 }
 
 impl LoopExchange {
-    /// Begins an exchange. Nothing is sent yet. The request's content must be here whole.
+    /// Begins an exchange now. Nothing is sent yet. The request's content must be here whole.
     ///
     /// # Errors
     /// It cannot be sent, or there are as many for its destination as may be.
-    pub fn begin(pool: &LoopPool, request: IntegrationRequest) -> Result<LoopExchange, UpstreamError> {
+    pub fn begin(
+        pool: &LoopPool,
+        request: IntegrationRequest,
+        now: Instant,
+    ) -> Result<Box<LoopExchange>, UpstreamError> {
         let server = pool.server(&request)?;
         let slot = server.destination.take_slot_on_loops()?;
-        let waits = Waits::begin(request.timeout, request.client, request.runs_on);
+        let waits = Waits::begin_at(now, request.timeout, request.client, request.runs_on);
         let content = match request.body {
             Body::Empty => Vec::new(),
             Body::Bytes(content) => content,
@@ -124,7 +128,7 @@ impl LoopExchange {
         let head = request_writer::head(request.method, &request.parts, framing, room);
         let head = head.map_err(|reason| UpstreamError::Unsendable(reason.to_owned()))?;
         let is_to_head = request.method == Method::Head;
-        Ok(LoopExchange {
+        Ok(Box::new(LoopExchange {
             server,
             slot,
             waits,
@@ -141,7 +145,7 @@ impl LoopExchange {
             head: None,
             length: None,
             content: Vec::new(),
-        })
+        }))
     }
 
     /// Whether it waits for the look-up of a name.
@@ -161,13 +165,13 @@ impl LoopExchange {
         UpstreamError::ClientGone
     }
 
-    /// Goes on as far as it can without waiting. Once it is over, nothing more can be done with it.
-    pub fn drive(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Driven {
+    /// Goes on as far as it can now, without waiting. Once it is over, nothing more can be done with it.
+    pub fn drive(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) -> Driven {
         // Nothing here waits, so that one look at the clock is enough.
-        let mut late = self.waits.next_wait().err();
+        let mut late = self.waits.next_wait_at(now).err();
         loop {
             let step = match late.take() {
-                None => self.step(pool, watcher),
+                None => self.step(pool, watcher, now),
                 Some(late) => Err(late),
             };
             match step {
@@ -225,28 +229,28 @@ impl LoopExchange {
         next.map_or(until, |next| next.min(until))
     }
 
-    fn step(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Result<Step, UpstreamError> {
+    fn step(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) -> Result<Step, UpstreamError> {
         match &self.stage {
             Stage::Resolving => {
                 let Some(addresses) = pool.pool.resolver.resolve_now(&self.server.host) else {
                     return Ok(Step::Wait);
                 };
-                self.open(addresses?, pool, watcher)?;
+                self.open(addresses?, pool, watcher, now)?;
                 Ok(Step::Again)
             }
             Stage::Connecting(_) => self.go_on_connecting(pool, watcher),
-            Stage::Open(_) => self.go_on(pool, watcher),
+            Stage::Open(_) => self.go_on(pool, watcher, now),
             Stage::Over => Err(UpstreamError::Broken("it is over".to_owned())),
         }
     }
 
     /// Goes on with the exchange on its connection.
-    fn go_on(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Result<Step, UpstreamError> {
+    fn go_on(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) -> Result<Step, UpstreamError> {
         match self.exchange.wants() {
             Wants::Content => Err(UpstreamError::Unsendable("its content is not here".to_owned())),
             Wants::Send => self.send(),
             Wants::Receive => self.receive(),
-            Wants::Nothing => self.read(pool, watcher),
+            Wants::Nothing => self.read(pool, watcher, now),
         }
     }
 

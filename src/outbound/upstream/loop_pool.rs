@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::outbound::upstream::connection::{Connection, Quiet};
 use crate::outbound::upstream::destinations::Destination;
@@ -14,13 +14,21 @@ use crate::outbound::upstream::server::Server;
 use crate::outbound::upstream::watcher::{Seat, Watcher};
 use crate::platform::metrics::UpstreamConnections;
 
+/// How long a look at all connections tells that nothing has come on those that were kept. What comes later counts as
+/// come while a request is on its way, which is longer than this with most integrations, and which nobody can tell.
+const LOOK_HOLDS: Duration = Duration::from_millis(1);
+
 /// A loop's way to integrations.
 #[derive(Debug)]
 pub struct LoopPool {
     pub(super) pool: Arc<Pool>,
     pub(super) connections: Arc<UpstreamConnections>,
-    /// The one that has been idle longest first.
+    /// Those that the loop has looked at since they were kept. The one that has been idle longest first.
     kept: Vec<Kept>,
+    /// Those that were kept since the last look, in the same order.
+    unlooked: Vec<Kept>,
+    /// When the loop looked last at all of its connections; none where it has seen a part of what happened.
+    looked_at: Option<Instant>,
     /// How many look-ups of names had ended when it was last looked.
     looked_up: u64,
 }
@@ -59,6 +67,17 @@ impl LoopPool {
             pool,
             connections,
             kept: Vec::new(),
+            unlooked: Vec::new(),
+            looked_at: None,
+        }
+    }
+
+    /// The loop has looked at its connections and is about to tell of each on which something has come. `is_complete` where
+    /// it tells of all of them.
+    pub fn note_look(&mut self, now: Instant, is_complete: bool) {
+        self.looked_at = is_complete.then_some(now);
+        if is_complete {
+            self.kept.append(&mut self.unlooked);
         }
     }
 
@@ -75,7 +94,7 @@ impl LoopPool {
 
     /// Whether connections are kept.
     pub fn keeps_some(&self) -> bool {
-        !self.kept.is_empty()
+        !self.kept.is_empty() || !self.unlooked.is_empty()
     }
 
     /// The server of a request.
@@ -83,32 +102,42 @@ impl LoopPool {
     /// # Errors
     /// The request's authority is none.
     pub(super) fn server(&self, request: &IntegrationRequest) -> Result<Arc<Server>, UpstreamError> {
-        if let Some(kept) = self.kept.iter().rev().find(|kept| kept.server.is_of(request)) {
+        let mut all = self.unlooked.iter().rev().chain(self.kept.iter().rev());
+        if let Some(kept) = all.find(|kept| kept.server.is_of(request)) {
             return Ok(Arc::clone(&kept.server));
         }
         let destination: Arc<Destination> = self.pool.destination(request.scheme, &request.authority);
         Ok(Arc::new(Server::of(request, destination)?))
     }
 
-    /// Takes the connection that was kept last for a server.
-    pub(super) fn take(&mut self, server: &Arc<Server>) -> Option<Watched> {
+    /// Takes the connection that was kept last for a server, of those that were looked at if there is one; and whether
+    /// that look holds still, so that nothing has come on it.
+    pub(super) fn take(&mut self, server: &Arc<Server>, now: Instant) -> Option<(Watched, bool)> {
         let is_for = |kept: &Kept| Arc::ptr_eq(&kept.server, server) || kept.server.is_same(server);
-        let at = self.kept.iter().rposition(is_for)?;
-        // Those before it are older.
-        if self.kept.get(at)?.since.elapsed() > MAX_IDLE_AGE {
-            return None;
-        }
+        // Those before the one that is found are older.
+        let found = |all: &mut Vec<Kept>| {
+            let at = all.iter().rposition(is_for)?;
+            let is_young = now.saturating_duration_since(all.get(at)?.since) <= MAX_IDLE_AGE;
+            is_young.then(|| all.remove(at))
+        };
+        let (kept, is_looked_at) = match found(&mut self.kept) {
+            Some(kept) => (kept, true),
+            None => (found(&mut self.unlooked)?, false),
+        };
+        let look = self.looked_at.filter(|_| is_looked_at);
+        let holds = look.is_some_and(|at| now.saturating_duration_since(at) <= LOOK_HOLDS);
         let Kept {
             connection,
             seat,
             place,
             ..
-        } = self.kept.remove(at);
-        Some(Watched {
+        } = kept;
+        let watched = Watched {
             connection,
             seat,
             place,
-        })
+        };
+        Some((watched, holds))
     }
 
     /// Takes a connection for a server that a worker has kept, and watches it.
@@ -123,11 +152,11 @@ impl LoopPool {
         })
     }
 
-    /// Keeps a connection for another request.
-    pub(super) fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher) {
+    /// Keeps a connection for another request, from now on.
+    pub(super) fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher, now: Instant) {
         watcher.keep(watched.seat);
-        self.kept.push(Kept {
-            since: Instant::now(),
+        self.unlooked.push(Kept {
+            since: now,
             server: Arc::clone(server),
             connection: watched.connection,
             seat: watched.seat,
@@ -138,28 +167,35 @@ impl LoopPool {
     /// A place for another connection. Where there are as many as may be, the one that has been idle longest is closed.
     pub(super) fn place(&mut self, watcher: &mut dyn Watcher) -> Place {
         let count = self.pool.on_loops.fetch_add(1, Ordering::Relaxed);
-        if count >= self.pool.most_on_loops && !self.kept.is_empty() {
-            Self::close(self.kept.remove(0), watcher);
+        if count >= self.pool.most_on_loops {
+            let eldest = [&mut self.kept, &mut self.unlooked]
+                .into_iter()
+                .find(|kept| !kept.is_empty());
+            if let Some(eldest) = eldest {
+                Self::close(eldest.remove(0), watcher);
+            }
         }
         Place(Arc::clone(&self.pool))
     }
 
     /// Something has come on a connection that is kept. No request asked for it, so it is closed.
     pub fn end(&mut self, seat: Seat, watcher: &mut dyn Watcher) {
-        let Some(at) = self.kept.iter().position(|kept| kept.seat == seat) else {
-            return;
-        };
-        let quiet = self.kept.get_mut(at).map(|kept| kept.connection.quiet());
-        match quiet {
-            Some(Quiet::Yes) | None => return,
-            Some(Quiet::Ended) => {}
-            Some(Quiet::Surplus) => {
-                if let Some(kept) = self.kept.get(at) {
-                    kept.server.destination.note_surplus();
+        let is_there = |kept: &Kept| kept.seat == seat;
+        for all in [&mut self.kept, &mut self.unlooked] {
+            let Some(at) = all.iter().position(is_there) else {
+                continue;
+            };
+            match all.get_mut(at).map(|kept| kept.connection.quiet()) {
+                Some(Quiet::Yes) | None => return,
+                Some(Quiet::Ended) => {}
+                Some(Quiet::Surplus) => {
+                    if let Some(kept) = all.get(at) {
+                        kept.server.destination.note_surplus();
+                    }
                 }
             }
+            return Self::close(all.remove(at), watcher);
         }
-        Self::close(self.kept.remove(at), watcher);
     }
 
     /// Closes connections that are too old to be used; where there are too many of all loops, half of this one's.

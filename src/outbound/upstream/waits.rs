@@ -34,9 +34,14 @@ pub(super) struct Extension(AtomicU64);
 impl Waits {
     /// Starts the clock of an exchange, for a client or for the gateway itself.
     pub(super) fn begin(timeout: Duration, client: Option<Client>, runs_on: bool) -> Waits {
+        Waits::begin_at(Instant::now(), timeout, client, runs_on)
+    }
+
+    /// As [`Waits::begin`], at that moment.
+    pub(super) fn begin_at(now: Instant, timeout: Duration, client: Option<Client>, runs_on: bool) -> Waits {
         Waits {
             timeout,
-            limit: Limit::Until(Instant::now() + timeout, None),
+            limit: Limit::Until(now + timeout, None),
             client,
             runs_on,
             is_sent: false,
@@ -61,14 +66,14 @@ impl Waits {
         self.is_sent = is_sent;
     }
 
-    fn left(&self) -> Option<Duration> {
+    fn left(&self, now: Instant) -> Option<Duration> {
         let Limit::Until(end, extension) = &self.limit else {
             return None;
         };
         let put_off = extension
             .as_ref()
             .map_or(0, |extension| extension.0.load(Ordering::Relaxed));
-        Some((*end + Duration::from_nanos(put_off)).saturating_duration_since(Instant::now()))
+        Some((*end + Duration::from_nanos(put_off)).saturating_duration_since(now))
     }
 
     /// When the exchange is over, unless that is put off.
@@ -84,7 +89,15 @@ impl Waits {
     /// # Errors
     /// No time is left.
     pub(super) fn next_wait(&self) -> Result<Duration, UpstreamError> {
-        match self.left().unwrap_or(self.timeout) {
+        self.next_wait_at(Instant::now())
+    }
+
+    /// As [`Waits::next_wait`], at that moment.
+    ///
+    /// # Errors
+    /// No time is left.
+    pub(super) fn next_wait_at(&self, now: Instant) -> Result<Duration, UpstreamError> {
+        match self.left(now).unwrap_or(self.timeout) {
             Duration::ZERO => Err(self.timed_out()),
             wait => Ok(wait),
         }
@@ -95,7 +108,7 @@ impl Waits {
     /// # Errors
     /// Nothing is left, or no client waits for the answer any more.
     pub(super) fn wait_on(&self, wait: Duration, passed: Duration) -> Result<Duration, UpstreamError> {
-        let left = self.left().unwrap_or(wait.saturating_sub(passed));
+        let left = self.left(Instant::now()).unwrap_or(wait.saturating_sub(passed));
         if left.is_zero() {
             return Err(self.timed_out());
         }

@@ -148,9 +148,9 @@ impl Default for Longest {
 }
 
 impl Longest {
-    /// Something took that long.
-    pub fn note(&self, time: Duration) {
-        self.note_in(self.began.elapsed().as_secs() / 60, time);
+    /// Something that is over now took that long.
+    pub fn note(&self, now: Instant, time: Duration) {
+        self.note_in(now.saturating_duration_since(self.began).as_secs() / 60, time);
     }
 
     fn note_in(&self, minute: u64, time: Duration) {

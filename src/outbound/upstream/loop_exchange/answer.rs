@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::http1::message::Body;
 use crate::outbound::upstream::error::UpstreamError;
@@ -30,11 +30,16 @@ enum Kind {
 
 impl LoopExchange {
     /// Reads the content of an answer whose head is here.
-    pub(super) fn read(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> Result<Step, UpstreamError> {
+    pub(super) fn read(
+        &mut self,
+        pool: &mut LoopPool,
+        watcher: &mut dyn Watcher,
+        now: Instant,
+    ) -> Result<Step, UpstreamError> {
         if self.head.is_none() {
             match self.note_head(pool)? {
                 Kind::None => {
-                    self.finish(pool, watcher);
+                    self.finish(pool, watcher, now);
                     return Ok(Step::Over(self.response(Body::Empty)));
                 }
                 Kind::Stream => return Ok(Step::Stream),
@@ -67,7 +72,7 @@ impl LoopExchange {
                 Progress::Wait => return Ok(Step::Wait),
             }
         }
-        self.finish(pool, watcher);
+        self.finish(pool, watcher, now);
         let content = std::mem::take(&mut self.content);
         Ok(Step::Over(self.response(Body::Bytes(content))))
     }
@@ -102,13 +107,13 @@ impl LoopExchange {
     }
 
     /// The answer is complete: the connection is kept if it can be, and what came behind it is none of it.
-    fn finish(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher) {
+    fn finish(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) {
         let destination = &self.server.destination;
         if self.exchange.has_surplus() {
             destination.note_surplus();
         } else if self.exchange.keeps_connection() && !self.has_ended && destination.keeps_connections() {
             if let Stage::Open(watched) = std::mem::replace(&mut self.stage, Stage::Over) {
-                pool.keep(&self.server, watched, watcher);
+                pool.keep(&self.server, watched, watcher, now);
             }
             return;
         }

@@ -22,14 +22,23 @@ impl LoopExchange {
         addresses: Resolved,
         pool: &mut LoopPool,
         watcher: &mut dyn Watcher,
+        now: Instant,
     ) -> Result<(), UpstreamError> {
         while !self.is_new {
-            let own = pool.take(&self.server);
-            let kept = own.or_else(|| pool.take_of_workers(&self.server, watcher));
-            let Some(mut watched) = kept else { break };
+            let own = pool.take(&self.server, now);
+            let kept = own.or_else(|| Some((pool.take_of_workers(&self.server, watcher)?, false)));
+            let Some((mut watched, is_known_quiet)) = kept else {
+                break;
+            };
             let destination = &self.server.destination;
             if destination.keeps_connections() && addresses.has(watched.connection.peer()) {
-                match watched.connection.quiet() {
+                // The look at all connections has told that nothing has come. A connection that has ended since then costs a
+                // request that may be repeated nothing; one that may not is sent only where it has not.
+                let quiet = match is_known_quiet && self.may_repeat && watched.connection.is_plain() {
+                    true => Quiet::Yes,
+                    false => watched.connection.quiet(),
+                };
+                match quiet {
                     Quiet::Yes => {
                         watcher.take(watched.seat);
                         self.stage = Stage::Open(watched);
