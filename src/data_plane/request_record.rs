@@ -36,7 +36,8 @@ use crate::deployment::Deployment;
 use crate::deployment::route_state::RouteState;
 use crate::deployment::routes::Route;
 use crate::deployment::stage::Stage;
-use crate::http1::message::{Body, CompletionHook, Headers, Request, Response};
+use crate::http1::error::RequestError;
+use crate::http1::message::{Body, CompletionHook, Headers, Replacement, Request, Response};
 use crate::identity::caller::Caller;
 use crate::platform::metrics::Counter;
 
@@ -292,23 +293,32 @@ impl PendingRecord {
         }
         match &mut response.body {
             Body::Stream(stream) => {
+                let request_id = response.headers.get("apigw-requestid").unwrap_or_default();
                 stream.completion = Some(Box::new(Counted {
+                    request_id: String::from_utf8_lossy(request_id).into_owned(),
                     abandonments: Arc::clone(abandonments),
                     sent: 0,
                     failure: None,
                     account: Some(self),
                 }));
             }
-            _ if head_only => self.write(0, None, Some((answered, &response))),
+            _ if head_only => self.write(0, None, Some((answered, &response)), None),
             whole => {
                 let length = whole.length().unwrap_or_default();
-                self.write(length, None, Some((answered, &response)));
+                self.write(length, None, Some((answered, &response)), None);
             }
         }
         response
     }
 
-    fn write(self, sent: u64, failure: Option<&str>, whole: Option<(&Answered<'_>, &Response)>) {
+    /// `error` is why another answer was sent in its place.
+    fn write(
+        self,
+        sent: u64,
+        failure: Option<&str>,
+        whole: Option<(&Answered<'_>, &Response)>,
+        error: Option<&GatewayError>,
+    ) {
         let (latency, status) = (self.began.elapsed(), self.status);
         let processed = self.received + sent;
         let metrics = &self.state.metrics;
@@ -322,6 +332,8 @@ impl PendingRecord {
                 Variable::DataProcessed => Some(processed.to_string()),
                 Variable::ResponseLatency => Some(latency.as_millis().to_string()),
                 Variable::IntegrationErrorMessage => failure.map(str::to_owned),
+                Variable::ErrorMessage => error.map(|error| error.message().to_owned()),
+                Variable::ErrorResponseType => error.map(|error| error.response_type().to_owned()),
                 _ => None,
             }));
         }
@@ -330,6 +342,7 @@ impl PendingRecord {
 
 /// Counts content as it is sent. Where the client goes away, that is less than all.
 struct Counted {
+    request_id: String,
     abandonments: Arc<Counter>,
     sent: u64,
     failure: Option<String>,
@@ -349,10 +362,26 @@ impl CompletionHook for Counted {
         self.failure.get_or_insert_with(|| error.to_string());
     }
 
-    fn replaced(&mut self) {
-        if let Some(account) = self.account.take() {
-            account.capture.replaced();
-        }
+    fn replaced(&mut self, error: RequestError) -> Option<Replacement> {
+        let mut account = self.account.take()?;
+        let error = GatewayError::from(error);
+        let Response {
+            status,
+            mut headers,
+            body,
+        } = error.response();
+        headers.put("apigw-requestid", &self.request_id);
+        let content = match body {
+            Body::Bytes(content) => content,
+            Body::Empty | Body::Stream(_) => Vec::new(),
+        };
+        account.status = status;
+        account.write(content.len() as u64, error.cause(), None, Some(&error));
+        Some(Replacement {
+            status,
+            headers,
+            content,
+        })
     }
 
     fn abandoned(&mut self) {
@@ -370,7 +399,7 @@ impl CompletionHook for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(account) = self.account.take() {
-            account.write(self.sent, self.failure.as_deref(), None);
+            account.write(self.sent, self.failure.as_deref(), None, None);
         }
     }
 }

@@ -309,13 +309,6 @@ impl InFlight {
             capture.told.notify_all();
         }
     }
-
-    /// Another answer takes the place of this one, which tells of itself.
-    pub fn replaced(self) {
-        let latency = self.0.as_ref().map(|captured| captured.began.elapsed());
-        let status = GatewayError::ServiceUnavailable(String::new()).status();
-        self.end(status, latency.unwrap_or_default(), 0, None, None);
-    }
 }
 
 /// A request that nothing else ended.
