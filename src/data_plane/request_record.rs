@@ -365,23 +365,12 @@ impl CompletionHook for Counted {
     fn replaced(&mut self, error: RequestError) -> Option<Replacement> {
         let mut account = self.account.take()?;
         let error = GatewayError::from(error);
-        let Response {
-            status,
-            mut headers,
-            body,
-        } = error.response();
-        headers.put("apigw-requestid", &self.request_id);
-        let content = match body {
-            Body::Bytes(content) => content,
-            Body::Empty | Body::Stream(_) => Vec::new(),
-        };
-        account.status = status;
-        account.write(content.len() as u64, error.cause(), None, Some(&error));
-        Some(Replacement {
-            status,
-            headers,
-            content,
-        })
+        let mut replacement = error.replacement();
+        replacement.headers.put("apigw-requestid", &self.request_id);
+        account.status = replacement.status;
+        let sent = replacement.content.len() as u64;
+        account.write(sent, error.cause(), None, Some(&error));
+        Some(replacement)
     }
 
     fn abandoned(&mut self) {

@@ -207,7 +207,10 @@ impl From<Replacement> for Response {
         Response {
             status: replacement.status,
             headers: replacement.headers,
-            body: Body::Bytes(replacement.content),
+            body: match replacement.content.is_empty() {
+                true => Body::Empty,
+                false => Body::Bytes(replacement.content),
+            },
         }
     }
 }
