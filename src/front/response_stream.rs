@@ -24,6 +24,7 @@ use crate::front::stream_scheduler::{Most, Permit, StreamScheduler, Task};
 use crate::front::tls::records::content_in;
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
+use crate::http1::message::Response;
 use crate::http1::remaining_body::RemainingBody;
 use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::outbound::upstream::UpstreamError;
@@ -158,15 +159,14 @@ fn refuse(shared: &Shared, stream: ResponseStream) -> Outcome {
         reply,
         ..
     } = stream;
-    if let Some(mut completion) = rest.take_receipt() {
-        completion.replaced();
-    }
-    drop(rest);
     let reason = "too many answers are being streamed";
     shared.connection_log.overload(reason);
-    let response = shared
-        .handler
-        .refuse(RequestError::Overloaded(reason), &connection.unread_request());
+    let error = || RequestError::Overloaded(reason);
+    let completion = rest.take_receipt();
+    let replacement = completion.and_then(|mut completion| completion.replaced(error()));
+    drop(rest);
+    let refused = || shared.handler.refuse(error(), &connection.unread_request());
+    let response = replacement.map_or_else(refused, Response::from);
     let answer = ResponseWriter { close: true, ..reply }.answer(response);
     let sent = send::send(shared, &mut connection, answer.bytes, AfterWrite::Linger);
     send::after(shared, connection, sent, AfterWrite::Linger, reply.version)

@@ -113,6 +113,7 @@ use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 use crate::platform::metrics::UpstreamConnections;
 
 pub use crate::outbound::upstream::error::UpstreamError;
+pub use crate::outbound::upstream::outgoing::framing_of_unknown;
 pub use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 pub use crate::outbound::upstream::response::IntegrationResponse;
 pub use crate::outbound::upstream::settings::{DNS_TTL, Settings};
