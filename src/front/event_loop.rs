@@ -286,7 +286,7 @@ impl EventLoop {
             Next::Fail => self.fail_handshake(connection, false),
             Next::Answer(whole) => self.hand_over(connection, whole),
             Next::Refuse(refusal) => self.refuse(connection, refusal),
-            Next::Close => {}
+            Next::Close => connection.take_leave(),
         }
     }
 
