@@ -4,6 +4,8 @@
 //! thread. Only where that is spent, or where the answer may have no end, a worker waits for the client, and there is a
 //! bound for those.
 
+pub(super) mod on_loop;
+
 use std::io;
 use std::mem;
 use std::num::NonZeroUsize;
@@ -304,15 +306,19 @@ impl ResponseStream {
         read
     }
 
-    /// Whether the memory has room for another part that the client may not take. An answer that cannot be kept to its
-    /// end is not kept at all.
+    /// Whether the memory has room for another part that the client may not take.
     fn keep_more(&mut self) -> bool {
         if self.queue.is_empty() {
             return self.reservation.resize(0);
         }
+        self.may_be_kept() && self.reservation.resize(self.queue.held_with_room())
+    }
+
+    /// Whether what the client does not take may be kept for it. An answer that cannot be kept to its end is not kept at
+    /// all.
+    fn may_be_kept(&self) -> bool {
         let left = usize::try_from(self.rest.left().unwrap_or_default()).unwrap_or(usize::MAX);
         self.queue.held().saturating_add(left) <= MAX_KEPT_ANSWER + LONG_ANSWER
-            && self.reservation.resize(self.queue.held_with_room())
     }
 
     /// Sends what comes, and waits for the client.

@@ -87,7 +87,7 @@ impl Read for CopiedStream {
         let count = match self.inner.read(buffer) {
             Ok(count) => count,
             Err(error) => {
-                if error.kind() != io::ErrorKind::Interrupted {
+                if !matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) {
                     self.end(true);
                 }
                 return Err(error);

@@ -79,8 +79,9 @@ mod incoming;
 mod retry;
 mod errand;
 pub mod watcher;
-mod taken_over;
+mod watched;
 pub mod loop_pool;
+pub mod loop_content;
 pub mod loop_exchange;
 
 mod certificate;
@@ -117,7 +118,6 @@ pub use crate::outbound::upstream::outgoing::framing_of_unknown;
 pub use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 pub use crate::outbound::upstream::response::IntegrationResponse;
 pub use crate::outbound::upstream::settings::{DNS_TTL, Settings};
-pub use crate::outbound::upstream::taken_over::TakenOver;
 
 /// The way to every integration.
 #[derive(Debug)]
