@@ -79,7 +79,7 @@ fn run() -> Result<ExitCode, String> {
     let arguments = parse(std::env::args_os())?;
     match arguments {
         Ok(Arguments { version: true, .. }) => {
-            say(&format!("apigateway {}\n", env!("CARGO_PKG_VERSION")));
+            say(&format!("apigateway {}\n", env!("CARGO_PKG_VERSION")))?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(Arguments {
@@ -120,7 +120,7 @@ fn run() -> Result<ExitCode, String> {
         }) => serve(arguments),
         Ok(Arguments { command: None, .. }) => serve(ServeArguments::default()),
         Err(exit) if exit.status.is_ok() => {
-            say(&exit.output);
+            say(&exit.output)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(exit) => Err(command_line::refusal(&exit)),
@@ -265,14 +265,17 @@ fn serve_until_stopped(mut arguments: ServeArguments) -> Result<(), String> {
         fleet,
     };
     let server = Server::start(options).map_err(|error| error.to_string())?;
-    say(&format!("listening on {}://{}\n", server.scheme(), server.local_addr()));
+    let mut lines = format!("listening on {}://{}\n", server.scheme(), server.local_addr());
     if let Some(address) = server.admin_addr() {
-        say(&format!("admin on http://{address}\n"));
+        lines.push_str(&format!("admin on http://{address}\n"));
     }
     if std::io::stdout().is_terminal() {
         // For a person: what a program reads is the lines above.
-        let lines: String = server.route_lines().iter().map(|line| format!("{line}\n")).collect();
-        say(&lines);
+        lines.extend(server.route_lines().iter().flat_map(|line| [line, "\n"]));
+    }
+    // Requests are served also where nobody can be told.
+    if let Err(error) = say(&lines) {
+        log::warn!("{error}");
     }
     server.begin_access_log();
     let access_log = server.access_log().clone();

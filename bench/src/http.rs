@@ -19,7 +19,6 @@ const PORTS: u16 = 12_000;
 pub struct Connection {
     stream: TcpStream,
     request: String,
-    buffer: Vec<u8>,
 }
 
 /// The head's end, and the length of what follows it.
@@ -46,7 +45,6 @@ impl Connection {
         Ok(Connection {
             stream,
             request: format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{fields}\r\n"),
-            buffer: Vec::new(),
         })
     }
 
@@ -57,18 +55,26 @@ impl Connection {
     pub fn ask(&mut self) -> Outcome<u16> {
         let failed = |error: std::io::Error| format!("no answer: {error}");
         self.stream.write_all(self.request.as_bytes()).map_err(failed)?;
-        self.buffer.clear();
-        let mut part = [0; 16 * 1024];
-        loop {
-            if let Some(framing) = framing(&self.buffer)?
-                && self.buffer.len() >= framing.length
-            {
-                return Ok(framing.status);
-            }
-            match self.stream.read(&mut part).map_err(failed)? {
-                0 => return Err("no answer: the connection was closed".to_owned()),
-                count => self.buffer.extend(part.iter().take(count)),
-            }
+        read_status(&mut self.stream)
+    }
+}
+
+/// Reads an answer and gives its status.
+///
+/// # Errors
+/// There is no whole answer of a known length.
+pub fn read_status(stream: &mut impl Read) -> Outcome<u16> {
+    let mut answer = Vec::new();
+    let mut part = [0; 16 * 1024];
+    loop {
+        if let Some(framing) = framing(&answer)?
+            && answer.len() >= framing.length
+        {
+            return Ok(framing.status);
+        }
+        match stream.read(&mut part).map_err(|error| format!("no answer: {error}"))? {
+            0 => return Err("no answer: the connection was closed".to_owned()),
+            count => answer.extend(part.iter().take(count)),
         }
     }
 }

@@ -12,11 +12,12 @@ pub mod process;
 pub mod guard;
 pub mod programs;
 pub mod http;
+pub mod wrk;
+pub mod https;
 pub mod relay;
 // What is measured, and how.
 pub mod upstream;
 pub mod peer;
-pub mod wrk;
 pub mod scenario;
 pub mod rounds;
 pub mod report;

@@ -91,7 +91,7 @@ fn main() -> ExitCode {
 
 fn list() -> bool {
     for scenario in scenario::all() {
-        println!("{:<10} {}", scenario.name, scenario.title);
+        println!("{:<18} {}", scenario.name, scenario.title);
     }
     true
 }

@@ -2,17 +2,16 @@
 
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::api::{self, Api};
 use crate::certificate::NAME;
+use crate::https::{self, HttpsClient};
 use crate::process::Running;
 use crate::programs::{CADDY, HAPROXY, cores};
-use crate::upstream::{PATIENCE, Upstream, start_nginx, wait_for};
+use crate::upstream::{PATIENCE, Upstream, start_nginx, wait_for, wait_until_ok};
 use crate::{Outcome, http};
 
 /// What lets workers answer everything.
@@ -109,30 +108,15 @@ pub fn start(kind: Kind, gateway: &Gateway, setup: &Setup<'_>) -> Outcome<Peer> 
         }
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    match setup.https {
-        // wrk tells of what is answered with anything but 200.
-        true => wait_for_port(&mut process, address, PATIENCE)?,
-        false => wait_for(
-            &mut process,
-            address,
-            setup.path,
-            &token_field(setup.upstream),
-            PATIENCE,
-        )?,
+    let fields = token_field(setup.upstream);
+    if setup.https {
+        let settings = https::settings(false)?;
+        let ask = || HttpsClient::open(address, &settings, PATIENCE)?.ask(setup.path, &fields);
+        wait_until_ok(&mut process, ask, PATIENCE)?;
+    } else {
+        wait_for(&mut process, address, setup.path, &fields, PATIENCE)?;
     }
     Ok(Peer { address, process })
-}
-
-/// Waits until connections are taken.
-fn wait_for_port(process: &mut Running, address: SocketAddr, patience: Duration) -> Outcome<()> {
-    let deadline = Instant::now() + patience;
-    while let Err(error) = TcpStream::connect(address) {
-        if process.has_ended() || Instant::now() > deadline {
-            return Err(format!("it takes no connection: {error}: {}", process.last_words()));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 /// The field with a token, as a line of a head.

@@ -1,15 +1,17 @@
 //! Drives the peers of a scenario in alternation, so that what disturbs the machine disturbs all of them.
 
 use std::fs;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
 
+use crate::https::{self, Handshakes};
 use crate::peer::{self, Gateway, Kind, Peer, Setup};
 use crate::process::as_f64;
 use crate::programs::{CADDY, HAPROXY};
-use crate::scenario::Scenario;
+use crate::scenario::{Clients, Scenario};
 use crate::upstream::Upstream;
 use crate::wrk::{self, Load, Measured};
 use crate::{Outcome, http};
@@ -95,6 +97,18 @@ pub fn run(
         body: scenario.body,
         field: scenario.with_token.then_some(token.as_str()),
     };
+    let drive = |address: SocketAddr, seconds: u64| {
+        let handshakes = |resumed| Handshakes {
+            path: scenario.path,
+            clients: scenario.connections,
+            resumed,
+        };
+        match scenario.clients {
+            Clients::Keep => wrk::drive(address, &load, seconds, &script),
+            Clients::ShakeHands => https::drive(address, handshakes(false), Duration::from_secs(seconds)),
+            Clients::Resume => https::drive(address, handshakes(true), Duration::from_secs(seconds)),
+        }
+    };
     for round in 0..=rounds.count {
         let count = all.len();
         for turn in 0..count {
@@ -104,7 +118,7 @@ pub fn run(
             eprintln!("{}: round {round} of {}, {}", scenario.name, rounds.count, driven.label);
             // The first round is to warm up: connections, threads, the processor's frequency.
             let seconds = if round == 0 { 1 } else { rounds.seconds };
-            driven.drive(&load, seconds, &script, round > 0);
+            driven.drive(|address| drive(address, seconds), scenario.half_open, round > 0);
         }
     }
     Ok(Table::Rows(all.into_iter().map(Driven::into_row).collect()))
@@ -132,6 +146,7 @@ fn start(scenario: &Scenario, gateways: &[Gateway], setup: &Setup<'_>) -> Vec<Dr
         for gateway in gateways.iter().take(if is_here { variants } else { 0 }) {
             let mut peer = peer::start(*kind, gateway, setup);
             let idle = match &peer {
+                Ok(peer) if scenario.https => https::idle_connections(peer.address, scenario.idle, scenario.path),
                 Ok(peer) => http::idle_connections(peer.address, scenario.idle),
                 Err(_) => Ok(Vec::new()),
             };
@@ -152,9 +167,9 @@ fn start(scenario: &Scenario, gateways: &[Gateway], setup: &Setup<'_>) -> Vec<Dr
 
 impl Driven {
     /// Drives a peer, unless something of it has failed already.
-    fn drive(&mut self, load: &Load<'_>, seconds: u64, script: &Path, counts: bool) {
+    fn drive(&mut self, drive: impl Fn(SocketAddr) -> Outcome<Measured>, half_open: usize, counts: bool) {
         let Ok(peer) = &self.peer else { return };
-        match sample(peer, load, seconds, script) {
+        match sample(peer, drive, half_open) {
             Ok(sample) if counts => self.samples.push(sample),
             Ok(_) => {}
             Err(error) => self.peer = Err(error),
@@ -173,10 +188,15 @@ impl Driven {
     }
 }
 
-fn sample(peer: &Peer, load: &Load<'_>, seconds: u64, script: &Path) -> Outcome<Sample> {
+fn sample(peer: &Peer, drive: impl Fn(SocketAddr) -> Outcome<Measured>, half_open: usize) -> Outcome<Sample> {
+    let half_open = https::half_open(peer.address, half_open)?;
     let before = peer.process.usage()?;
-    let measured = wrk::drive(peer.address, load, seconds, script)?;
+    let measured = drive(peer.address)?;
     let after = peer.process.usage()?;
+    let open = https::still_half_open(&half_open);
+    if open < half_open.len() {
+        return Err(format!("{} half-open connections were closed", half_open.len() - open));
+    }
     Ok(Sample {
         measured,
         cpu: (after.cpu - before.cpu) * 1e6 / as_f64(measured.requests),

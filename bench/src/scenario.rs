@@ -3,6 +3,17 @@
 use crate::api::{self, Api};
 use crate::peer::Kind;
 
+/// What clients do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// They keep their connections.
+    Keep,
+    /// They connect for each request, with a full handshake.
+    ShakeHands,
+    /// They connect for each request, and resume a session.
+    Resume,
+}
+
 /// One table.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -24,8 +35,12 @@ pub struct Scenario {
     pub over_tls: bool,
     /// Whether clients speak HTTPS.
     pub https: bool,
-    /// Connections beside these, on which nothing is said.
+    /// What clients do with their connections.
+    pub clients: Clients,
+    /// Connections beside these, on which nothing is said; by HTTPS, one request was answered on each before.
     pub idle: usize,
+    /// Connections beside these whose TLS handshake is begun and goes no further.
+    pub half_open: usize,
     /// What is compared; the first that is here is the reference.
     pub kinds: Vec<Kind>,
 }
@@ -46,13 +61,21 @@ pub fn all() -> Vec<Scenario> {
         with_token: false,
         over_tls: false,
         https: false,
+        clients: Clients::Keep,
         idle: 0,
+        half_open: 0,
         kinds: [proxies(), vec![Kind::Workers, Kind::Floor]].concat(),
     };
     let ours = |name, title: &str, api| Scenario {
         title: format!("{title}, 32 connections"),
         kinds: vec![Kind::Gateway(Api::Plain), Kind::Gateway(api)],
         ..small(name, 32)
+    };
+    let https = |name, title: &str, connections| Scenario {
+        title: title.to_owned(),
+        https: true,
+        kinds: vec![Kind::Nginx, Kind::Haproxy, Kind::Gateway(Api::Plain)],
+        ..small(name, connections)
     };
     vec![
         small("small-8", 8),
@@ -110,18 +133,42 @@ pub fn all() -> Vec<Scenario> {
             ..small("tls", 32)
         },
         Scenario {
-            title: "GET of 96 bytes by HTTPS, 32 connections".to_owned(),
             note: "TLS 1.3 with P-256 on kept connections; the upstream is plain.",
-            https: true,
-            kinds: vec![Kind::Nginx, Kind::Haproxy, Kind::Gateway(Api::Plain)],
-            ..small("https-32", 32)
+            ..https("tls-front-32", "GET of 96 bytes by HTTPS, 32 connections", 32)
         },
         Scenario {
-            title: "GET of 1 MiB by HTTPS, 8 connections".to_owned(),
             path: "/large",
-            https: true,
-            kinds: vec![Kind::Nginx, Kind::Haproxy, Kind::Gateway(Api::Plain)],
-            ..small("https-large-8", 8)
+            ..https("tls-front-large-8", "GET of 1 MiB by HTTPS, 8 connections", 8)
+        },
+        Scenario {
+            note: "Each client connects, shakes hands, asks once and closes. It verifies nothing, so that the servers' \
+                share is greater. A request is a handshake here.",
+            clients: Clients::ShakeHands,
+            ..https("tls-handshakes", "Full TLS 1.3 handshakes, 8 clients", 8)
+        },
+        Scenario {
+            note: "As above; all handshakes but each client's first are of a session before.",
+            clients: Clients::Resume,
+            ..https("tls-resumed", "Resumed TLS 1.3 handshakes, 8 clients", 8)
+        },
+        Scenario {
+            note: "One request was answered on each idle connection.",
+            idle: 9_000,
+            kinds: vec![Kind::Nginx, Kind::Gateway(Api::Plain)],
+            ..https(
+                "tls-idle",
+                "GET of 96 bytes by HTTPS, 32 connections, beside 9,000 idle ones",
+                32,
+            )
+        },
+        Scenario {
+            note: "A third of these has sent nothing, a third half of its first message, a third all of it.",
+            half_open: 500,
+            ..https(
+                "tls-half-open",
+                "GET of 96 bytes by HTTPS, 32 connections, beside 500 half-open handshakes",
+                32,
+            )
         },
     ]
 }

@@ -167,9 +167,18 @@ pub fn wait_for(
     fields: &str,
     patience: Duration,
 ) -> Outcome<()> {
+    let ask = || Connection::open(address, path, fields, patience)?.ask();
+    wait_until_ok(process, ask, patience)
+}
+
+/// Waits until a program answers with 200 what it is asked in that way.
+///
+/// # Errors
+/// It ends, or does not answer in that time.
+pub fn wait_until_ok(process: &mut Running, ask: impl Fn() -> Outcome<u16>, patience: Duration) -> Outcome<()> {
     let deadline = Instant::now() + patience;
     loop {
-        let asked = Connection::open(address, path, fields, patience).and_then(|mut connection| connection.ask());
+        let asked = ask();
         if asked == Ok(200) {
             return Ok(());
         }

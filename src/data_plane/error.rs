@@ -1,7 +1,7 @@
 //! Each way in which a request ends without an integration's answer, with its status and AWS's body (spec §14).
 
 use crate::http1::error::RequestError;
-use crate::http1::message::{Body, Headers, Response};
+use crate::http1::message::{Headers, Replacement, Response};
 
 /// What the client is told. The cause is for the operator only, in the log (`R3.18`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +139,11 @@ impl GatewayError {
 
     /// The answer: compact JSON, first letters upper case.
     pub fn response(&self) -> Response {
+        self.replacement().into()
+    }
+
+    /// The same, in place of another answer.
+    pub fn replacement(&self) -> Replacement {
         let (status, message) = self.status_and_message();
         let mut headers = Headers::new();
         headers.put("content-type", "application/json");
@@ -155,12 +160,16 @@ impl GatewayError {
             GatewayError::Overloaded(_) | GatewayError::DestinationOverloaded(_) => headers.put("retry-after", "1"),
             _ => {}
         }
-        let body = match self {
+        let content = match self {
             // Nobody gets it.
-            GatewayError::ClientGone => Body::Empty,
-            _ => Body::Bytes(format!("{{\"message\":\"{message}\"}}").into_bytes()),
+            GatewayError::ClientGone => Vec::new(),
+            _ => format!("{{\"message\":\"{message}\"}}").into_bytes(),
         };
-        Response { status, headers, body }
+        Replacement {
+            status,
+            headers,
+            content,
+        }
     }
 }
 

@@ -232,6 +232,14 @@ pub enum ResponseMappingError {
     Value(String),
 }
 
+/// Bytes of an integration's answer that the mappings of its statuses look at.
+pub fn looked_at<'a>(mut mappings: impl Iterator<Item = &'a ResponseMapping>) -> usize {
+    match mappings.any(|mapping| reads_body(values_of(mapping))) {
+        true => BODY_WINDOW + 1,
+        false => 0,
+    }
+}
+
 /// Changes an integration's answer; `original` are its fields as they came (`R4.12`).
 ///
 /// # Errors
@@ -243,9 +251,8 @@ pub fn map_response(
     method: Method,
     response: &mut Response,
 ) -> Result<(), ResponseMappingError> {
-    let values = mapping.header.iter().filter_map(Change::value);
     // Events come when they come; to wait for them would hold back the head.
-    let window = if reads_body(values.chain(&mapping.status_code)) && !original.announce_event_stream() {
+    let window = if reads_body(values_of(mapping)) && !original.announce_event_stream() {
         let peeked = response.body.peek(BODY_WINDOW + 1);
         peeked.map_err(ResponseMappingError::Body)?
     } else {
@@ -291,6 +298,11 @@ fn overwrite_status(status: &[u8], method: Method, response: &mut Response) -> R
     }
     response.status = code;
     Ok(())
+}
+
+fn values_of(mapping: &ResponseMapping) -> impl Iterator<Item = &MappingValue> {
+    let values = mapping.header.iter().filter_map(Change::value);
+    values.chain(&mapping.status_code)
 }
 
 fn reads_body<'a>(mut values: impl Iterator<Item = &'a MappingValue>) -> bool {

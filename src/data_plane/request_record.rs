@@ -36,7 +36,8 @@ use crate::deployment::Deployment;
 use crate::deployment::route_state::RouteState;
 use crate::deployment::routes::Route;
 use crate::deployment::stage::Stage;
-use crate::http1::message::{Body, CompletionHook, Headers, Request, Response};
+use crate::http1::error::RequestError;
+use crate::http1::message::{Body, CompletionHook, Headers, Replacement, Request, Response};
 use crate::identity::caller::Caller;
 use crate::platform::metrics::Counter;
 
@@ -294,23 +295,33 @@ impl PendingRecord {
         }
         match &mut response.body {
             Body::Stream(stream) => {
+                let request_id = response.headers.get("apigw-requestid").unwrap_or_default();
                 stream.completion = Some(Box::new(Counted {
+                    request_id: String::from_utf8_lossy(request_id).into_owned(),
                     abandonments: Arc::clone(abandonments),
                     sent: 0,
                     failure: None,
                     account: Some(self),
                 }));
             }
-            _ if over.is_head() => self.write(0, None, Some((answered, &response)), over.now),
+            _ if over.is_head() => self.write(0, None, Some((answered, &response)), None, over.now),
             whole => {
                 let length = whole.length().unwrap_or_default();
-                self.write(length, None, Some((answered, &response)), over.now);
+                self.write(length, None, Some((answered, &response)), None, over.now);
             }
         }
         response
     }
 
-    fn write(self, sent: u64, failure: Option<&str>, whole: Option<(&Answered<'_>, &Response)>, now: Instant) {
+    /// `error` is why another answer was sent in its place.
+    fn write(
+        self,
+        sent: u64,
+        failure: Option<&str>,
+        whole: Option<(&Answered<'_>, &Response)>,
+        error: Option<&GatewayError>,
+        now: Instant,
+    ) {
         let (latency, status) = (now.saturating_duration_since(self.began), self.status);
         let processed = self.received + sent;
         let metrics = &self.state.metrics;
@@ -324,6 +335,8 @@ impl PendingRecord {
                 Variable::DataProcessed => Some(processed.to_string()),
                 Variable::ResponseLatency => Some(latency.as_millis().to_string()),
                 Variable::IntegrationErrorMessage => failure.map(str::to_owned),
+                Variable::ErrorMessage => error.map(|error| error.message().to_owned()),
+                Variable::ErrorResponseType => error.map(|error| error.response_type().to_owned()),
                 _ => None,
             }));
         }
@@ -332,6 +345,7 @@ impl PendingRecord {
 
 /// Counts content as it is sent. Where the client goes away, that is less than all.
 struct Counted {
+    request_id: String,
     abandonments: Arc<Counter>,
     sent: u64,
     failure: Option<String>,
@@ -351,10 +365,15 @@ impl CompletionHook for Counted {
         self.failure.get_or_insert_with(|| error.to_string());
     }
 
-    fn replaced(&mut self) {
-        if let Some(account) = self.account.take() {
-            account.capture.replaced();
-        }
+    fn replaced(&mut self, error: RequestError) -> Option<Replacement> {
+        let mut account = self.account.take()?;
+        let error = GatewayError::from(error);
+        let mut replacement = error.replacement();
+        replacement.headers.put("apigw-requestid", &self.request_id);
+        account.status = replacement.status;
+        let sent = replacement.content.len() as u64;
+        account.write(sent, error.cause(), None, Some(&error), Instant::now());
+        Some(replacement)
     }
 
     fn abandoned(&mut self) {
@@ -372,7 +391,7 @@ impl CompletionHook for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(account) = self.account.take() {
-            account.write(self.sent, self.failure.as_deref(), None, Instant::now());
+            account.write(self.sent, self.failure.as_deref(), None, None, Instant::now());
         }
     }
 }

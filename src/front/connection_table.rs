@@ -6,6 +6,8 @@
 //! such a connection at once, so that the caller handles the event first. A connection that is registered must therefore
 //! have been read or written until the socket had no more, or be registered afresh.
 
+mod happened;
+
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
+pub(super) use crate::front::connection_table::happened::{AwayEvent, Happened, ReadyConnection, ReadySocket};
 use crate::front::home::Home;
 use crate::front::slots::{Occupant, Readiness, Slots};
 
@@ -69,48 +72,6 @@ pub(super) trait Watched: Occupant + Sized {
 pub(super) struct Poller {
     poll: Poll,
     events: Events,
-}
-
-/// What has happened to the sockets of a loop.
-pub(super) struct Happened<C> {
-    /// Connections that have something to do; they are taken out.
-    pub(super) ready: Vec<ReadyConnection<C>>,
-    /// Slots of connections that are away and whose client sends no more, or is gone.
-    pub(super) ended: Vec<usize>,
-    /// Sockets to integrations that are ready.
-    pub(super) outbound: Vec<ReadySocket>,
-    /// When it was looked.
-    pub(super) at: Instant,
-    /// That is all that had happened then.
-    pub(super) is_all: bool,
-}
-
-/// A socket to an integration that is ready for something.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReadySocket {
-    pub(super) seat: usize,
-    pub(super) is_readable: bool,
-    /// Nothing comes behind what is here.
-    pub(super) has_ended: bool,
-}
-
-impl<C> Default for Happened<C> {
-    fn default() -> Happened<C> {
-        Happened {
-            ready: Vec::new(),
-            ended: Vec::new(),
-            outbound: Vec::new(),
-            at: Instant::now(),
-            is_all: false,
-        }
-    }
-}
-
-/// A connection that has something to do.
-pub(super) struct ReadyConnection<C> {
-    pub(super) connection: Box<C>,
-    /// Its deadline has passed.
-    pub(super) is_expired: bool,
 }
 
 impl<C: Watched> ConnectionTable<C> {
@@ -189,6 +150,26 @@ impl<C: Watched> ConnectionTable<C> {
         Ok(())
     }
 
+    /// Watches a connection that does not wait here for room to write too.
+    ///
+    /// # Errors
+    /// The system does not watch another descriptor.
+    pub(super) fn watch_for_room(&self, connection: &mut C) -> io::Result<()> {
+        self.watch(connection)?;
+        let descriptor = connection.descriptor();
+        if let Some(token) = connection
+            .token()
+            .as_mut()
+            .filter(|token| !token.interest.is_writable())
+        {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            let registry = &self.0.registry;
+            registry.reregister(&mut SourceFd(&descriptor), Token(token.slot), interest)?;
+            token.interest = interest;
+        }
+        Ok(())
+    }
+
     /// When the end of a connection that is away was noted; none where it was not.
     pub(super) fn end_noted_at(&self, connection: &mut C) -> Option<Instant> {
         let slot = connection.token().as_ref()?.slot;
@@ -217,11 +198,6 @@ impl<C: Watched> ConnectionTable<C> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = &self.0.registry;
         registry.register(&mut SourceFd(&socket), Token(OUTBOUND + seat), interest)
-    }
-
-    /// Ends the watching of a socket that goes on to be used.
-    pub(super) fn forget_outbound(&self, socket: RawFd) {
-        let _ = self.0.registry.deregister(&mut SourceFd(&socket));
     }
 
     /// What makes the watching thread look up.
@@ -293,8 +269,8 @@ impl<C: Watched> ConnectionTable<C> {
                     connection,
                     is_expired: false,
                 });
-            } else if is_end {
-                happened.ended.push(token.0);
+            } else {
+                happened.away.push(AwayEvent { slot: token.0, is_end });
             }
         }
         while happened.ready.len() < 2 * ROUND

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use crate::front::connection::{Connection, Next, State};
 use crate::front::connection_table::{Happened, Poller, ReadyConnection};
-use crate::front::event_loop::held_back::{HeldBack, Waiting};
+use crate::front::event_loop::held_back::HeldBack;
 use crate::front::handler::Handler;
 use crate::front::listener_limits::{LOOK_AT_CLIENT, Limits, STEP_TIME, STOP_PATIENCE};
-use crate::front::loop_exchanges::{Asking, LoopExchanges};
+use crate::front::loop_exchanges::LoopExchanges;
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite, Written};
@@ -31,7 +31,6 @@ use crate::front::watchdog::{Batch, Watchdog};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::response_writer::SendError;
-use crate::outbound::upstream::TakenOver;
 use crate::platform::loops;
 use crate::platform::metrics::InFlightGuard;
 
@@ -46,8 +45,6 @@ pub(super) struct EventLoop {
     pub(super) shared: Shared,
     /// Which long answers are being moved, and which wait for that.
     scheduler: StreamScheduler<ResponseStream>,
-    /// Answers that loops have begun, for whose destinations no further worker may wait yet.
-    answers_begun: Waiting<(Asking, Box<TakenOver>)>,
 }
 
 impl EventLoop {
@@ -64,12 +61,7 @@ impl EventLoop {
     ) -> io::Result<(Arc<EventLoop>, Vec<Poller>)> {
         let (shared, pollers) = Shared::new(name, most_workers, loops, limits, handler)?;
         let scheduler = response_stream::scheduler(most_workers.get());
-        let event_loop = EventLoop {
-            shared,
-            scheduler,
-            answers_begun: Waiting::new(),
-        };
-        Ok((Arc::new(event_loop), pollers))
+        Ok((Arc::new(EventLoop { shared, scheduler }), pollers))
     }
 
     /// Does what a step says is next with a connection that is watched by nobody.
@@ -129,7 +121,7 @@ impl EventLoop {
                 }
             }
             // Turns come free also by themselves, and so do slots of destinations. One loop sees to that.
-            let has_waiting = number == 0 && self.begin_streams() | self.hand_on_waiting();
+            let has_waiting = number == 0 && self.begin_streams();
             if has_waiting && now.saturating_duration_since(looked_at) >= LOOK_AT_CLIENT {
                 looked_at = now;
                 for stream in self.scheduler.take_out(ResponseStream::is_abandoned) {
@@ -265,8 +257,7 @@ impl EventLoop {
                 self.refuse(connection, refusal);
             }
             State::Writing(_) => {
-                let nothing = SendError::Client(io::ErrorKind::TimedOut.into());
-                self.shared.connection_log.cut(connection.peer, &nothing);
+                self.shared.connection_log.cut(connection.peer, &send::too_slow());
                 connection.socket.reset();
             }
             State::Idle | State::Lingering(_) => {}
@@ -286,7 +277,7 @@ impl EventLoop {
             Next::Fail => self.fail_handshake(connection, false),
             Next::Answer(whole) => self.hand_over(connection, whole),
             Next::Refuse(refusal) => self.refuse(connection, refusal),
-            Next::Close => {}
+            Next::Close => connection.take_leave(),
         }
     }
 

@@ -1,20 +1,32 @@
-//! The exchanges with integrations that one loop has under way, each with the client that waits for it.
+//! The exchanges with integrations that one loop has under way, each with the client that waits for it, or takes the
+//! answer.
+
+mod driving;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::front::connection::Connection;
-use crate::front::connection_table::{ConnectionTable, ReadySocket};
+use crate::front::connection_table::ConnectionTable;
 use crate::front::exchange::Reply;
 use crate::front::handler::Suspended;
+use crate::front::listener_limits::TURN_LENGTH;
 use crate::front::memory_budget::Reservation;
-use crate::front::outbound_seats::{ExchangeWatcher, OutboundSeats, User};
-use crate::outbound::upstream::loop_exchange::{Driven, LoopExchange};
+use crate::front::outbound_seats::{ExchangeWatcher, OutboundSeats};
+use crate::front::response_stream::on_loop::LoopStream;
+use crate::front::send::Sent;
+use crate::front::shared::Shared;
+use crate::http1::response_writer::SendError;
+use crate::outbound::upstream::loop_content::LoopContent;
+use crate::outbound::upstream::loop_exchange::LoopExchange;
 use crate::outbound::upstream::loop_pool::LoopPool;
-use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, TakenOver, Upstream, UpstreamError};
+use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Upstream, UpstreamError};
 
 /// How often connections that are kept are looked at, whether they are too old.
 const LOOK_AT_KEPT: Duration = Duration::from_secs(1);
+
+/// Bytes of an answer that are passed on before others have their turn, where there are others.
+const SHORT_TURN: usize = 64 * 1024;
 
 /// A client that waits for an integration.
 #[derive(Debug)]
@@ -28,19 +40,23 @@ pub(super) struct Asking {
     pub(super) answer: Reservation,
 }
 
-/// A client whose integration has answered, or failed.
-#[derive(Debug)]
-pub(super) struct Answered {
-    pub(super) asking: Asking,
-    pub(super) answer: Answer,
-}
-
 /// What came of an exchange.
 #[derive(Debug)]
-pub(super) enum Answer {
-    Whole(Result<IntegrationResponse, UpstreamError>),
-    /// A worker goes on with it.
-    Streams(Box<TakenOver>),
+pub(super) enum Answered {
+    /// The integration has answered, or failed.
+    Whole(Asking, Result<IntegrationResponse, UpstreamError>),
+    /// The head of its answer is here. Its content is on its way.
+    Begun(Asking, Box<IntegrationResponse>, Coming),
+    /// The answer has been passed on, or its client keeps the loop waiting, or it is cut.
+    Passed(Box<LoopStream>, Result<Sent, SendError>),
+}
+
+/// Content that is on its way, and that nobody passes on yet.
+#[derive(Debug)]
+pub(super) struct Coming {
+    number: usize,
+    client: Option<usize>,
+    content: LoopContent,
 }
 
 /// All of one loop.
@@ -59,6 +75,8 @@ pub(super) struct LoopExchanges {
     /// Those that would go on, but let others go first.
     yielding: Vec<usize>,
     look_at_kept: Instant,
+    /// Bytes of an answer that are passed on before others have their turn.
+    turn: usize,
 }
 
 #[derive(Default)]
@@ -68,12 +86,18 @@ struct Place {
 }
 
 struct Pending {
-    asking: Asking,
-    exchange: Box<LoopExchange>,
+    work: Work,
     /// The slot of the client's connection.
     client: Option<usize>,
     /// When it is looked at, whatever happens.
     until: Instant,
+}
+
+enum Work {
+    /// A client waits for its answer.
+    Asking(Asking, Box<LoopExchange>),
+    /// It takes the answer.
+    Passing(Box<LoopStream>),
 }
 
 impl LoopExchanges {
@@ -90,7 +114,16 @@ impl LoopExchanges {
             resolving: Vec::new(),
             yielding: Vec::new(),
             look_at_kept: Instant::now(),
+            turn: TURN_LENGTH,
         }
+    }
+
+    /// How many sockets are ready, of clients and integrations: each answer gets as much as others leave it.
+    pub(super) fn share_turns(&mut self, ready: usize) {
+        self.turn = match ready + self.yielding.len() {
+            0 | 1 => TURN_LENGTH,
+            _ => SHORT_TURN,
+        };
     }
 
     /// How long the loop may wait for its sockets from now on; as long as it likes, where none is told.
@@ -107,6 +140,7 @@ impl LoopExchanges {
     /// Begins an exchange now; what came of it, where that is known at once.
     pub(super) fn begin(
         &mut self,
+        shared: &Shared,
         table: &ConnectionTable<Connection>,
         request: IntegrationRequest,
         mut asking: Asking,
@@ -114,10 +148,7 @@ impl LoopExchanges {
     ) -> Option<Answered> {
         let exchange = match LoopExchange::begin(&self.pool, request, now) {
             Ok(exchange) => exchange,
-            Err(error) => {
-                let answer = Answer::Whole(Err(error));
-                return Some(Answered { asking, answer });
-            }
+            Err(error) => return Some(Answered::Whole(asking, Err(error))),
         };
         // Where that cannot be watched, a client that goes is noticed when it has its answer.
         let _ = table.watch(&mut asking.connection);
@@ -133,12 +164,11 @@ impl LoopExchanges {
         }
         self.set_client(client, Some(number));
         let pending = Pending {
-            asking,
-            exchange,
+            work: Work::Asking(asking, exchange),
             client,
             until: now,
         };
-        self.drive(table, number, Box::new(pending), now)
+        self.drive(shared, table, number, Box::new(pending), now)
     }
 
     fn set_client(&mut self, slot: Option<usize>, number: Option<usize>) {
@@ -149,45 +179,6 @@ impl LoopExchanges {
 
     fn take(&mut self, number: usize) -> Option<Box<Pending>> {
         self.places.get_mut(number)?.pending.take()
-    }
-
-    /// Drives an exchange that is taken out of its place.
-    fn drive(
-        &mut self,
-        table: &ConnectionTable<Connection>,
-        number: usize,
-        mut pending: Box<Pending>,
-        now: Instant,
-    ) -> Option<Answered> {
-        let mut watcher = ExchangeWatcher {
-            table,
-            seats: &mut self.seats,
-            number: Some(number),
-            answer: Some(&mut pending.asking.answer),
-        };
-        let answer = match pending.exchange.drive(&mut self.pool, &mut watcher, now) {
-            Driven::Waits(until) => {
-                if pending.exchange.is_resolving() {
-                    self.resolving.push(number);
-                }
-                pending.until = until;
-                self.put(number, pending);
-                return None;
-            }
-            Driven::Yields => {
-                self.yielding.push(number);
-                self.put(number, pending);
-                return None;
-            }
-            Driven::Over(answer) => Answer::Whole(answer),
-            Driven::Streams(taken) => Answer::Streams(taken),
-        };
-        self.set_client(pending.client, None);
-        self.free.push(number);
-        Some(Answered {
-            asking: pending.asking,
-            answer,
-        })
     }
 
     fn put(&mut self, number: usize, pending: Box<Pending>) {
@@ -214,63 +205,6 @@ impl LoopExchanges {
     /// The loop has looked at its sockets; see [`LoopPool::note_look`].
     pub(super) fn note_look(&mut self, now: Instant, is_complete: bool) {
         self.pool.note_look(now, is_complete);
-    }
-
-    /// Goes on with what a socket is ready for.
-    pub(super) fn on_ready(
-        &mut self,
-        table: &ConnectionTable<Connection>,
-        ready: ReadySocket,
-        now: Instant,
-    ) -> Option<Answered> {
-        match self.seats.user(ready.seat) {
-            User::Nobody => None,
-            User::Kept => {
-                // No request asked for it, so the connection is closed before a request takes it.
-                if ready.is_readable || ready.has_ended {
-                    let mut watcher = ExchangeWatcher {
-                        table,
-                        seats: &mut self.seats,
-                        number: None,
-                        answer: None,
-                    };
-                    self.pool.end(ready.seat, &mut watcher);
-                }
-                None
-            }
-            User::Exchange(number) => {
-                let mut pending = self.take(number)?;
-                pending.exchange.note_ready(ready.is_readable, ready.has_ended);
-                self.drive(table, number, pending, now)
-            }
-        }
-    }
-
-    /// Ends the exchange of a client that may have gone, where it has.
-    pub(super) fn on_end(&mut self, table: &ConnectionTable<Connection>, slot: usize) -> Option<Answered> {
-        let number = self.by_client.get(slot).copied().flatten()?;
-        let pending = self.take(number)?;
-        if !pending.asking.connection.socket.is_abandoned() {
-            self.put(number, pending);
-            return None;
-        }
-        let Pending {
-            mut asking,
-            exchange,
-            client,
-            ..
-        } = *pending;
-        let mut watcher = ExchangeWatcher {
-            table,
-            seats: &mut self.seats,
-            number: Some(number),
-            answer: Some(&mut asking.answer),
-        };
-        let gone = exchange.abandon(&mut watcher);
-        self.set_client(client, None);
-        self.free.push(number);
-        let answer = Answer::Whole(Err(gone));
-        Some(Answered { asking, answer })
     }
 
     /// Tells which exchanges are to be looked at now: their time has come, or their name is looked up, or it is their turn
@@ -313,16 +247,5 @@ impl LoopExchanges {
             answer: None,
         };
         self.pool.close_idle(&mut watcher);
-    }
-
-    /// Goes on with an exchange that is due.
-    pub(super) fn on_due(
-        &mut self,
-        table: &ConnectionTable<Connection>,
-        number: usize,
-        now: Instant,
-    ) -> Option<Answered> {
-        let pending = self.take(number)?;
-        self.drive(table, number, pending, now)
     }
 }

@@ -4,6 +4,8 @@
 //! thread. Only where that is spent, or where the answer may have no end, a worker waits for the client, and there is a
 //! bound for those.
 
+pub(super) mod on_loop;
+
 use std::io;
 use std::mem;
 use std::num::NonZeroUsize;
@@ -24,6 +26,7 @@ use crate::front::stream_scheduler::{Most, Permit, StreamScheduler, Task};
 use crate::front::tls::records::content_in;
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
+use crate::http1::message::Response;
 use crate::http1::remaining_body::RemainingBody;
 use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::outbound::upstream::UpstreamError;
@@ -158,15 +161,14 @@ fn refuse(shared: &Shared, stream: ResponseStream) -> Outcome {
         reply,
         ..
     } = stream;
-    if let Some(mut completion) = rest.take_receipt() {
-        completion.replaced();
-    }
-    drop(rest);
     let reason = "too many answers are being streamed";
     shared.connection_log.overload(reason);
-    let response = shared
-        .handler
-        .refuse(RequestError::Overloaded(reason), &connection.unread_request());
+    let error = || RequestError::Overloaded(reason);
+    let completion = rest.take_receipt();
+    let replacement = completion.and_then(|mut completion| completion.replaced(error()));
+    drop(rest);
+    let refused = || shared.handler.refuse(error(), &connection.unread_request());
+    let response = replacement.map_or_else(refused, Response::from);
     let answer = ResponseWriter { close: true, ..reply }.answer(response);
     let sent = send::send(shared, &mut connection, answer.bytes, AfterWrite::Linger);
     send::after(shared, connection, sent, AfterWrite::Linger, reply.version)
@@ -304,15 +306,19 @@ impl ResponseStream {
         read
     }
 
-    /// Whether the memory has room for another part that the client may not take. An answer that cannot be kept to its
-    /// end is not kept at all.
+    /// Whether the memory has room for another part that the client may not take.
     fn keep_more(&mut self) -> bool {
         if self.queue.is_empty() {
             return self.reservation.resize(0);
         }
+        self.may_be_kept() && self.reservation.resize(self.queue.held_with_room())
+    }
+
+    /// Whether what the client does not take may be kept for it. An answer that cannot be kept to its end is not kept at
+    /// all.
+    fn may_be_kept(&self) -> bool {
         let left = usize::try_from(self.rest.left().unwrap_or_default()).unwrap_or(usize::MAX);
         self.queue.held().saturating_add(left) <= MAX_KEPT_ANSWER + LONG_ANSWER
-            && self.reservation.resize(self.queue.held_with_room())
     }
 
     /// Sends what comes, and waits for the client.

@@ -118,6 +118,16 @@ pub(super) fn no_slot() -> SendError {
     ))
 }
 
+/// Why an answer ends of which not even what has come can be kept.
+pub(super) fn no_memory() -> SendError {
+    SendError::Client(io::Error::other("it is slow, and no memory is left for it"))
+}
+
+/// Why an answer ends that its client does not take in time.
+pub(super) fn too_slow() -> SendError {
+    SendError::Client(io::ErrorKind::TimedOut.into())
+}
+
 /// Sends what cannot be kept for a client, and waits for it.
 ///
 /// # Errors

@@ -76,6 +76,23 @@ impl WriteQueue {
         &mut self.last
     }
 
+    /// Lends a piece to it, where it has no room for more.
+    pub fn lend(&mut self, piece: Vec<u8>) {
+        if self.last.is_empty() && piece.capacity() > self.last.capacity() {
+            self.held = self.held - self.last.capacity() + piece.capacity();
+            self.last = piece;
+        }
+    }
+
+    /// Takes back the piece where all is sent, for another queue.
+    pub fn take_back(&mut self) -> Vec<u8> {
+        if !self.is_empty() {
+            return Vec::new();
+        }
+        self.held -= self.last.capacity();
+        mem::take(&mut self.last)
+    }
+
     /// Sends through that function until it takes less than it is given, or `most` bytes are sent; tells how many were.
     ///
     /// # Errors
@@ -151,5 +168,13 @@ mod tests {
         assert!(taken == expected && pieces.is_empty());
         assert_eq!((pieces.held(), pieces.held_with_room()), (PIECE_LENGTH, PIECE_LENGTH));
         assert_eq!(take(&mut pieces, usize::MAX, 9, &mut taken), 0);
+        let piece = pieces.take_back();
+        assert_eq!((pieces.held(), piece.capacity()), (0, PIECE_LENGTH));
+        pieces.lend(piece);
+        assert_eq!((pieces.held(), pieces.held_with_room()), (PIECE_LENGTH, PIECE_LENGTH));
+        pieces.room().push(b'x');
+        assert!(pieces.take_back().capacity() == 0, "it is not sent");
+        pieces.lend(Vec::with_capacity(2 * PIECE_LENGTH));
+        assert_eq!((pieces.held(), pieces.left()), (PIECE_LENGTH, 1), "it has one");
     }
 }

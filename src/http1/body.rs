@@ -6,6 +6,8 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http1::error::RequestError;
+use crate::http1::headers::Headers;
 use crate::platform::concurrency::ConcurrencyPermit;
 
 /// A message's content.
@@ -59,6 +61,17 @@ pub trait Deadline: Send + Sync {
     fn put_off(&self, time: Duration);
 }
 
+/// What is sent in place of an answer of which nothing can be sent.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The status code.
+    pub status: u16,
+    /// End-to-end fields.
+    pub headers: Headers,
+    /// The content.
+    pub content: Vec<u8>,
+}
+
 /// Is told how much of an answer's content is sent. When it is dropped, it knows all.
 pub trait CompletionHook: Send {
     /// So many bytes more were sent.
@@ -70,8 +83,8 @@ pub trait CompletionHook: Send {
     /// What came of the content broke off.
     fn broke_off(&mut self, error: &io::Error);
 
-    /// Another answer was sent in its place, which tells of itself.
-    fn replaced(&mut self);
+    /// None of it can be sent. Gives the answer that is sent in its place, which tells of the request.
+    fn replaced(&mut self, error: RequestError) -> Option<Replacement>;
 
     /// The client was gone before it had all of it.
     fn abandoned(&mut self);

@@ -51,6 +51,21 @@ pub fn restored(name: &str, capitals: u64) -> Cow<'_, str> {
     Cow::Owned(name.chars().enumerate().map(letter).collect())
 }
 
+/// Appends a name with its capitals.
+pub fn append_restored(to: &mut Vec<u8>, name: &str, mut capitals: u64) {
+    let start = to.len();
+    to.extend_from_slice(name.as_bytes());
+    let name = to.get_mut(start..).unwrap_or_default();
+    while capitals != 0 {
+        let at = usize::try_from(capitals.trailing_zeros()).unwrap_or_default();
+        if let Some(letter) = name.get_mut(at) {
+            letter.make_ascii_uppercase();
+        }
+        // Without the lowest bit.
+        capitals &= capitals - 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +83,9 @@ mod tests {
             "aBcDeFgHiJkLmNoP-Q",
         ] {
             assert_eq!(restored(&name.to_ascii_lowercase(), capitals(name.as_bytes())), name);
+            let mut appended = b"before ".to_vec();
+            append_restored(&mut appended, &name.to_ascii_lowercase(), capitals(name.as_bytes()));
+            assert_eq!(appended, format!("before {name}").into_bytes());
         }
         let long = "A".repeat(70);
         let restored = restored(&"a".repeat(70), capitals(long.as_bytes())).into_owned();

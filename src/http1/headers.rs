@@ -238,6 +238,18 @@ impl Headers {
         })
     }
 
+    /// All fields: name, which of its letters were capitals as it was sent, and value.
+    pub fn iter_with_capitals(&self) -> impl ExactSizeIterator<Item = (&str, u64, &[u8])> {
+        self.fields
+            .iter()
+            .map(|field| (field.name(&self.names), field.capitals, field.value(&self.values)))
+    }
+
+    /// All names one behind the other, and all values: also those of fields that were removed.
+    pub fn texts(&self) -> (&[u8], &[u8]) {
+        (self.names.as_bytes(), &self.values)
+    }
+
     /// The values of every field of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.fields.iter().filter(|field| field.is_named(name, &self.names));

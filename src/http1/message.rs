@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Handover, LongClient, Stream};
+pub use crate::http1::body::{Body, BodyError, CompletionHook, Deadline, Handover, LongClient, Replacement, Stream};
 pub use crate::http1::grammar::is_token;
 pub use crate::http1::headers::{Headers, InvalidField, is_hop_by_hop};
 
@@ -200,6 +200,19 @@ pub struct Response {
     pub headers: Headers,
     /// The content.
     pub body: Body,
+}
+
+impl From<Replacement> for Response {
+    fn from(replacement: Replacement) -> Response {
+        Response {
+            status: replacement.status,
+            headers: replacement.headers,
+            body: match replacement.content.is_empty() {
+                true => Body::Empty,
+                false => Body::Bytes(replacement.content),
+            },
+        }
+    }
 }
 
 #[cfg(test)]

@@ -99,12 +99,14 @@ impl RemainingBody {
     /// many bytes of content that was.
     ///
     /// # Errors
-    /// The integration's answer broke off, or is longer than it said.
+    /// The integration's answer broke off, or is longer than it said. Where its reader never waits, nothing has come
+    /// ([`io::ErrorKind::WouldBlock`]).
     pub fn read_into(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let read = self.read(bytes);
         if let Some(completion) = &mut self.stream.completion {
             match &read {
                 Ok(count) => completion.sent(*count as u64),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => completion.broke_off(error),
             }
         }

@@ -7,7 +7,7 @@ use crate::http1::error::RequestError;
 use crate::http1::framing::{Framing, framing};
 use crate::http1::head_scanner;
 use crate::http1::message::{Body, Headers, Request, Version, is_token};
-use crate::http1::message_limits::MAX_FIELDS;
+use crate::http1::message_limits::{MAX_FIELDS, MAX_REQUEST_HEAD_LENGTH};
 use crate::http1::search;
 use crate::http1::target::{authority, check_host, is_without_path, split_target};
 
@@ -80,6 +80,29 @@ pub fn parse(head: &[u8], peer: SocketAddr, local: SocketAddr) -> Result<Head, R
         local,
     });
     Ok(Head { request, framing })
+}
+
+/// Whether a head with that request line would be read, where all else is in order. An empty host is none that is looked
+/// at.
+///
+/// # Errors
+/// As [`parse`].
+pub fn check(method: &str, host: &str, target: &str) -> Result<(), RequestError> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\n");
+    if head.len() + "Host: \r\n\r\n".len() + host.len() > MAX_REQUEST_HEAD_LENGTH {
+        return Err(RequestError::HeadTooLarge);
+    }
+    if method.contains(['\r', '\n']) || host.contains(['\r', '\n']) {
+        return Err(bad("a line ends within the method or the host"));
+    }
+    if target.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err(bad("the target has a character that must be percent-encoded"));
+    }
+    head.push_str("Host: ");
+    head.push_str(if host.is_empty() { "localhost" } else { host });
+    head.push_str("\r\n\r\n");
+    let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+    parse(head.as_bytes(), nobody, nobody).map(drop)
 }
 
 fn parse_request_line(line: &[u8]) -> Result<(&str, &str, Version), &'static str> {

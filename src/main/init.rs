@@ -81,7 +81,7 @@ pub(crate) fn init(arguments: InitArguments) -> Result<ExitCode, String> {
         say(&next_steps(
             &directory,
             &format!("  apigateway routes{}\n", root_option(&directory)),
-        ));
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     let language = language.unwrap_or_else(usual_language);
@@ -96,7 +96,7 @@ pub(crate) fn init(arguments: InitArguments) -> Result<ExitCode, String> {
     say(&format!(
         "{lines}{}Edit {code}, or put the URL of a service into integrations/echo.json: an edit is served within a second.\n",
         next_steps(&directory, curl)
-    ));
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

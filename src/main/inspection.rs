@@ -72,7 +72,7 @@ pub(crate) fn check(mut arguments: CheckArguments) -> Result<ExitCode, String> {
             }
             format!("{said}\n")
         }
-    });
+    })?;
     Ok(if errors == 0 {
         ExitCode::SUCCESS
     } else {
@@ -113,7 +113,7 @@ pub(crate) fn routes(mut arguments: RoutesArguments) -> Result<ExitCode, String>
         say(&match format {
             logging::Format::Text => route_table::table(&configuration),
             logging::Format::Json => format!("{}\n", route_table::to_json(&configuration)),
-        });
+        })?;
         return Ok(ExitCode::SUCCESS);
     };
     let explanation = explanation::explain(&configuration, &request).map_err(|error| format!("--match: {error}"))?;
@@ -121,7 +121,7 @@ pub(crate) fn routes(mut arguments: RoutesArguments) -> Result<ExitCode, String>
     say(&match format {
         logging::Format::Text => explanation.text,
         logging::Format::Json => format!("{}\n", explanation.to_json()),
-    });
+    })?;
     Ok(if is_answered {
         ExitCode::SUCCESS
     } else {

@@ -1,12 +1,17 @@
 //! What the command says on stdout and stderr.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Writes to stdout; a closed pipe there is no reason to stop.
-pub(crate) fn say(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+/// Writes to stdout. A reader that has seen enough is no reason to stop.
+///
+/// # Errors
+/// A sentence: stdout has no room.
+pub(crate) fn say(text: &str) -> Result<(), String> {
+    match write(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(unwritten),
+    }
 }
 
 /// Writes to stdout what a file is made of, which must be whole.
@@ -14,10 +19,18 @@ pub(crate) fn say(text: &str) {
 /// # Errors
 /// A sentence: stdout is closed, or has no room.
 pub(crate) fn print(text: &str) -> Result<ExitCode, String> {
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written.map_err(|error| format!("stdout cannot be written: {error}"))?;
+    write(text).map_err(unwritten)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn unwritten(error: io::Error) -> String {
+    format!("stdout cannot be written: {error}")
 }
 
 /// Writes lines to stderr, and waits for its reader.
@@ -25,7 +38,7 @@ pub(crate) fn complain(text: &str) {
     if text.is_empty() {
         return;
     }
-    let _ = std::io::stderr().lock().write_all(printable(text).as_bytes());
+    let _ = io::stderr().lock().write_all(printable(text).as_bytes());
 }
 
 /// Lines. What else could begin a line is taken out: it may come from a file or from the network.

@@ -203,7 +203,7 @@ pub(crate) fn check(
             });
             format!("{json}\n")
         }
-    });
+    })?;
     Ok(match errors {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -290,8 +290,7 @@ fn planned(file: PathBuf, root: &Path, options: Options, replace: bool) -> Resul
 fn carry_out(plan: &Plan, root: &Path) -> Result<(), String> {
     complain(lines(&plan.notes).trim_end());
     import::carry_out(plan, root)?;
-    say(&plan.report());
-    Ok(())
+    say(&plan.report())
 }
 
 /// Prints an API as OpenAPI.

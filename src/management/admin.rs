@@ -15,6 +15,7 @@ use crate::http1::error::RequestError;
 use crate::http1::message::{Body, Headers, Request, Response};
 use crate::http1::message_limits::MAX_BODY_LENGTH;
 use crate::management::console::Console;
+use crate::management::console::answer::with_protection;
 use crate::management::metrics_page;
 use crate::platform::metrics::{FrontMetrics, exposition};
 
@@ -83,7 +84,7 @@ impl Admin {
                 answer(exposition::CONTENT_TYPE, metrics_page::page(&self.gateway, &self.front))
             }
             _ if path == "/echo" || path.starts_with("/echo/") => echo_page(request),
-            _ => GatewayError::NotFound.response(),
+            _ => protected(&GatewayError::NotFound),
         }
     }
 }
@@ -98,12 +99,19 @@ impl Handler for Admin {
         let refused = control_plane.and_then(|control_plane| control_plane.refuse(&error));
         let console = self.console_of(request);
         let refused = refused.or_else(|| console.and_then(|console| console.refuse(&error)));
-        refused.unwrap_or_else(|| GatewayError::from(error).response())
+        refused.unwrap_or_else(|| protected(&error.into()))
     }
 
     fn is_vital(&self, request: &Request) -> bool {
         Admin::is_vital(request)
     }
+}
+
+/// The answer to what may have been for the console, be it on or off: a browser is as bound by it as by the page.
+fn protected(error: &GatewayError) -> Response {
+    let mut response = error.response();
+    response.headers.put("cache-control", "no-store");
+    with_protection(response)
 }
 
 /// The page that describes a request.

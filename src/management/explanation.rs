@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::data_plane::error::GatewayError;
 use crate::definition::notation::path::RequestPath;
 use crate::definition::notation::route_key::RouteKey;
 use crate::definition::unit::CREDENTIALS_FILE;
@@ -16,7 +17,9 @@ use crate::deployment::integration::Kind;
 use crate::deployment::routes::Precedence;
 use crate::deployment::stage::Stage;
 use crate::http1::message::Method;
+use crate::http1::request_head;
 use crate::http1::target::is_authority;
+use crate::management::near_misses;
 use crate::management::route_table::{authorizer, function, id, integration, throttle};
 
 /// What becomes of a request.
@@ -70,13 +73,40 @@ pub fn explain(configuration: &Configuration, request: &str) -> Result<Explanati
     };
     let url = split_url(target);
     let (host, path) = url.unwrap_or(("", target));
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    // A URL need not have a path.
-    let path = if url.is_some() && path.is_empty() { "/" } else { path };
+    // Nobody sends the fragment of a URL, and a URL need not have a path.
+    let path = match url {
+        Some(_) => path.split('#').next().unwrap_or_default(),
+        None => path,
+    };
+    let path = match url.is_some() && !path.starts_with('/') {
+        true => Cow::Owned(format!("/{path}")),
+        false => Cow::Borrowed(path),
+    };
     if !path.starts_with('/') || path.contains(' ') {
         return Err(form());
     }
-    Ok(of_request(configuration, method, host.as_bytes(), path, url.is_some()))
+    Ok(of_line(configuration, method, host, &path, url.is_some()))
+}
+
+/// As [`explain`], by the parts of a request that nobody has read yet: what cannot be read is answered before there is an
+/// API. `is_url` where its API and its address are worth a line.
+pub fn of_line(configuration: &Configuration, method: &str, host: &str, target: &str, is_url: bool) -> Explanation {
+    match request_head::check(method, host, target) {
+        Ok(()) => {
+            let path = target.split('?').next().unwrap_or_default();
+            of_request(configuration, method, host.as_bytes(), path, is_url)
+        }
+        Err(error) => {
+            let error = GatewayError::from(error);
+            let why = error.cause().unwrap_or(error.message()).to_owned();
+            Explanation {
+                text: format!("{}: {why}\n", error.status()),
+                status: Some(error.status()),
+                why,
+                ..Explanation::default()
+            }
+        }
+    }
 }
 
 /// As [`explain`], by the parts of a request. The path has no query; `is_url` where its API and its address are worth a
@@ -197,7 +227,15 @@ fn explain_in(
     let Some(route) = candidates.next() else {
         lines.add("route", format_args!("none: 404"));
         found.status = Some(404);
-        found.why = "route none: 404".to_owned();
+        let mut why = vec!["no route matches".to_owned()];
+        for (route, difference) in near_misses::of(stage, method, below) {
+            lines.add(
+                "near",
+                format_args!("{} ({}): {difference}", route.key_text, route.file),
+            );
+            why.push(format!("near {}: {difference}", route.key_text));
+        }
+        found.why = why.join("; ");
         if by_cors {
             lines.add("answer", format_args!("204 by the CORS configuration"));
             found.status = Some(204);

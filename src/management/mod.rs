@@ -4,6 +4,7 @@
 mod fleet_metrics;
 pub mod metrics_page;
 pub mod route_table;
+mod near_misses;
 pub mod explanation;
 pub mod console;
 pub mod admin;

@@ -595,6 +595,10 @@ def everything_by_keyboard(page, gateway):
     assert "/pets?2" in page.driver.switch_to.active_element.text
     page.keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP)
     assert "/pets?1" in page.driver.switch_to.active_element.text
+    page.keys("r")
+    page.status("Replayed: 200")
+    assert "replay" in until("a fourth row", lambda: len(page.rows()) == 4 and page.rows()[0])[2]
+    assert "/pets?1" in page.driver.switch_to.active_element.text
     page.keys(Keys.ENTER)
     page.heading("GET /pets?1")
     until("the tabs", lambda: page.all("tab", "Request"))

@@ -80,6 +80,8 @@ fn is_late(variable: &Variable) -> bool {
             | Variable::ResponseLatency
             | Variable::DataProcessed
             | Variable::IntegrationErrorMessage
+            | Variable::ErrorMessage
+            | Variable::ErrorResponseType
     )
 }
 

@@ -44,16 +44,16 @@ impl CopiedStream {
 
     fn change(&self, change: impl FnOnce(&mut CapturedBody)) {
         self.capture.state().ring.change(self.number, |entry| {
-            if let Some(detail) = entry.detail.as_deref_mut() {
-                change(self.body(detail));
+            if let Some(body) = entry.detail.as_deref_mut().and_then(|detail| self.body(detail)) {
+                change(body);
             }
         });
     }
 
-    fn body<'d>(&self, detail: &'d mut Detail) -> &'d mut CapturedBody {
+    fn body<'d>(&self, detail: &'d mut Detail) -> Option<&'d mut CapturedBody> {
         match self.side {
-            Side::Request => &mut detail.request_body,
-            Side::Response => &mut detail.response_body,
+            Side::Request => Some(&mut detail.request_body),
+            Side::Response => detail.outcome.as_deref_mut().map(|outcome| &mut outcome.response_body),
         }
     }
 
@@ -65,13 +65,18 @@ impl CopiedStream {
         let length = self.length;
         let now = self.began.elapsed();
         self.capture.state().ring.change(self.number, |entry| {
-            if let Some(detail) = entry.detail.as_deref_mut() {
-                let body = self.body(detail);
+            let Some(detail) = entry.detail.as_deref_mut() else {
+                return;
+            };
+            if let Some(body) = self.body(detail) {
                 body.length = length;
                 body.cut |= length > body.bytes.len() as u64;
-                if is_ended_there && self.side == Side::Response {
-                    detail.timing.integration_end = Some(now);
-                }
+            }
+            if is_ended_there
+                && self.side == Side::Response
+                && let Some(outcome) = &mut detail.outcome
+            {
+                outcome.timing.integration_end = Some(now);
             }
         });
     }
@@ -82,7 +87,7 @@ impl Read for CopiedStream {
         let count = match self.inner.read(buffer) {
             Ok(count) => count,
             Err(error) => {
-                if error.kind() != io::ErrorKind::Interrupted {
+                if !matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) {
                     self.end(true);
                 }
                 return Err(error);

@@ -2,43 +2,38 @@
 
 use std::sync::Arc;
 
-use crate::data_plane::capture::entry::{CapturedBody, Detail, Fields, MAX_TARGET, Timing, Why};
+use crate::data_plane::capture::entry::{CapturedBody, Detail, Fields, MAX_TARGET, Why};
 use crate::data_plane::capture::redaction;
 use crate::deployment::configuration::Configuration;
 use crate::http1::message::{Body, Request};
 
 /// What is copied of a request at its begin.
 pub(super) fn detail(request: &Request, configuration: &Arc<Configuration>, keeps_secrets: bool) -> Box<Detail> {
-    let without = match (&request.query, keeps_secrets) {
-        (Some(query), false) => redaction::query_without_secrets(query),
-        _ => None,
-    };
-    let is_target_redacted = without.is_some();
-    let query = without.as_deref().or(request.query.as_deref());
-    let mut target = request.path.clone();
-    if let Some(query) = query.filter(|query| !is_target_redacted || !query.is_empty()) {
-        target.push('?');
-        target.push_str(query);
-    }
-    truncate(&mut target, MAX_TARGET);
-    let request_body = match &request.body {
-        Body::Bytes(content) => CapturedBody::of(content),
-        Body::Empty | Body::Stream(_) => CapturedBody::default(),
-    };
+    let query = request.query.as_deref().filter(|_| !keeps_secrets);
+    let redacted_target = query.and_then(redaction::query_without_secrets).map(|kept| {
+        let mut target = request.path.clone();
+        if !kept.is_empty() {
+            target.push('?');
+            target.push_str(&kept);
+        }
+        truncate(&mut target, MAX_TARGET);
+        target
+    });
     Box::new(Detail {
-        target,
-        is_target_redacted,
-        host: request.host().to_vec(),
-        request_fields: Fields::of(&request.headers, keeps_secrets),
-        request_body,
-        sent: None,
-        response_fields: Fields::default(),
-        response_body: CapturedBody::default(),
-        authorization: None,
-        integration_error: None,
-        timing: Timing::default(),
+        redacted_target,
+        request_fields: Fields::of(&request.headers, keeps_secrets, 0),
+        request_body: body(&request.body),
+        outcome: None,
         why: Why::Ask(Arc::downgrade(configuration)),
     })
+}
+
+/// What is copied of content at its begin.
+pub(super) fn body(body: &Body) -> CapturedBody {
+    match body {
+        Body::Bytes(content) => CapturedBody::of(content),
+        Body::Empty | Body::Stream(_) => CapturedBody::default(),
+    }
 }
 
 /// The path of a request with its query, where that is not the path alone.

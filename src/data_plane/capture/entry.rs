@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::data_plane::capture::redaction;
 use crate::deployment::configuration::Configuration;
 use crate::deployment::route_state::{NONE, RouteState};
+use crate::http1::capitals::append_restored;
+use crate::http1::framing::Framing;
 use crate::http1::message::Headers;
 
 /// Bytes that are kept of a body.
@@ -104,54 +106,108 @@ impl Summary {
 }
 
 /// A field as it was captured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
     /// Its name.
-    pub name: String,
+    pub name: &'a str,
     /// Its value, or what stands for a secret.
-    pub value: Vec<u8>,
+    pub value: &'a [u8],
     /// Whether something in the value is replaced.
     pub is_redacted: bool,
 }
 
-/// The fields of a message, in their order.
+/// The fields of a message, in their order: as many as have room.
+///
+/// One buffer holds all names and values, so that the copy of a head costs two allocations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
-    /// As many as have room.
-    pub all: Vec<Field>,
-    /// Whether some had none.
+    bytes: Vec<u8>,
+    places: Vec<Place>,
+    /// Whether some had no room.
     pub cut: bool,
 }
 
+/// Where a field ends in the buffer. It begins where the one before it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    name_end: usize,
+    end: usize,
+    is_redacted: bool,
+}
+
 impl Fields {
-    /// A copy of fields, with marks in place of secrets unless they are to be kept.
-    pub fn of(headers: &Headers, keeps_secrets: bool) -> Fields {
-        let mut fields = Fields::default();
-        let mut left = MAX_FIELDS;
-        for (name, value) in headers.iter_as_sent() {
-            let length = name.len() + value.len() + 4;
-            if length > left {
-                fields.cut = true;
+    /// A copy of fields, with marks in place of secrets unless they are to be kept, and room for so many fields more.
+    pub fn of(headers: &Headers, keeps_secrets: bool, more: usize) -> Fields {
+        let (names, values) = headers.texts();
+        let keeps_all = keeps_secrets || !redaction::may_hold_secrets(names, values);
+        let all = headers.iter_with_capitals();
+        let mut fields = Fields {
+            bytes: Vec::with_capacity(headers.length().min(MAX_FIELDS)),
+            places: Vec::with_capacity(all.len() + more),
+            cut: false,
+        };
+        for (name, capitals, value) in all {
+            let redacted = match keeps_all {
+                true => None,
+                false => redaction::redacted(name.as_bytes(), value),
+            };
+            let shown = redacted.as_deref().map_or(value, str::as_bytes);
+            if !fields.add(name, capitals, shown, redacted.is_some()) {
                 break;
             }
-            left -= length;
-            let (value, is_redacted) = match keeps_secrets {
-                true => (value.to_vec(), false),
-                false => redaction::field_value(&name, value),
-            };
-            let name = name.into_owned();
-            fields.all.push(Field {
-                name,
-                value,
-                is_redacted,
-            });
         }
         fields
     }
 
-    pub(super) fn size(&self) -> usize {
-        let size = |field: &Field| field.name.len() + field.value.len() + size_of::<Field>();
-        self.all.iter().map(size).sum()
+    /// Adds a field, where there is room for it.
+    pub(super) fn add(&mut self, name: &str, capitals: u64, value: &[u8], is_redacted: bool) -> bool {
+        // With what stands between and behind them in a message.
+        let separators = (self.places.len() + 1) * ": \r\n".len();
+        self.cut |= self.bytes.len() + name.len() + value.len() + separators > MAX_FIELDS;
+        if !self.cut {
+            append_restored(&mut self.bytes, name, capitals);
+            let name_end = self.bytes.len();
+            self.bytes.extend_from_slice(value);
+            self.places.push(Place {
+                name_end,
+                end: self.bytes.len(),
+                is_redacted,
+            });
+        }
+        !self.cut
+    }
+
+    /// Adds the field that tells where the content ends.
+    pub(super) fn add_framing(&mut self, framing: Framing) {
+        match framing {
+            Framing::Length(length) => self.add("content-length", 0, length.to_string().as_bytes(), false),
+            Framing::Chunked => self.add("transfer-encoding", 0, b"chunked", false),
+        };
+    }
+
+    /// Those that are here.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        let mut start = 0;
+        self.places.iter().map(move |place| {
+            let name = self.bytes.get(start..place.name_end).unwrap_or_default();
+            start = place.end;
+            Field {
+                // The name of a field is a token.
+                name: str::from_utf8(name).unwrap_or_default(),
+                value: self.bytes.get(place.name_end..place.end).unwrap_or_default(),
+                is_redacted: place.is_redacted,
+            }
+        })
+    }
+
+    /// The value of the first one of that name.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let found = self.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+        found.map(|field| field.value)
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.capacity() + self.places.capacity() * size_of::<Place>()
     }
 }
 
@@ -191,11 +247,13 @@ impl CapturedBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SentHead {
     /// The method.
-    pub method: String,
+    pub method: &'static str,
     /// Where it went: a URL, or a function's ARN.
     pub target: String,
     /// Its fields.
     pub fields: Fields,
+    /// Whether the field is among them that tells where the content ends.
+    pub is_framed: bool,
 }
 
 /// What became of the question who asks.
@@ -241,19 +299,9 @@ pub enum Why {
     Told(serde_json::Value),
 }
 
-/// Heads, bodies and times of a request.
-#[derive(Clone, Debug)]
-pub struct Detail {
-    /// The path with its query as sent, without parameters that hold secrets.
-    pub target: String,
-    /// Whether parameters are left out of that.
-    pub is_target_redacted: bool,
-    /// The host that the client named.
-    pub host: Vec<u8>,
-    /// The fields as received.
-    pub request_fields: Fields,
-    /// The content as received.
-    pub request_body: CapturedBody,
+/// What came of a request, heads and bodies besides.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
     /// The head that went to the integration, if one did.
     pub sent: Option<SentHead>,
     /// The fields of the answer.
@@ -266,25 +314,47 @@ pub struct Detail {
     pub integration_error: Option<String>,
     /// When.
     pub timing: Timing,
+}
+
+/// Heads, bodies and times of a request.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// The path with its query as sent, without parameters that hold secrets; none where there are no such parameters, and
+    /// the summary's path is that.
+    pub redacted_target: Option<String>,
+    /// The fields as received.
+    pub request_fields: Fields,
+    /// The content as received.
+    pub request_body: CapturedBody,
+    /// What came of it, once it has its answer.
+    pub outcome: Option<Box<Outcome>>,
     /// Why.
     pub why: Why,
 }
 
 impl Detail {
+    /// The host that the client named.
+    pub fn host(&self) -> &[u8] {
+        self.request_fields.get("host").unwrap_or_default()
+    }
+
     /// Bytes of memory that it takes.
     pub(super) fn size(&self) -> usize {
-        let sent = self
-            .sent
-            .as_ref()
-            .map_or(0, |sent| sent.method.len() + sent.target.len() + sent.fields.size());
         size_of::<Detail>()
-            + self.target.len()
-            + self.host.len()
+            + self.redacted_target.as_ref().map_or(0, String::len)
             + self.request_fields.size()
-            + self.request_body.bytes.len()
-            + sent
+            + self.request_body.bytes.capacity()
+            + self.outcome.as_deref().map_or(0, Outcome::size)
+    }
+}
+
+impl Outcome {
+    fn size(&self) -> usize {
+        let sent = self.sent.as_ref();
+        size_of::<Outcome>()
+            + sent.map_or(0, |sent| sent.target.len() + sent.fields.size())
             + self.response_fields.size()
-            + self.response_body.bytes.len()
+            + self.response_body.bytes.capacity()
             + self.integration_error.as_ref().map_or(0, String::len)
     }
 }

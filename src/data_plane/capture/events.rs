@@ -71,6 +71,8 @@ impl Pace {
 #[derive(Debug, Default)]
 pub struct Events {
     all: VecDeque<Event>,
+    /// The bursts that are gone, as far as they are remembered: their numbers, and how many requests each stood for.
+    gone: VecDeque<(u64, u64)>,
     /// The number of the last one; the first of all is 1.
     last: u64,
     pace: Pace,
@@ -96,8 +98,13 @@ impl Events {
 
     /// Tells of something.
     pub fn push(&mut self, event: Event) {
-        if self.all.len() >= MAX_EVENTS {
-            self.all.pop_front();
+        if self.all.len() >= MAX_EVENTS
+            && let Some(Event::Burst(count)) = self.all.pop_front()
+        {
+            if self.gone.len() >= MAX_EVENTS {
+                self.gone.pop_front();
+            }
+            self.gone.push_back((self.last + 1 - MAX_EVENTS as u64, count));
         }
         self.all.push_back(event);
         self.last += 1;
@@ -113,10 +120,12 @@ impl Events {
         self.last
     }
 
-    /// The events behind one, with their numbers, and how many of them are gone.
+    /// The events behind one, with their numbers, and how many of them are gone. A burst is as many as it stands for.
     pub fn after(&self, number: u64) -> (Vec<(u64, Event)>, u64) {
         let first = self.last - self.all.len() as u64 + 1;
-        let missed = first.saturating_sub(number.saturating_add(1));
+        let bursts = self.gone.iter().filter(|(of, _)| *of > number);
+        let in_bursts: u64 = bursts.map(|(_, count)| count - 1).sum();
+        let missed = first.saturating_sub(number.saturating_add(1)) + in_bursts;
         let numbered = (first..).zip(self.all.iter());
         let wanted = numbered.filter(|(of, _)| *of > number);
         (wanted.map(|(of, event)| (of, event.clone())).collect(), missed)
@@ -125,6 +134,7 @@ impl Events {
     /// Forgets them; their numbers go on.
     pub fn clear(&mut self) {
         self.all = VecDeque::new();
+        self.gone = VecDeque::new();
         self.pace = Pace::default();
     }
 }
@@ -164,5 +174,13 @@ mod tests {
         assert_eq!(after[0].0, 11);
         assert_eq!(events.after(events.last()).0.len(), 0);
         assert_eq!(events.after(u64::MAX).1, 0);
+        // A burst that is gone is as many as it stands for.
+        events.push(Event::Burst(70));
+        let number = events.last();
+        for _ in 0..MAX_EVENTS {
+            events.push(Event::Problems);
+        }
+        assert_eq!(events.after(number - 1).1, 70);
+        assert_eq!(events.after(number).1, 0);
     }
 }

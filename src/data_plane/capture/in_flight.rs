@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::data_plane::capture::copied_stream::{CopiedStream, Side};
-use crate::data_plane::capture::entry::{
-    Authorization, CapturedBody, Detail, Fields, MAX_TARGET, SentHead, Timing, Why,
-};
+use crate::data_plane::capture::entry::{Authorization, Detail, Fields, MAX_TARGET, Outcome, SentHead, Why};
 use crate::data_plane::capture::ring::Entry;
 use crate::data_plane::capture::{Capture, State, copies};
 use crate::data_plane::context_variables::RequestContext;
@@ -15,9 +13,10 @@ use crate::data_plane::error::GatewayError;
 use crate::deployment::authorizer::Authorization as Asked;
 use crate::deployment::configuration::Configuration;
 use crate::deployment::route_state::{NONE, RouteState};
+use crate::http1::framing::Framing;
 use crate::http1::message::{Body, Request, Response};
 use crate::identity::caller::Caller;
-use crate::outbound::upstream::IntegrationRequest;
+use crate::outbound::upstream::{IntegrationRequest, framing_of_unknown};
 
 /// Nothing where nothing is captured.
 #[derive(Debug, Default)]
@@ -32,7 +31,7 @@ struct Captured {
     began: Instant,
     time: SystemTime,
     /// What is noted for the detail, where somebody watches.
-    notes: Option<Box<Notes>>,
+    notes: Option<Box<Outcome>>,
 }
 
 /// Where its entry is.
@@ -42,13 +41,6 @@ enum Place {
     Prepared(Option<Box<Detail>>, Option<String>),
     /// In the ring, under this number.
     Entered(u64),
-}
-
-#[derive(Debug, Default)]
-struct Notes {
-    timing: Timing,
-    sent: Option<SentHead>,
-    authorization: Option<Authorization>,
 }
 
 /// A step that is over.
@@ -93,7 +85,7 @@ impl InFlight {
         // Most requests have no query, and cost no allocation.
         let target = copies::target(request, capture.keeps_secrets);
         let first_byte = request.first_byte.unwrap_or(context.began);
-        let mut notes = takes_details.then(Box::<Notes>::default);
+        let mut notes = takes_details.then(Box::<Outcome>::default);
         if let Some(notes) = &mut notes {
             notes.timing.received = Some(first_byte.elapsed());
         }
@@ -116,15 +108,15 @@ impl InFlight {
         let (detail, target) = (detail.take(), target.take());
         let capture = &captured.capture;
         let is_watched = capture.is_watched.load(Ordering::Relaxed);
-        let mut state = capture.state();
-        let state = &mut *state;
+        let mut locked = capture.state();
+        let state = &mut *locked;
         let replay_of = match state.replays.is_empty() {
             true => None,
             false => state.replays.remove(&request.peer),
         };
         let is_current = |detail: &Detail| matches!(&detail.why, Why::Ask(of) if of.ptr_eq(&state.current));
         let is_outdated = detail.as_deref().is_some_and(|detail| !is_current(detail));
-        let number = state.ring.begin(detail, |summary| {
+        let (number, before) = state.ring.begin(detail, |summary| {
             summary.request_id.push_str(&context.request_id);
             summary.time = context.time;
             summary.method.push_str(&request.method);
@@ -136,7 +128,7 @@ impl InFlight {
         });
         captured.place = Place::Entered(number);
         if is_outdated && let Some(entry) = state.ring.get_mut(number) {
-            capture.tell_why(entry.detail.as_deref_mut(), &request.method);
+            capture.tell_why(entry);
         }
         if is_watched
             && let Some(entry) = state.ring.get_mut(number)
@@ -144,6 +136,9 @@ impl InFlight {
         {
             capture.told.notify_all();
         }
+        drop(locked);
+        // Others need not wait until its memory is given back.
+        drop(before);
     }
 
     /// Copies the content of the request, where that is still on its way.
@@ -155,7 +150,7 @@ impl InFlight {
         }
     }
 
-    fn notes(&mut self) -> Option<(&mut Notes, Duration)> {
+    fn notes(&mut self) -> Option<(&mut Outcome, Duration)> {
         let captured = self.0.as_mut()?;
         let at = captured.first_byte;
         captured.notes.as_deref_mut().map(|notes| (notes, at.elapsed()))
@@ -163,7 +158,7 @@ impl InFlight {
 
     /// A step is over.
     pub fn note(&mut self, step: Step) {
-        if let Some((Notes { timing, .. }, now)) = self.notes() {
+        if let Some((Outcome { timing, .. }, now)) = self.notes() {
             let place = match step {
                 Step::Routed => &mut timing.routed,
                 Step::Throttled => &mut timing.throttled,
@@ -206,28 +201,40 @@ impl InFlight {
         if let Some((notes, now)) = self.notes() {
             notes.timing.integration_start = Some(now);
             let parts = &request.parts;
-            let mut target = format!("{}://{}{}", request.scheme.as_str(), request.authority, parts.path);
-            if let Some(query) = &parts.query {
+            let (scheme, query) = (request.scheme.as_str(), parts.query.as_deref());
+            let length = scheme.len() + "://?".len() + request.authority.len() + parts.path.len();
+            let mut target = String::with_capacity(length + query.map_or(0, str::len));
+            for part in [scheme, "://", &request.authority, &parts.path] {
+                target.push_str(part);
+            }
+            if let Some(query) = query {
                 target.push('?');
                 copies::push_query(&mut target, query, keeps_secrets);
             }
             copies::truncate(&mut target, MAX_TARGET);
+            let mut fields = Fields::of(&parts.headers, keeps_secrets, 1);
+            let length = request.body.length();
+            if let Some(length) = length {
+                fields.add_framing(Framing::Length(length));
+            }
             notes.sent = Some(SentHead {
-                method: request.method.as_str().to_owned(),
+                method: request.method.as_str(),
                 target,
-                fields: Fields::of(&parts.headers, keeps_secrets),
+                fields,
+                is_framed: length.is_some(),
             });
         }
     }
 
     /// A function is invoked, or a service called, which has no head to show.
-    pub fn note_call(&mut self, method: &str, target: impl FnOnce() -> String) {
+    pub fn note_call(&mut self, method: &'static str, target: impl FnOnce() -> String) {
         if let Some((notes, now)) = self.notes() {
             notes.timing.integration_start = Some(now);
             notes.sent = Some(SentHead {
-                method: method.to_owned(),
+                method,
                 target: target(),
                 fields: Fields::default(),
+                is_framed: true,
             });
         }
     }
@@ -238,11 +245,11 @@ impl InFlight {
         let Place::Entered(number) = captured.place else {
             return;
         };
-        let notes = captured.notes.take().map(|notes| (notes, captured.copy_of(response)));
-        let is_detailed = notes.is_some();
+        let outcome = captured.outcome(Some((answered, response)));
+        let is_detailed = outcome.is_some();
         let status = response.status;
         captured.capture.state().ring.change(number, |entry| {
-            fill(entry, answered, status, notes);
+            fill(entry, answered, status, outcome);
         });
         if is_detailed && let Body::Stream(stream) = &mut response.body {
             CopiedStream::insert(stream, &captured.capture, number, Side::Response, captured.first_byte);
@@ -260,10 +267,7 @@ impl InFlight {
         failure: Option<&str>,
     ) {
         let Some(mut captured) = self.0.take() else { return };
-        let notes = whole.and_then(|(_, response)| {
-            let notes = captured.notes.take()?;
-            Some((notes, captured.copy_of(response)))
-        });
+        let outcome = captured.outcome(whole);
         let Captured {
             capture,
             place: Place::Entered(number),
@@ -287,8 +291,9 @@ impl InFlight {
             rates.count(second, api, status, latency, integration_latency);
             return;
         };
-        if let Some((answered, response)) = whole {
-            fill(entry, answered, response.status, notes);
+        match whole {
+            Some((answered, response)) => fill(entry, answered, response.status, outcome),
+            None => put(entry, outcome),
         }
         let summary = &mut entry.summary;
         summary.status = Some(status);
@@ -299,22 +304,16 @@ impl InFlight {
         rates.count(second, api, status, latency, summary.integration_latency);
         let is_told = is_watched && events.request(summary, Instant::now());
         if let Some(detail) = &mut entry.detail {
-            detail.timing.sent = Some(latency + waited);
+            let outcome = detail.outcome.get_or_insert_default();
+            outcome.timing.sent = Some(latency + waited);
             if let Some(failure) = failure {
-                detail.integration_error.get_or_insert_with(|| failure.to_owned());
+                outcome.integration_error.get_or_insert_with(|| failure.to_owned());
             }
             ring.measure(*number);
         }
         if is_told {
             capture.told.notify_all();
         }
-    }
-
-    /// Another answer takes the place of this one, which tells of itself.
-    pub fn replaced(self) {
-        let latency = self.0.as_ref().map(|captured| captured.began.elapsed());
-        let status = GatewayError::ServiceUnavailable(String::new()).status();
-        self.end(status, latency.unwrap_or_default(), 0, None, None);
     }
 }
 
@@ -330,34 +329,36 @@ impl Drop for InFlight {
 }
 
 impl Captured {
-    /// Fields and content of an answer.
-    fn copy_of(&self, response: &Response) -> (Fields, CapturedBody) {
-        let body = match &response.body {
-            Body::Bytes(content) => CapturedBody::of(content),
-            Body::Empty | Body::Stream(_) => CapturedBody::default(),
-        };
-        (Fields::of(&response.headers, self.capture.keeps_secrets), body)
+    /// What was noted, with fields and content of the answer where there is one.
+    fn outcome(&mut self, answered: Option<(&Answered<'_>, &Response)>) -> Option<Box<Outcome>> {
+        let mut outcome = self.notes.take()?;
+        if let Some((answered, response)) = answered {
+            outcome.response_fields = Fields::of(&response.headers, self.capture.keeps_secrets, 0);
+            outcome.response_body = copies::body(&response.body);
+            outcome.integration_error = answered.error.map(str::to_owned);
+        }
+        let timing = &mut outcome.timing;
+        // A stream notes its own end later.
+        timing.integration_end = timing.integration_end.or(timing.integration_head);
+        Some(outcome)
     }
 }
 
-type Noted = (Box<Notes>, (Fields, CapturedBody));
-
-fn fill(entry: &mut Entry, answered: &Answered<'_>, status: u16, notes: Option<Noted>) {
+fn fill(entry: &mut Entry, answered: &Answered<'_>, status: u16, outcome: Option<Box<Outcome>>) {
     let summary = &mut entry.summary;
     summary.status = Some(status);
     summary.state = Some(Arc::clone(answered.state));
     summary.integration_latency = answered.integration_latency;
     summary.bytes_in = answered.received;
-    if let (Some(detail), Some((notes, (fields, body)))) = (&mut entry.detail, notes) {
-        let end = detail.timing.integration_end;
-        detail.timing = notes.timing;
-        // A stream notes its own end.
-        let noted = notes.timing.integration_end.or(notes.timing.integration_head);
-        detail.timing.integration_end = end.or(noted);
-        detail.sent = notes.sent;
-        detail.authorization = notes.authorization;
-        detail.response_fields = fields;
-        detail.response_body = body;
-        detail.integration_error = answered.error.map(str::to_owned);
+    put(entry, outcome);
+}
+
+fn put(entry: &mut Entry, outcome: Option<Box<Outcome>>) {
+    if let (Some(detail), Some(mut outcome)) = (&mut entry.detail, outcome) {
+        // The upstream has read the beginning of content of unknown length before it has written its head.
+        if let Some(sent) = outcome.sent.as_mut().filter(|sent| !sent.is_framed) {
+            sent.fields.add_framing(framing_of_unknown(detail.request_body.length));
+        }
+        detail.outcome = Some(outcome);
     }
 }

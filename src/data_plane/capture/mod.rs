@@ -26,7 +26,7 @@ use serde_json::Value;
 use crate::data_plane::capture::entry::{Detail, Summary, Why};
 use crate::data_plane::capture::events::{Event, Events};
 use crate::data_plane::capture::rates::{Rates, Series};
-use crate::data_plane::capture::ring::Ring;
+use crate::data_plane::capture::ring::{Entry, Ring};
 use crate::deployment::configuration::Configuration;
 
 /// Pages that watch at once.
@@ -202,7 +202,7 @@ impl Capture {
         let mut state = self.state();
         let number = state.ring.find(request_id)?.number;
         let entry = state.ring.get_mut(number)?;
-        self.tell_why(entry.detail.as_deref_mut(), &entry.summary.method);
+        self.tell_why(entry);
         Some((entry.summary.clone(), entry.detail.as_deref().cloned()))
     }
 
@@ -217,9 +217,9 @@ impl Capture {
         let is_another = before.hash() != after.hash();
         let before = Arc::downgrade(before);
         for entry in state.ring.iter_mut() {
-            let is_of_it = |detail: &&mut Box<Detail>| matches!(&detail.why, Why::Ask(of) if of.ptr_eq(&before));
-            if let Some(detail) = entry.detail.as_mut().filter(is_of_it) {
-                self.tell_why(Some(detail), &entry.summary.method);
+            let detail = entry.detail.as_deref();
+            if detail.is_some_and(|detail| matches!(&detail.why, Why::Ask(of) if of.ptr_eq(&before))) {
+                self.tell_why(entry);
             }
         }
         state.current = Arc::downgrade(after);
@@ -230,12 +230,14 @@ impl Capture {
     }
 
     /// Replaces what can be asked by what it says.
-    fn tell_why(&self, detail: Option<&mut Detail>, method: &str) {
-        let Some(detail) = detail else { return };
+    fn tell_why(&self, entry: &mut Entry) {
+        let (summary, Some(detail)) = (&entry.summary, &mut entry.detail) else {
+            return;
+        };
         if let Why::Ask(configuration) = &detail.why {
-            let path = detail.target.split('?').next().unwrap_or_default();
+            let path = summary.path.split('?').next().unwrap_or_default();
             let why = configuration.upgrade();
-            let why = why.map(|configuration| (self.explainer)(&configuration, method, &detail.host, path));
+            let why = why.map(|configuration| (self.explainer)(&configuration, &summary.method, detail.host(), path));
             detail.why = Why::Told(why.unwrap_or_default());
         }
     }

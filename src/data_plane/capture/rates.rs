@@ -166,14 +166,13 @@ impl Rates {
         let at = at.unwrap_or_else(|| {
             if counts.len() < MAX_APIS {
                 counts.push(Count::new(api));
+            } else if let Some(last) = counts.last_mut() {
+                // It is for all that have none of their own.
+                OTHERS.clone_into(&mut last.api);
             }
             counts.len() - 1
         });
         let Some(count) = counts.get_mut(at) else { return };
-        if count.api != api {
-            // The last one is for all that have none of their own.
-            OTHERS.clone_into(&mut count.api);
-        }
         count.requests += 1;
         count.status_4xx += u64::from((400..500).contains(&status));
         count.status_5xx += u64::from(status >= 500);

@@ -33,8 +33,13 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Puts in a request, whose summary is filled in; its number.
-    pub fn begin(&mut self, detail: Option<Box<Detail>>, fill: impl FnOnce(&mut Summary)) -> u64 {
+    /// Puts in a request, whose summary is filled in; its number, and the detail of the one whose place it takes, which the
+    /// caller drops when it has time.
+    pub fn begin(
+        &mut self,
+        detail: Option<Box<Detail>>,
+        fill: impl FnOnce(&mut Summary),
+    ) -> (u64, Option<Box<Detail>>) {
         let number = self.next;
         self.next += 1;
         self.first = self.first.max(self.next.saturating_sub(MAX_ENTRIES as u64));
@@ -43,14 +48,14 @@ impl Ring {
             self.slots.push(Entry::default());
         }
         let Some(entry) = self.slots.get_mut(place) else {
-            return number;
+            return (number, detail);
         };
         entry.number = number;
         entry.summary.clear();
         fill(&mut entry.summary);
-        entry.detail = detail;
+        let before = std::mem::replace(&mut entry.detail, detail);
         self.measure(number);
-        number
+        (number, before)
     }
 
     /// A request by its number; none where it is gone.
@@ -147,10 +152,11 @@ mod tests {
     use super::*;
 
     fn named(ring: &mut Ring, id: &str, path: usize) -> u64 {
-        ring.begin(None, |summary| {
+        let (number, _) = ring.begin(None, |summary| {
             summary.request_id = id.to_owned();
             summary.path = "p".repeat(path);
-        })
+        });
+        number
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Gateway {
                 let mut parts = http_proxy::parts(context, proxy, route, path, request)?;
                 map(mapped, &mut parts)?;
                 let client = request.client.clone();
-                let asked = http_proxy::request(proxy, *method, parts, body, integration.timeout, client);
+                let mut asked = http_proxy::request(proxy, *method, parts, body, integration.timeout, client);
+                asked.looks_at = parameter_mapping::looked_at(integration.response_mappings.values());
                 found.capture.note_request(&asked);
                 return Ok(Asked::Endpoint(Box::new(asked)));
             }

@@ -72,6 +72,7 @@ pub fn request(
         is_repeatable: false,
         is_single_attempt: false,
         may_stream: true,
+        looks_at: 0,
         timeout,
         client,
         runs_on: false,

@@ -8,7 +8,7 @@ use crate::front::handler::Handler;
 use crate::front::listener_limits::HEAD_READ_LENGTH;
 use crate::front::listener_limits::Limits;
 use crate::front::memory_budget::MemoryBudget;
-use crate::front::socket::{Received, Wait};
+use crate::front::socket::{Presence, Received, Wait};
 use crate::front::tls::handshake::{Established, Handshake, Step, Turn};
 use crate::http1::error::RequestError;
 use crate::http1::head_scanner::HeadScanner;
@@ -91,6 +91,14 @@ impl Connection {
         self.tls = Some(established.note);
         self.input = established.plain;
         self.enter(State::Idle);
+    }
+
+    /// Whether the client has gone, or ended its side before it could have said its last word of the handshake.
+    pub(crate) fn has_left_handshake(&self) -> bool {
+        let State::Handshake(handshake) = &self.state else {
+            return false;
+        };
+        handshake.has_only_begun() && self.socket.presence() != Presence::Here
     }
 
     /// Whether the handshake has lasted too long.

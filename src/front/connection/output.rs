@@ -32,6 +32,14 @@ impl Connection {
         self.enter(State::Lingering(LINGER_LENGTH));
     }
 
+    /// Closes a connection that owes nothing. Its client is told where TLS has a word for it, since some take a mere end
+    /// for an attack (RFC 8446 §6.1).
+    pub(crate) fn take_leave(mut self: Box<Self>) {
+        if matches!(self.state, State::Idle) {
+            self.socket.take_leave();
+        }
+    }
+
     /// Discards what the client still sends.
     pub(crate) fn discard(&mut self) -> Next {
         let State::Lingering(mut left) = self.state else {

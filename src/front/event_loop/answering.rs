@@ -10,19 +10,21 @@ use crate::front::event_loop::EventLoop;
 use crate::front::event_loop::held_back::HeldBack;
 use crate::front::exchange::{self, Ready, Reply};
 use crate::front::handler::Begun;
-use crate::front::loop_exchanges::{Answer, Answered, Asking, LoopExchanges};
+use crate::front::loop_exchanges::{Answered, Asking, LoopExchanges};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::AfterWrite;
 use crate::front::request_reader::CompleteRequest;
-use crate::front::response_stream::Progress;
+use crate::front::response_stream::on_loop::LoopStream;
+use crate::front::response_stream::{Progress, ResponseStream};
 use crate::front::send::{self, Sent, Unwaited};
 use crate::front::worker_pool::{Full, Urgency};
 use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
 use crate::http1::request_head::Head;
-use crate::outbound::upstream::{IntegrationResponse, TakenOver, UpstreamError};
+use crate::http1::response_writer::Answer;
+use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
 use crate::platform::clock::Moment;
 use crate::platform::metrics::InFlightGuard;
 
@@ -43,16 +45,24 @@ impl EventLoop {
         happened: &mut Happened<Connection>,
         due: &mut Vec<usize>,
     ) {
+        let shared = &self.shared;
         let now = happened.at;
+        exchanges.share_turns(happened.outbound.len() + happened.away.len() + happened.ready.len());
         for ready in happened.outbound.drain(..) {
-            self.guarded(|| exchanges.on_ready(table, ready, now));
+            self.guarded(table, exchanges, |exchanges| {
+                exchanges.on_ready(shared, table, ready, now)
+            });
         }
-        for slot in happened.ended.drain(..) {
-            self.guarded(|| exchanges.on_end(table, slot));
+        for event in happened.away.drain(..) {
+            self.guarded(table, exchanges, |exchanges| {
+                exchanges.on_client(shared, table, event, now)
+            });
         }
         exchanges.due(table, due, now);
         for number in due.drain(..) {
-            self.guarded(|| exchanges.on_due(table, number, now));
+            self.guarded(table, exchanges, |exchanges| {
+                exchanges.on_due(shared, table, number, now)
+            });
         }
     }
 
@@ -71,27 +81,37 @@ impl EventLoop {
         if self.shared.loops_answer && held.is_held(self.shared.handler.is_changing()) {
             return;
         }
-        let waits = !self.shared.loops_answer;
         let time = SystemTime::now();
         for (connection, whole) in whole.drain(..) {
-            self.guarded(|| {
-                if waits || connection.is_in_reserve() {
-                    self.hand_over(connection, whole);
-                    return None;
+            match exchanges {
+                Some(exchanges) if !connection.is_in_reserve() => {
+                    self.guarded(table, exchanges, |exchanges| {
+                        // What is late is told by an exchange's own time, the time of day may be that of all requests of a
+                        // batch.
+                        let instant = Instant::now();
+                        self.begin(table, exchanges, connection, whole, Moment { instant, time })
+                    });
                 }
-                // What is late is told by an exchange's own time, the time of day may be that of all requests of a batch.
-                let instant = Instant::now();
-                self.begin(table, exchanges, connection, whole, Moment { instant, time })
-            });
+                _ => {
+                    let hand_over = AssertUnwindSafe(|| self.hand_over(connection, whole));
+                    let _ = catch_unwind(hand_over);
+                }
+            }
         }
     }
 
     /// Does a step, and goes on with what was answered. A panic is a defect of ours, and must not cost the other
     /// connections.
-    fn guarded(self: &Arc<EventLoop>, step: impl FnOnce() -> Option<Answered>) {
+    fn guarded(
+        self: &Arc<EventLoop>,
+        table: &ConnectionTable<Connection>,
+        exchanges: &mut LoopExchanges,
+        step: impl FnOnce(&mut LoopExchanges) -> Option<Answered>,
+    ) {
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(answered) = step() {
-                self.on_answer(answered);
+            let mut next = step(exchanges);
+            while let Some(answered) = next {
+                next = self.on_answer(table, exchanges, answered);
             }
         }));
     }
@@ -100,7 +120,7 @@ impl EventLoop {
     fn begin(
         self: &Arc<EventLoop>,
         table: &ConnectionTable<Connection>,
-        exchanges: &mut Option<LoopExchanges>,
+        exchanges: &mut LoopExchanges,
         mut connection: Box<Connection>,
         whole: CompleteRequest,
         moment: Moment,
@@ -130,14 +150,7 @@ impl EventLoop {
                     _body: reservation,
                     answer: self.shared.budget.reserve(Class::Answer),
                 };
-                match exchanges {
-                    Some(exchanges) => exchanges.begin(table, *asked, asking, moment.instant),
-                    None => {
-                        let nobody = UpstreamError::Unsendable("nobody is asked here".to_owned());
-                        let answer = Answer::Whole(Err(nobody));
-                        Some(Answered { asking, answer })
-                    }
-                }
+                exchanges.begin(&self.shared, table, *asked, asking, moment.instant)
             }
             Begun::Waits(request) => {
                 let head = Head { request, framing };
@@ -148,69 +161,42 @@ impl EventLoop {
     }
 
     /// Goes on with a request whose integration has answered.
-    fn on_answer(self: &Arc<EventLoop>, answered: Answered) {
-        let Answered { asking, answer } = answered;
-        match answer {
-            Answer::Whole(answer) => {
+    fn on_answer(
+        self: &Arc<EventLoop>,
+        table: &ConnectionTable<Connection>,
+        exchanges: &mut LoopExchanges,
+        answered: Answered,
+    ) -> Option<Answered> {
+        match answered {
+            Answered::Whole(asking, answer) => {
                 let (connection, reply, response) = self.resume(asking, answer);
                 self.respond(connection, reply, response);
+                None
             }
-            Answer::Streams(taken) => self.hand_on(asking, taken),
-        }
-    }
-
-    /// Lets a worker go on with an exchange, once one more may wait for its destination. An event stream does not wait for
-    /// others: they may never end.
-    fn hand_on(self: &Arc<EventLoop>, asking: Asking, mut taken: Box<TakenOver>) {
-        if taken.may_go_on() || taken.is_event_stream() {
-            return self.go_on_in_worker(asking, taken);
-        }
-        self.answers_begun.add(vec![(asking, taken)]);
-        self.shared.tables.of_loop(0).wake();
-    }
-
-    /// Goes on with answers that have waited for their destinations; tells whether some wait still.
-    pub(super) fn hand_on_waiting(self: &Arc<EventLoop>) -> bool {
-        if self.answers_begun.is_empty() {
-            return false;
-        }
-        let mut still = Vec::new();
-        for (asking, mut taken) in self.answers_begun.take() {
-            match taken.may_wait_on() {
-                _ if taken.may_go_on() => self.go_on_in_worker(asking, taken),
-                Ok(()) => still.push((asking, taken)),
-                Err(error) => {
-                    drop(taken);
-                    self.refuse_exchange(asking, error);
-                }
+            Answered::Begun(asking, response, coming) => {
+                let (mut connection, reply, response) = self.resume(asking, Ok(*response));
+                let Some(ready) = reply.ready(&self.shared, &mut connection, response) else {
+                    exchanges.drop_content(table, coming);
+                    return None;
+                };
+                let Ready { answer, then, writer } = ready;
+                let shared = &self.shared;
+                let Some(rest) = answer.rest else {
+                    exchanges.drop_content(table, coming);
+                    let answer = Answer { rest: None, ..answer };
+                    self.send_whole(connection, Ready { answer, then, writer });
+                    return None;
+                };
+                exchanges.pass_on(shared, table, coming, |content| {
+                    let stream = ResponseStream::new(shared, connection, answer.bytes, rest, then, writer);
+                    LoopStream::begin(shared, stream, content)
+                })
+            }
+            Answered::Passed(stream, sent) => {
+                self.apply(stream.end(&self.shared, sent));
+                None
             }
         }
-        self.answers_begun.add(still);
-        !self.answers_begun.is_empty()
-    }
-
-    /// Lets a worker go on with an exchange. Where none is free in time, the request is refused, as all others are then.
-    fn go_on_in_worker(self: &Arc<EventLoop>, asking: Asking, taken: Box<TakenOver>) {
-        let event_loop = Arc::clone(self);
-        let job = move |(asking, taken): (Asking, Box<TakenOver>), waited| {
-            if waited >= event_loop.shared.limits.queue_timeout {
-                drop(taken);
-                return event_loop.refuse_exchange(asking, UpstreamError::NoWorker);
-            }
-            let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
-            let (mut connection, reply, response) = event_loop.resume(asking, taken.go_on());
-            if let Some(ready) = reply.ready(&event_loop.shared, &mut connection, response) {
-                event_loop.send_in_worker(connection, ready);
-            }
-        };
-        if let Err(Full((asking, _))) = self.shared.workers.submit((asking, taken), Urgency::Ordinary, job) {
-            self.refuse_exchange(asking, UpstreamError::NoWorker);
-        }
-    }
-
-    fn refuse_exchange(self: &Arc<EventLoop>, asking: Asking, error: UpstreamError) {
-        let (connection, reply, response) = self.resume(asking, Err(error));
-        self.respond(connection, reply, response);
     }
 
     /// Lets the handler go on with a request.
@@ -239,9 +225,14 @@ impl EventLoop {
         let Some(ready) = reply.ready(&self.shared, &mut connection, response) else {
             return;
         };
-        if ready.answer.rest.is_some() {
-            return self.pass_on(connection, ready);
+        match ready.answer.rest.is_some() {
+            true => self.pass_on(connection, ready),
+            false => self.send_whole(connection, ready),
         }
+    }
+
+    /// Sends an answer that is here whole.
+    fn send_whole(self: &Arc<EventLoop>, mut connection: Box<Connection>, ready: Ready) {
         let Ready { answer, then, writer } = ready;
         let version = writer.version;
         let sent = match send::send_without_wait(&self.shared, &mut connection, answer.bytes, then) {
@@ -259,25 +250,20 @@ impl EventLoop {
         self.apply(send::after(&self.shared, connection, sent, then, version));
     }
 
-    /// Lets a worker pass on an answer whose content is on its way.
+    /// Lets a worker pass on an answer whose content comes from elsewhere than from an integration of a loop.
     fn pass_on(self: &Arc<EventLoop>, connection: Box<Connection>, ready: Ready) {
         let event_loop = Arc::clone(self);
         self.shared.workers.submit_first(move || {
             let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
-            event_loop.send_in_worker(connection, ready);
+            let others_wait = event_loop.has_waiting();
+            let outcome = match exchange::send_ready(&event_loop.shared, connection, ready, others_wait) {
+                Progress::Done(outcome) => Some(outcome),
+                Progress::Long(stream) => event_loop.move_when_permitted(stream),
+            };
+            if let Some(outcome) = outcome {
+                event_loop.apply(outcome);
+            }
         });
-    }
-
-    /// Sends an answer in a worker.
-    fn send_in_worker(self: &Arc<EventLoop>, connection: Box<Connection>, ready: Ready) {
-        let others_wait = self.has_waiting();
-        let outcome = match exchange::send_ready(&self.shared, connection, ready, others_wait) {
-            Progress::Done(outcome) => Some(outcome),
-            Progress::Long(stream) => self.move_when_permitted(stream),
-        };
-        if let Some(outcome) = outcome {
-            self.apply(outcome);
-        }
     }
 
     /// Lets a worker wait for a client for which nothing can be kept.

@@ -115,6 +115,10 @@ impl EventLoop {
         if waited >= limits.queue_timeout || connection.is_handshake_late(limits) {
             return self.fail_handshake(connection, true);
         }
+        // Nothing is reckoned for a client that has not waited, as those of a flood do.
+        if connection.has_left_handshake() {
+            return self.fail_handshake(connection, false);
+        }
         match connection.do_turn(&*self.shared.handler) {
             Turn::Wait => {}
             Turn::Failed(reason, identity) => {

@@ -1,7 +1,5 @@
-//! Requests that a loop holds back: while a reload is under way, and answers that no worker may go on with yet.
+//! Requests that a loop holds back while a reload is under way.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::platform::reload_gate::PATIENCE;
@@ -23,41 +21,6 @@ impl HeldBack {
             return false;
         }
         self.since.get_or_insert_with(Instant::now).elapsed() < PATIENCE
-    }
-}
-
-/// What waits until it may go on, from all loops.
-#[derive(Debug)]
-pub(super) struct Waiting<T> {
-    all: Mutex<Vec<T>>,
-    /// Spares the lock where there is nothing.
-    is_empty: AtomicBool,
-}
-
-impl<T> Waiting<T> {
-    pub(super) fn new() -> Waiting<T> {
-        Waiting {
-            all: Mutex::new(Vec::new()),
-            is_empty: AtomicBool::new(true),
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.is_empty.load(Ordering::Acquire)
-    }
-
-    pub(super) fn add(&self, more: Vec<T>) {
-        if !more.is_empty() {
-            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(more);
-            self.is_empty.store(false, Ordering::Release);
-        }
-    }
-
-    pub(super) fn take(&self) -> Vec<T> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_empty.store(true, Ordering::Release);
-        std::mem::take(&mut *all)
     }
 }
 

@@ -56,10 +56,17 @@ impl Socket {
 
     /// Ends our side, and says so before, since all that was to be sent is sent.
     pub(crate) fn close(&mut self) {
+        self.take_leave();
+        self.half_close();
+    }
+
+    /// Says that nothing more is sent, where the connection has a word for it and has not said it.
+    pub(crate) fn take_leave(&mut self) {
         let mut last = Vec::new();
         self.seal_end(&mut last);
-        let _ = self.send_now(&last);
-        self.half_close();
+        if !last.is_empty() {
+            let _ = self.send_now(&last);
+        }
     }
 
     pub(crate) fn receive_records(

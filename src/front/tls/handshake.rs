@@ -99,6 +99,11 @@ impl Handshake {
         self.received == 0
     }
 
+    /// Whether the client's first message is all that has come, and is not answered.
+    pub(crate) fn has_only_begun(&self) -> bool {
+        matches!(self.stage, Stage::Hello(_) | Stage::Accepted(_))
+    }
+
     /// Notes that so many bytes more have come; only parses.
     pub(crate) fn note_received(&mut self, count: usize) -> Step {
         if self.received == 0 && self.input.first().is_some_and(u8::is_ascii_alphabetic) {

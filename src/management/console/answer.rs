@@ -11,7 +11,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
                                        frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 /// An answer with the fields that all answers of the console have.
-pub(super) fn with_protection(mut response: Response) -> Response {
+pub(in crate::management) fn with_protection(mut response: Response) -> Response {
     for (name, value) in [
         ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("x-content-type-options", "nosniff"),

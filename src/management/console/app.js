@@ -2293,6 +2293,18 @@ async function requestsPage(context) {
     soon(run);
   };
   walk(list.body, open);
+  /** The key `r` on a row. The replay comes as any other request. */
+  context.on.replay = async row => {
+    if (!row) return;
+    try {
+      const entry = entryOf(await call('GET', own('requests', row.dataset.id)));
+      if (!entry.hasDetail) announce('It cannot be replayed: only its summary is kept');
+      else if (entry.replayable === false) announce('It cannot be replayed unchanged: its body was cut');
+      else await replayOf(entry);
+    } catch (error) {
+      announce(refusalText(error));
+    }
+  };
   list.body.addEventListener('focusout', () => setTimeout(draw));
   if (!state.overview) await loadOverview();
   await loadRequests();
@@ -2345,6 +2357,34 @@ function entryOf(said) {
   };
 }
 
+/** Sends a request once more. What was redacted is asked for. */
+async function replayOf(entry, then) {
+  const redacted = entry.request.headers.filter(([, value]) => isRedacted(value));
+  const hasPath = isRedacted(entry.path);
+  const run = async changes => {
+    const answer = answerOf(await call('POST', own('requests', entry.requestId, 'replay'), changes ? {changes} : {}));
+    announce(`Replayed: ${answer.status ?? 'no answer'}`);
+    if (answer.requestId) await then?.(answer.requestId);
+  };
+  if (redacted.length === 0 && !hasPath) {
+    await run();
+    return;
+  }
+  const names = [...new Set(redacted.map(([name]) => name))];
+  await formDialog({
+    title: 'Replay',
+    fields: [{node: el('p', null, 'Secrets were replaced when this request was captured. A field that is left empty is left out.')},
+      ...hasPath ? [{name: 'path', label: 'Path', value: entry.path.replace(/«redacted, [^»]*»/g, ''), hint: 'Its query had secrets.'}] : [],
+      ...names.map((name, index) => ({name: `field${index}`, label: plain(name, 80), kind: 'password'}))],
+    submit: 'Replay',
+    save: values => {
+      const given = names.map((name, index) => [name, values[`field${index}`]]).filter(([, value]) => value !== '');
+      const kept = entry.request.headers.filter(([, value]) => !isRedacted(value));
+      return run({...given.length > 0 && {headers: [...kept, ...given]}, ...hasPath && {path: values.path}});
+    },
+  });
+}
+
 async function requestPage(context) {
   const {id} = context;
   let entry = null;
@@ -2352,32 +2392,7 @@ async function requestPage(context) {
   let tab = 0;
   const TABS = ['Request', 'Response', 'Timing', 'Route'];
 
-  const replay = async () => {
-    const redacted = entry.request.headers.filter(([, value]) => isRedacted(value));
-    const hasPath = isRedacted(entry.path);
-    const run = async changes => {
-      const answer = answerOf(await call('POST', own('requests', id, 'replay'), changes ? {changes} : {}));
-      announce(`Replayed: ${answer.status ?? 'no answer'}`);
-      if (answer.requestId) await completeReplay(answer.requestId);
-    };
-    if (redacted.length === 0 && !hasPath) {
-      await run();
-      return;
-    }
-    const names = [...new Set(redacted.map(([name]) => name))];
-    await formDialog({
-      title: 'Replay',
-      fields: [{node: el('p', null, 'Secrets were replaced when this request was captured. A field that is left empty is left out.')},
-        ...hasPath ? [{name: 'path', label: 'Path', value: entry.path.replace(/«redacted, [^»]*»/g, ''), hint: 'Its query had secrets.'}] : [],
-        ...names.map((name, index) => ({name: `field${index}`, label: plain(name, 80), kind: 'password'}))],
-      submit: 'Replay',
-      save: values => {
-        const given = names.map((name, index) => [name, values[`field${index}`]]).filter(([, value]) => value !== '');
-        const kept = entry.request.headers.filter(([, value]) => !isRedacted(value));
-        return run({...given.length > 0 && {headers: [...kept, ...given]}, ...hasPath && {path: values.path}});
-      },
-    });
-  };
+  const replay = () => replayOf(entry, completeReplay);
   const completeReplay = async newId => {
     if (!state.byId.has(newId)) await loadRequests();
     draw();
@@ -2743,6 +2758,7 @@ function pressed(event) {
     showKeys();
   } else {
     const control = ['/', 'n', 'r'].includes(event.key) ? byId('page').querySelector(`[data-key="${event.key}"]:not(:disabled)`) : null;
+    if (!control && event.key === 'r' && !event.repeat) page.on.replay?.(document.activeElement?.closest('tr[data-id]'));
     if (!control) return;
     event.preventDefault();
     if (event.key === '/') {

@@ -73,7 +73,7 @@ impl EventStream {
             self.last = number;
             match text.len() < room {
                 true => self.tell(&mut text, number, &event, now),
-                false => self.dropped += 1,
+                false => self.dropped += told_by(&event),
             }
         }
         if takes_more && self.dropped > 0 {
@@ -103,6 +103,14 @@ impl EventStream {
             Event::Deployment(hash) => event(text, Some(number), "deployment", &json!({"hash": hash})),
             Event::Problems => event(text, Some(number), "problems", &json!({})),
         }
+    }
+}
+
+/// How many events of its own one stands for.
+fn told_by(event: &Event) -> u64 {
+    match event {
+        Event::Burst(count) => *count,
+        Event::Request(_) | Event::Deployment(_) | Event::Problems => 1,
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::control_plane::api::error::ApiError;
 use crate::deployment::configuration::Configuration;
 use crate::management::console::call::Members;
-use crate::management::explanation;
+use crate::management::explanation::{self, Explanation};
 
 /// Explains a request that a call describes.
 ///
@@ -14,7 +14,6 @@ use crate::management::explanation;
 pub(super) fn answer(configuration: &Configuration, members: &Members) -> Result<Value, ApiError> {
     members.only(&["apiId", "method", "path", "host"])?;
     let (method, path) = (members.required("method")?, members.required("path")?);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
     if !path.starts_with('/') {
         return Err(ApiError::bad_request("path must begin with /"));
     }
@@ -23,7 +22,13 @@ pub(super) fn answer(configuration: &Configuration, members: &Members) -> Result
         (None, Some(id)) => host_of(id),
         (None, None) => String::new(),
     };
-    Ok(of_request(configuration, method, host.as_bytes(), path))
+    Ok(members_of(explanation::of_line(
+        configuration,
+        method,
+        &host,
+        path,
+        true,
+    )))
 }
 
 /// The host by which an API is reached.
@@ -33,7 +38,10 @@ pub(super) fn host_of(api_id: &str) -> String {
 
 /// What `routes --match` says of a request, member by member.
 pub(super) fn of_request(configuration: &Configuration, method: &str, host: &[u8], path: &str) -> Value {
-    let found = explanation::of_request(configuration, method, host, path, true);
+    members_of(explanation::of_request(configuration, method, host, path, true))
+}
+
+fn members_of(found: Explanation) -> Value {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| {
         if !value.is_null() {

@@ -1,11 +1,12 @@
 //! The last 300 seconds in numbers.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use crate::data_plane::capture::Capture;
 use crate::data_plane::capture::rates::{Point, SECONDS};
+use crate::management::console::requests::millis;
 use crate::platform::clock::{Clock, iso_8601};
 
 /// A point for each second, the oldest first: of all requests, and by API.
@@ -29,14 +30,19 @@ pub(super) fn series(capture: &Capture, clock: &Clock) -> Value {
 
 /// Latencies are milliseconds; without a request there is none.
 fn point(point: &Point) -> Value {
-    let millis = |micros: Option<u64>| micros.map(|micros| (micros / 1000, micros % 1000));
-    let millis = |micros| millis(micros).and_then(|(whole, rest)| format!("{whole}.{rest:03}").parse::<f64>().ok());
-    json!({
-        "requests": point.requests,
-        "status4xx": point.status_4xx,
-        "status5xx": point.status_5xx,
-        "latencyP50": millis(point.latency_p50),
-        "latencyP99": millis(point.latency_p99),
-        "integrationP50": millis(point.integration_p50),
-    })
+    let mut members = Map::new();
+    let mut put = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
+    put("requests", json!(point.requests));
+    put("status4xx", json!(point.status_4xx));
+    put("status5xx", json!(point.status_5xx));
+    for (name, micros) in [
+        ("latencyP50", point.latency_p50),
+        ("latencyP99", point.latency_p99),
+        ("integrationP50", point.integration_p50),
+    ] {
+        if let Some(micros) = micros {
+            put(name, json!(millis(Duration::from_micros(micros))));
+        }
+    }
+    Value::Object(members)
 }

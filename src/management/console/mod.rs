@@ -3,7 +3,7 @@
 //! `assets` has the page's files. Each other file answers some of the calls. `streams` tells pages what happens: one
 //! thread serves all of them, so that none occupies a worker of the listener.
 
-mod answer;
+pub(super) mod answer;
 mod assets;
 mod call;
 mod problems;
@@ -208,15 +208,24 @@ impl Console {
                 &metrics::series(&self.served.capture, &self.served.gateway.settings().clock),
             ),
             ("GET", ["events"]) => streams::open(&self.streams, &request.headers)?,
-            (
-                _,
-                ["overview" | "problems" | "explain" | "requests" | "capture" | "metrics" | "events" | "send"]
-                | ["apis", _, "routes"]
-                | ["requests", _]
-                | ["requests", _, "replay"],
-            ) => return Err(ApiError::method_not_allowed(method)),
-            _ => return Err(ApiError::no_operation()),
+            _ => {
+                let allowed = methods_of(path).ok_or_else(ApiError::no_operation)?;
+                let mut response = error_answer(&ApiError::method_not_allowed(method));
+                response.headers.put("allow", allowed);
+                response
+            }
         })
+    }
+}
+
+/// The methods of a call that there is (RFC 9110 §15.5.6).
+fn methods_of(path: &[&str]) -> Option<&'static str> {
+    match path {
+        ["overview" | "problems" | "metrics" | "events"] | ["apis", _, "routes"] | ["requests", _] => Some("GET"),
+        ["explain" | "send"] | ["requests", _, "replay"] => Some("POST"),
+        ["requests"] => Some("DELETE, GET"),
+        ["capture"] => Some("GET, PUT"),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::control_plane::api::error::ApiError;
 use crate::control_plane::api::wire;
 use crate::data_plane::capture::Capture;
-use crate::data_plane::capture::entry::{CapturedBody, Detail, Fields, Summary, Timing, Why};
+use crate::data_plane::capture::entry::{Authorization, CapturedBody, Detail, Fields, Outcome, Summary, Timing, Why};
 use crate::data_plane::capture::ring::MAX_ENTRIES;
 use crate::management::console::answer::shown;
 use crate::platform::clock::iso_8601_millis;
@@ -96,7 +96,9 @@ fn of_detail(summary: &Summary, detail: &Detail) -> Map<String, Value> {
             "body": body(&detail.request_body),
         }),
     );
-    if let Some(sent) = &detail.sent {
+    let nothing = Outcome::default();
+    let outcome = detail.outcome.as_deref().unwrap_or(&nothing);
+    if let Some(sent) = &outcome.sent {
         put(
             "integrationRequest",
             json!({
@@ -112,39 +114,43 @@ fn of_detail(summary: &Summary, detail: &Detail) -> Map<String, Value> {
             "response",
             json!({
                 "status": status,
-                "headers": fields(&detail.response_fields),
-                "headersCut": detail.response_fields.cut,
-                "body": body(&detail.response_body),
+                "headers": fields(&outcome.response_fields),
+                "headersCut": outcome.response_fields.cut,
+                "body": body(&outcome.response_body),
             }),
         );
     }
     if let Why::Told(why) = &detail.why {
         put("explanation", why.clone());
     }
-    if let Some(authorization) = &detail.authorization {
-        put(
-            "authorization",
-            json!({
-                "authorizer": authorization.authorizer,
-                "allowed": authorization.is_allowed,
-                "cause": authorization.cause,
-                "principal": authorization.principal,
-            }),
-        );
+    if let Some(authorization) = &outcome.authorization {
+        put("authorization", decision(authorization));
     }
-    put("integrationErrorMessage", json!(detail.integration_error));
-    put("timing", timing(&detail.timing));
+    put("integrationErrorMessage", json!(outcome.integration_error));
+    put("timing", timing(&outcome.timing));
     put("replayable", json!(!detail.request_body.cut));
     members
 }
 
+/// What an authorizer decided.
+fn decision(authorization: &Authorization) -> Value {
+    let mut members = Map::new();
+    let mut put = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
+    put("authorizer", json!(authorization.authorizer));
+    put("allowed", json!(authorization.is_allowed));
+    if let Some(cause) = &authorization.cause {
+        put("cause", json!(cause));
+    }
+    if let Some(principal) = &authorization.principal {
+        put("principal", json!(principal));
+    }
+    Value::Object(members)
+}
+
 /// Names and values, as pairs.
 fn fields(fields: &Fields) -> Value {
-    fields
-        .all
-        .iter()
-        .map(|field| json!([field.name, shown(&field.value)]))
-        .collect()
+    let fields = fields.iter();
+    fields.map(|field| json!([field.name, shown(field.value)])).collect()
 }
 
 fn body(body: &CapturedBody) -> Value {

@@ -106,7 +106,7 @@ impl Sender {
             method: changes.text("method")?.unwrap_or(&summary.method).to_owned(),
             target: match changes.text("path")? {
                 Some(path) => without_marks(path),
-                None => detail.target.clone(),
+                None => detail.redacted_target.as_ref().unwrap_or(&summary.path).clone(),
             },
             fields: match fields(&changes)? {
                 Some(fields) => fields,
@@ -121,7 +121,7 @@ impl Sender {
             }
             request.content = Some(detail.request_body.bytes.clone());
         }
-        add_host(&mut request.fields, &detail.host);
+        add_host(&mut request.fields, detail.host());
         self.carry_out(served, &request, Some(request_id))
     }
 
@@ -201,7 +201,9 @@ fn said(answer: &OwnResponse, latency: Duration, replay_of: Option<&str>) -> Val
         put("replayOf", json!(id));
     }
     put("status", json!(answer.status));
-    put("reason", json!(reason));
+    if let Some(reason) = reason {
+        put("reason", json!(reason));
+    }
     put("headers", json!(fields));
     put(
         "body",
@@ -238,9 +240,11 @@ fn is_own(name: &str) -> bool {
 
 /// The fields that were captured, without those that hold marks in place of secrets.
 fn kept(detail: &Detail) -> Fields {
-    let is_kept = |field: &&Field| !field.is_redacted && !is_own(&field.name);
-    let fields = detail.request_fields.all.iter().filter(is_kept);
-    fields.map(|field| (field.name.clone(), field.value.clone())).collect()
+    let is_kept = |field: &Field<'_>| !field.is_redacted && !is_own(field.name);
+    let fields = detail.request_fields.iter().filter(is_kept);
+    fields
+        .map(|field| (field.name.to_owned(), field.value.to_vec()))
+        .collect()
 }
 
 fn add_host(fields: &mut Fields, host: &[u8]) {

@@ -19,6 +19,10 @@ const MAX_PENDING: usize = 64 * 1024;
 /// How often it is tried again whether a slow page takes more.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
+/// How long what happens is gathered before it is told: a page shows no more than that, and each time costs a change of
+/// threads and a packet for each page.
+const GATHERING: Duration = Duration::from_millis(20);
+
 /// How often it is looked whether pages are still there.
 const LOOK_AT_CLIENTS: Duration = Duration::from_secs(1);
 
@@ -99,6 +103,7 @@ impl Streams {
 
     fn run(&self) {
         let mut watchers: Vec<Watcher> = Vec::new();
+        let mut told_at = None;
         loop {
             {
                 let mut state = self.state();
@@ -108,8 +113,10 @@ impl Streams {
                     return;
                 }
             }
+            thread::sleep(told_at.map_or(Duration::ZERO, |at: Instant| GATHERING.saturating_sub(at.elapsed())));
             watchers.retain_mut(Watcher::go_on);
             let now = Instant::now();
+            told_at = Some(now);
             let wait = match watchers.iter().any(|watcher| !watcher.pending.is_empty()) {
                 true => TRY_AGAIN,
                 false => LOOK_AT_CLIENTS,

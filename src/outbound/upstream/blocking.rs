@@ -30,12 +30,10 @@ pub(super) struct Call {
     /// Where the rest of the request's content comes from.
     source: Option<Box<dyn Read + Send>>,
     connection: Option<Connection>,
-    /// Content that was read before a worker took it over.
-    before: Vec<u8>,
     /// The connection was made for it.
     is_new: bool,
     /// It has been reset, which the system tells once: the end that is received afterwards is none of the answer.
-    pub(super) is_reset: bool,
+    is_reset: bool,
 }
 
 impl Call {
@@ -46,35 +44,9 @@ impl Call {
             exchange,
             source,
             connection: None,
-            before: Vec::new(),
             is_new: false,
             is_reset: false,
         }
-    }
-
-    /// An exchange that a loop has begun: the head of its answer is here, and that much of its content.
-    pub(super) fn taken_over(
-        lease: Lease,
-        waits: Waits,
-        exchange: Exchange,
-        connection: Connection,
-        before: Vec<u8>,
-    ) -> Call {
-        Call {
-            lease,
-            waits,
-            exchange,
-            source: None,
-            connection: Some(connection),
-            before,
-            is_new: false,
-            is_reset: false,
-        }
-    }
-
-    /// Content that was read before the exchange was taken over.
-    pub(super) fn take_before(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.before)
     }
 
     /// The exchange, to look at it.

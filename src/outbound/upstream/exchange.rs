@@ -265,6 +265,14 @@ impl Exchange {
         }
     }
 
+    /// Gives back memory that holds nothing.
+    pub(super) fn shrink(&mut self) {
+        let answer = &mut self.answer;
+        if answer.content.is_some() && answer.rest().is_empty() {
+            (answer.input, answer.taken) = (Vec::new(), 0);
+        }
+    }
+
     /// Bytes of memory that hold what has come.
     pub(super) fn held(&self) -> usize {
         self.answer.input.capacity()

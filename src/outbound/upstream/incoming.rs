@@ -19,12 +19,11 @@ const FIRST_PART: usize = 16 * 1024;
 /// It breaks off before anything could be passed on.
 pub(super) fn receive(mut call: Call, is_event_stream: bool) -> Result<Body, UpstreamError> {
     let length = call.exchange().length();
-    let before = call.take_before();
     if is_event_stream {
         call.waits.bound_each_wait();
         let slot = call.lease.slot.take();
         let rest = Incoming { call, is_broken: false };
-        let stream = Stream::new(length, io::Cursor::new(before).chain(rest));
+        let stream = Stream::new(length, rest);
         return Ok(Body::Stream(Stream { slot, ..stream }));
     }
     if let Some(length) = length.filter(|length| *length <= SMALL) {
@@ -40,14 +39,11 @@ pub(super) fn receive(mut call: Call, is_event_stream: bool) -> Result<Body, Ups
         call.finish();
         return Ok(Body::Bytes(bytes));
     }
-    let mut first = before;
-    if first.is_empty() {
-        first = vec![0; FIRST_PART];
-        let count = call.read(&mut first)?;
-        first.truncate(count);
-        if count == 0 {
-            return Ok(Body::Bytes(first));
-        }
+    let mut first = vec![0; FIRST_PART];
+    let count = call.read(&mut first)?;
+    first.truncate(count);
+    if count == 0 {
+        return Ok(Body::Bytes(first));
     }
     let slot = call.lease.slot.take();
     let deadline = call.waits.extension();

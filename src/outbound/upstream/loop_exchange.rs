@@ -13,17 +13,17 @@ use crate::http1::framing::Framing;
 use crate::http1::message::{Body, Headers, Method};
 use crate::http1::request_writer;
 use crate::outbound::upstream::blocking::{PATIENCE_AFTER_REFUSAL, is_gone};
-use crate::outbound::upstream::connection::RECEIVED_AT_ONCE;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::exchange::{Exchange, Wants};
-use crate::outbound::upstream::loop_pool::{LoopPool, Place, Watched};
+use crate::outbound::upstream::loop_content::LoopContent;
+use crate::outbound::upstream::loop_pool::LoopPool;
 use crate::outbound::upstream::request::IntegrationRequest;
 use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::resolver::Resolved;
 use crate::outbound::upstream::response::IntegrationResponse;
 use crate::outbound::upstream::server::Server;
-use crate::outbound::upstream::taken_over::TakenOver;
 use crate::outbound::upstream::waits::Waits;
+use crate::outbound::upstream::watched::{Place, Watched};
 use crate::outbound::upstream::watcher::{Seat, Watcher};
 use crate::platform::concurrency::ConcurrencyPermit;
 
@@ -45,17 +45,12 @@ pub struct LoopExchange {
     is_new: bool,
     is_to_head: bool,
     may_stream: bool,
-    /// There may be bytes to receive.
-    is_readable: bool,
-    /// The upstream's end has been told; bytes before it may not have been received.
-    has_ended: bool,
-    /// The connection has been reset, which the system tells once.
-    is_reset: bool,
+    /// Bytes of the answer's content that are read before its head is passed on.
+    looks_at: usize,
     /// When an upstream that has refused the request is taken to want no more of it.
     refused_until: Option<Instant>,
     head: Option<(u16, Headers)>,
-    /// Bytes of the answer's content that there will be, where that is known.
-    length: Option<usize>,
+    extent: Extent,
     content: Vec<u8>,
 }
 
@@ -66,6 +61,16 @@ enum Stage {
     Connecting(Connecting),
     Open(Watched),
     Over,
+}
+
+/// How much content an answer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// So much, which is read whole.
+    Short(usize),
+    /// That is not known. It is read whole where it comes at once.
+    Unknown,
+    Long,
 }
 
 /// A connection that is being made.
@@ -80,6 +85,8 @@ struct Connecting {
     place: Place,
     /// When the next address is tried.
     until: Instant,
+    /// The upstream has sent something, or ended it, before the connection was looked at.
+    told: (bool, bool),
 }
 
 /// How far an exchange got.
@@ -91,8 +98,8 @@ pub enum Driven {
     Yields,
     /// It is over.
     Over(Result<IntegrationResponse, UpstreamError>),
-    /// Its answer is long or has no known end: a worker goes on with it.
-    Streams(Box<TakenOver>),
+    /// The head of its answer is here. Its content is on its way.
+    Streams(Box<IntegrationResponse>, LoopContent),
 }
 
 /// What is next inside the exchange.
@@ -138,12 +145,10 @@ impl LoopExchange {
             is_new: false,
             is_to_head,
             may_stream: request.may_stream,
-            is_readable: false,
-            has_ended: false,
-            is_reset: false,
+            looks_at: request.looks_at,
             refused_until: None,
             head: None,
-            length: None,
+            extent: Extent::Unknown,
             content: Vec::new(),
         }))
     }
@@ -155,12 +160,18 @@ impl LoopExchange {
 
     /// Notes what its socket is ready for.
     pub fn note_ready(&mut self, is_readable: bool, has_ended: bool) {
-        self.is_readable |= is_readable || has_ended;
-        self.has_ended |= has_ended;
+        match &mut self.stage {
+            Stage::Open(watched) => watched.note_ready(is_readable, has_ended),
+            Stage::Connecting(connecting) => {
+                connecting.told.0 |= is_readable;
+                connecting.told.1 |= has_ended;
+            }
+            Stage::Resolving | Stage::Over => {}
+        }
     }
 
     /// Ends it, since nobody waits for it any more.
-    pub fn abandon(mut self, watcher: &mut dyn Watcher) -> UpstreamError {
+    pub fn abandon(&mut self, watcher: &mut dyn Watcher) -> UpstreamError {
         self.close(watcher);
         UpstreamError::ClientGone
     }
@@ -187,8 +198,8 @@ impl LoopExchange {
                 }
                 Ok(Step::Over(response)) => return Driven::Over(Ok(response)),
                 Ok(Step::Stream) => {
-                    return match self.take_over(pool, watcher) {
-                        Some(taken) => Driven::Streams(Box::new(taken)),
+                    return match self.stream() {
+                        Some((response, content)) => Driven::Streams(Box::new(response), content),
                         None => Driven::Over(Err(UpstreamError::Broken("it broke off before".to_owned()))),
                     };
                 }
@@ -197,7 +208,6 @@ impl LoopExchange {
                     self.exchange.begin_again();
                     self.waits.set_sent(false);
                     (self.may_repeat, self.stage) = (false, Stage::Resolving);
-                    (self.is_readable, self.has_ended, self.is_reset) = (false, false, false);
                     self.refused_until = None;
                     // The second time the connection is a new one.
                     self.is_new = true;
@@ -221,7 +231,7 @@ impl LoopExchange {
 
     /// When it is to be looked at again whatever happens.
     fn until(&self) -> Instant {
-        let until = self.waits.until();
+        let until = self.waits.until_after(Instant::now());
         let next = match &self.stage {
             Stage::Connecting(connecting) => Some(connecting.until),
             _ => self.refused_until,
@@ -256,12 +266,12 @@ impl LoopExchange {
 
     /// Sends what goes now; where none does, takes in what is answered meanwhile.
     fn send(&mut self, pool: &mut LoopPool) -> Result<Step, UpstreamError> {
-        let Stage::Open(Watched { connection, .. }) = &mut self.stage else {
+        let Stage::Open(watched) = &mut self.stage else {
             return Ok(Step::Again);
         };
         let output = self.exchange.output();
         let part = output.get(..TURN).unwrap_or(output);
-        match connection.send(part) {
+        match watched.connection.send(part) {
             Ok(count) => {
                 let is_turn_over = count == TURN;
                 self.exchange.note_sent(count);
@@ -272,14 +282,13 @@ impl LoopExchange {
             // An upstream that takes no more of a request may have said why before.
             Err(error) if is_gone(&error) && self.exchange.has_content() => {
                 self.exchange.stop_sending();
-                self.is_readable = true;
                 // One that had ended its side before breaks the pipe.
-                self.is_reset = error.kind() != io::ErrorKind::BrokenPipe;
+                watched.note_refusal(error.kind() != io::ErrorKind::BrokenPipe);
                 return Ok(Step::Again);
             }
             Err(error) => return Err(UpstreamError::of_io(error)),
         }
-        if self.is_readable && self.exchange.has_room() {
+        if watched.is_readable() && self.exchange.has_room() {
             return self.receive(pool);
         }
         if self.exchange.is_refused() {
@@ -294,39 +303,17 @@ impl LoopExchange {
 
     /// Takes in what is here.
     fn receive(&mut self, pool: &mut LoopPool) -> Result<Step, UpstreamError> {
-        if !self.is_readable {
-            return Ok(Step::Wait);
-        }
-        let Stage::Open(Watched { connection, .. }) = &mut self.stage else {
+        let Stage::Open(watched) = &mut self.stage else {
             return Ok(Step::Again);
         };
+        if !watched.is_readable() {
+            return Ok(Step::Wait);
+        }
         let input = self.exchange.input();
         if input.capacity() == 0 {
             *input = pool.take_buffer();
         }
-        input.reserve(RECEIVED_AT_ONCE);
-        let room = input.capacity() - input.len();
-        match connection.receive(input, None) {
-            Ok(count @ 1..) => {
-                // Fewer than there was room for are all that there were. An end behind them is not told again.
-                self.is_readable = count == room || self.has_ended;
-                self.exchange.take_in()?;
-            }
-            Ok(0) if self.is_reset => {
-                let error = io::Error::from(io::ErrorKind::ConnectionReset);
-                self.has_ended = true;
-                self.exchange.note_break(error.to_string())?;
-            }
-            Ok(0) => {
-                self.has_ended = true;
-                self.exchange.note_end()?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
-            Err(error) => {
-                self.has_ended = true;
-                self.exchange.note_break(error.to_string())?;
-            }
-        }
+        watched.receive(&mut self.exchange)?;
         Ok(Step::Again)
     }
 }

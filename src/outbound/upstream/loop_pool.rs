@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use crate::outbound::upstream::connection::{Connection, Quiet, RECEIVED_AT_ONCE};
 use crate::outbound::upstream::destinations::Destination;
 use crate::outbound::upstream::error::UpstreamError;
+use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::pool::{MAX_IDLE_AGE, Pool};
 use crate::outbound::upstream::request::IntegrationRequest;
 use crate::outbound::upstream::server::Server;
+use crate::outbound::upstream::watched::{Place, Watched};
 use crate::outbound::upstream::watcher::{Seat, Watcher};
 use crate::platform::metrics::UpstreamConnections;
 
@@ -46,24 +48,6 @@ struct Kept {
     connection: Connection,
     seat: Seat,
     place: Place,
-}
-
-/// The place of a connection among those of all loops, for as long as it is open.
-#[derive(Debug)]
-pub(super) struct Place(Arc<Pool>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.on_loops.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A connection of a loop, which watches it.
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) connection: Connection,
-    pub(super) seat: Seat,
-    pub(super) place: Place,
 }
 
 impl LoopPool {
@@ -151,12 +135,7 @@ impl LoopPool {
             place,
             ..
         } = kept;
-        let watched = Watched {
-            connection,
-            seat,
-            place,
-        };
-        Some((watched, holds))
+        Some((Watched::new(connection, seat, place), holds))
     }
 
     /// Takes a connection for a server that a worker has kept, and watches it.
@@ -164,15 +143,38 @@ impl LoopPool {
         let connection = self.pool.take_kept(server)?;
         let seat = watcher.watch(connection.as_fd()).ok()?;
         let place = self.place(watcher);
-        Some(Watched {
-            connection,
-            seat,
-            place,
-        })
+        Some(Watched::new(connection, seat, place))
+    }
+
+    /// Takes back the connection of an answer that is complete: it is kept if it can be, and what came behind the answer is
+    /// none of it.
+    pub(super) fn take_back(
+        &mut self,
+        server: &Arc<Server>,
+        exchange: &Exchange,
+        watched: Watched,
+        watcher: &mut dyn Watcher,
+        now: Instant,
+    ) {
+        let destination = &server.destination;
+        if exchange.has_surplus() {
+            destination.note_surplus();
+        } else if exchange.keeps_connection() && !watched.has_ended() && destination.keeps_connections() {
+            return self.keep(server, watched, watcher, now);
+        }
+        Self::end_watched(watched, watcher);
+    }
+
+    /// Closes a connection.
+    pub(super) fn end_watched(watched: Watched, watcher: &mut dyn Watcher) {
+        let seat = watched.seat;
+        // Closed first, so that the seat is free for another socket when it is vacated.
+        drop(watched);
+        watcher.vacate(seat);
     }
 
     /// Keeps a connection for another request, from now on.
-    pub(super) fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher, now: Instant) {
+    fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher, now: Instant) {
         watcher.keep(watched.seat);
         self.unlooked.push(Kept {
             until: now + MAX_IDLE_AGE,
@@ -185,7 +187,7 @@ impl LoopPool {
 
     /// A place for another connection. Where there are as many as may be, the one that has been idle longest is closed.
     pub(super) fn place(&mut self, watcher: &mut dyn Watcher) -> Place {
-        let count = self.pool.on_loops.fetch_add(1, Ordering::Relaxed);
+        let (place, count) = Place::take(&self.pool);
         if count >= self.pool.most_on_loops {
             let eldest = [&mut self.kept, &mut self.unlooked]
                 .into_iter()
@@ -194,7 +196,7 @@ impl LoopPool {
                 Self::close(eldest.remove(0), watcher);
             }
         }
-        Place(Arc::clone(&self.pool))
+        place
     }
 
     /// Something has come on a connection that is kept. No request asked for it, so it is closed.

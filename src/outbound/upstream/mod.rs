@@ -86,8 +86,9 @@ mod incoming;
 mod retry;
 mod errand;
 pub mod watcher;
-mod taken_over;
+mod watched;
 pub mod loop_pool;
+pub mod loop_content;
 pub mod loop_exchange;
 
 mod certificate;
@@ -120,10 +121,10 @@ use crate::platform::concurrency::{ConcurrencyLimit, ConcurrencyPermit};
 use crate::platform::metrics::UpstreamConnections;
 
 pub use crate::outbound::upstream::error::UpstreamError;
+pub use crate::outbound::upstream::outgoing::framing_of_unknown;
 pub use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 pub use crate::outbound::upstream::response::IntegrationResponse;
 pub use crate::outbound::upstream::settings::{DNS_TTL, Settings};
-pub use crate::outbound::upstream::taken_over::TakenOver;
 
 /// The way to every integration.
 #[derive(Debug)]

@@ -51,6 +51,14 @@ impl Outgoing {
     }
 }
 
+/// How the end of content is told whose length was unknown before it was read, once so much of it has been read.
+pub fn framing_of_unknown(read: u64) -> Framing {
+    match read < READ_AHEAD as u64 {
+        true => Framing::Length(read),
+        false => Framing::Chunked,
+    }
+}
+
 /// Reads the beginning of content of unknown length: where that is all, its length is known.
 fn read_ahead(reader: Box<dyn Read + Send>) -> Result<Outgoing, UpstreamError> {
     let mut guarded = Guarded::new(reader, None);

@@ -160,18 +160,6 @@ impl Kept {
 }
 
 impl Lease {
-    /// The place of an exchange that a worker takes over from a loop, with its connection.
-    pub(super) fn taken_over(home: &Arc<Pool>, server: Arc<Server>, slot: ConcurrencyPermit) -> Lease {
-        home.kept().leased += 1;
-        Lease {
-            home: Arc::clone(home),
-            server,
-            first: None,
-            is_counted: true,
-            slot: Some(slot),
-        }
-    }
-
     /// What all exchanges share.
     pub(super) fn pool(&self) -> &Pool {
         &self.home

@@ -32,6 +32,8 @@ pub struct IntegrationRequest {
     pub is_single_attempt: bool,
     /// Whether an event stream may last as long as it likes, each wait for a part of it being bounded.
     pub may_stream: bool,
+    /// Bytes of the answer's content, unless it is an event stream, that its reader looks at before it passes on anything.
+    pub looks_at: usize,
     /// Bounds the exchange from the look-up of the name to the last byte of the body.
     pub timeout: Duration,
     /// The client that waits for the answer. The exchange ends within a second when it does so no more.

@@ -170,6 +170,7 @@ impl Scene {
             is_repeatable: false,
             is_single_attempt: false,
             may_stream: false,
+            looks_at: 0,
             timeout: Duration::from_millis(timeout),
             client: None,
             runs_on: false,

@@ -77,6 +77,7 @@ impl Url {
             is_repeatable: true,
             is_single_attempt: false,
             may_stream: false,
+            looks_at: 0,
             timeout,
             client: None,
             runs_on: false,

@@ -66,22 +66,25 @@ impl Waits {
         self.is_sent = is_sent;
     }
 
-    fn left(&self, now: Instant) -> Option<Duration> {
+    /// When the exchange is over; nothing where each wait has its own time.
+    fn end(&self) -> Option<Instant> {
         let Limit::Until(end, extension) = &self.limit else {
             return None;
         };
         let put_off = extension
             .as_ref()
             .map_or(0, |extension| extension.0.load(Ordering::Relaxed));
-        Some((*end + Duration::from_nanos(put_off)).saturating_duration_since(now))
+        Some(*end + Duration::from_nanos(put_off))
     }
 
-    /// When the exchange is over, unless that is put off.
-    pub(super) fn until(&self) -> Instant {
-        match &self.limit {
-            Limit::Until(end, _) => *end,
-            Limit::EachWait => Instant::now() + self.timeout,
-        }
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let end = self.end()?;
+        Some(end.saturating_duration_since(now))
+    }
+
+    /// When a wait is over that began at that moment, unless that is put off.
+    pub(super) fn until_after(&self, since: Instant) -> Instant {
+        self.end().unwrap_or_else(|| since + self.timeout)
     }
 
     /// How long the next wait may take.
@@ -153,8 +156,11 @@ mod tests {
         assert!(waits.next_wait().unwrap() <= hour);
         extension.put_off(hour);
         assert!(waits.next_wait().unwrap() > hour);
+        assert!(waits.until_after(Instant::now()) > Instant::now() + hour);
         waits.bound_each_wait();
         assert_eq!(waits.next_wait(), Ok(hour));
+        let now = Instant::now();
+        assert_eq!(waits.until_after(now), now + hour);
         assert_eq!(waits.wait_on(hour, hour / 4), Ok(hour * 3 / 4));
         assert_eq!(waits.wait_on(hour, hour), Err(UpstreamError::TimedOut(hour)));
         let none = Waits::begin(Duration::ZERO, None, false);

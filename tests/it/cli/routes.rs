@@ -205,6 +205,44 @@ fn a_match_takes_a_whole_url() {
     }
 }
 
+/// Routes that differ from the request in one thing are named, three at most.
+#[test]
+fn a_match_that_nothing_answers_names_near_misses() {
+    let directory = Directory::of(&[
+        ("stages/$default.json", json!({})),
+        ("routes/a.json", route("GET /pets", "up")),
+        ("routes/b.json", route("PUT /pets", "up")),
+        ("routes/c.json", route("DELETE /pets", "up")),
+        ("routes/d.json", route("HEAD /pets", "up")),
+        ("routes/e.json", route("GET /pets/{id}/toys", "up")),
+        ("integrations/up.json", http_proxy("http://127.0.0.1:9/")),
+    ]);
+    for (request, near) in [
+        (
+            "POST /pets",
+            &[
+                "GET /pets (routes/a.json): the method is another",
+                "PUT /pets (routes/b.json): the method is another",
+                "DELETE /pets (routes/c.json): the method is another",
+            ][..],
+        ),
+        ("GET /pets/", &["GET /pets (routes/a.json): the path ends in a slash"]),
+        (
+            "GET /Pets/7/toys",
+            &["GET /pets/{id}/toys (routes/e.json): the path has \"Pets\" in place of \"pets\""],
+        ),
+        ("GET /cats", &[]),
+    ] {
+        let ended = routes(&directory, &["--match", request]);
+        assert_eq!(ended.code(), 1, "{request}: {ended:?}");
+        let named = ended
+            .stdout
+            .iter()
+            .filter_map(|line| line.strip_prefix("near         "));
+        assert_eq!(named.collect::<Vec<_>>(), near, "{request}: {ended:?}");
+    }
+}
+
 #[test]
 fn a_match_that_nothing_answers_is_a_failure() {
     let directory = served_routes();
@@ -214,6 +252,14 @@ fn a_match_that_nothing_answers_is_a_failure() {
         ("TRACE /pets/7", "404: no route can have the method TRACE"),
         ("GET /pets/%zz", "400: "),
         ("GET /../x", "400: "),
+        // What no client can send, or the gateway does not read.
+        (
+            "GET /v0/pets/é",
+            "400: the target has a character that must be percent-encoded",
+        ),
+        ("GET /v0/pets/7#top", "400: the target has a fragment"),
+        ("G@T /v0/pets/7", "400: the method is not a token"),
+        ("CONNECT /v0/pets/7", "400: CONNECT is for proxies"),
     ] {
         let ended = routes(&directory, &["--match", request]);
         assert_eq!((ended.code(), ended.stderr.len()), (1, 0), "{ended:?}");

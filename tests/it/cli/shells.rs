@@ -185,6 +185,58 @@ fn a_stdout_that_takes_nothing_is_an_error() {
     }
 }
 
+/// What people read may be cut by whoever has seen enough, as `head` has, but not by a disk that is full.
+#[test]
+fn a_stdout_that_is_full_is_an_error_and_a_closed_one_is_none() {
+    let api = small_api();
+    let root = api.path().to_str().unwrap();
+    let source = api.path().join("api.yaml");
+    let document = "openapi: 3.0.1\ninfo: {title: pets, version: '1'}\npaths: {}\n";
+    std::fs::write(&source, document).unwrap();
+    let source = source.to_str().unwrap();
+    let places = Directory::empty();
+    let place = |name: String| places.path().join(name).to_str().unwrap().to_owned();
+    for (number, arguments) in [
+        &["--help"][..],
+        &["--version"],
+        &["serve", "--help"],
+        &["check", "--root", root],
+        &["check", "--root", root, "--format", "json"],
+        &["routes", "--root", root],
+        &["routes", "--root", root, "--format", "json"],
+        &["routes", "--root", root, "--match", "GET /x"],
+        &["init", "PLACE"],
+        &["init", "--from", source, "PLACE"],
+        &["import", source, "--root", "PLACE"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run = |sink: Stdio, place: &str| {
+            let arguments = arguments.iter().map(|argument| match *argument {
+                "PLACE" => place,
+                other => other,
+            });
+            let output = program().args(arguments).stdout(sink).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, said) = run(closed.into(), &place(format!("closed{number}")));
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+        // Not every system has the full device.
+        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
+            continue;
+        };
+        let (code, said) = run(full.into(), &place(format!("full{number}")));
+        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        let is_told = said
+            .lines()
+            .any(|line| line.starts_with("stdout cannot be written: No space left"));
+        assert!(is_told, "{arguments:?}: {said}");
+    }
+}
+
 #[test]
 fn bash_offers_all_options_of_a_command() {
     for command in COMMANDS {

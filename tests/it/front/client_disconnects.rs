@@ -363,6 +363,8 @@ fn an_answer_that_waits_for_its_turn_ends_with_its_client() {
     );
     let (endpoint, ended) = stalling(long.into_bytes());
     let scene = Scene::of(pass_everything(endpoint.address), |options| {
+        // Turns of workers are the subject.
+        options.loops = 0;
         options.workers = 8.try_into().unwrap();
     });
     // Five have a turn: of eight workers six may, and one of these is left to other destinations.

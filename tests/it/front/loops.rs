@@ -201,41 +201,6 @@ fn an_integration_that_hangs_is_given_up_after_its_time() {
     assert_eq!(gateway.get("/other").text(), "ok");
 }
 
-/// Long answers go on in workers, of which one destination has one of two here. The others wait for it: their requests are
-/// carried out by then, and a refusal would say that nothing was done.
-#[test]
-fn a_long_answer_that_has_begun_waits_for_a_worker() {
-    const COUNT: usize = 12;
-    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n";
-    let half = vec![b'x'; 100_000];
-    let (holding, other) = (Holding::new(), Endpoint::ok());
-    let gateway = serve(holding.address, other.address, |_| {});
-    let mut clients: Vec<Client> = (0..COUNT).map(|_| Client::connect(gateway.address)).collect();
-    for client in &mut clients {
-        client.send(GET_HELD);
-    }
-    let mut held = holding.take(COUNT);
-    // All of them have begun before the first one ends.
-    for stream in &mut held {
-        stream.write_all(HEAD).unwrap();
-        stream.write_all(&half[..20_000]).unwrap();
-    }
-    thread::scope(|scope| {
-        for mut stream in held {
-            let half = &half;
-            scope.spawn(move || {
-                stream.write_all(&half[20_000..]).unwrap();
-                stream.write_all(half).unwrap();
-            });
-        }
-        for client in &mut clients {
-            let answer = client.answer_to("GET");
-            assert_eq!((answer.status, answer.body.len()), (200, 200_000), "{}", answer.head);
-        }
-    });
-    assert_eq!(gateway.get("/other").text(), "ok");
-}
-
 /// Requests that come while a reload is under way are held back, and no worker is asked for them: there are two.
 #[test]
 fn a_reload_refuses_none_of_many_requests() {

@@ -4,6 +4,7 @@ mod bodies;
 mod limits;
 mod keep_alive;
 mod loops;
+mod long_responses;
 mod pipelining;
 mod http_1_0;
 mod refusals;

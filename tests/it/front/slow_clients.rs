@@ -375,7 +375,10 @@ fn streams_leave_workers_for_others() {
         Next::Close
     });
     // Half of the workers may stream, rounded up, and of these one is left to other destinations.
-    let gateway = serve_with(&endpoint, |options| options.workers = number(5));
+    let gateway = serve_with(&endpoint, |options| {
+        options.loops = 0;
+        options.workers = number(5);
+    });
     let events = "GET /events HTTP/1.1\r\nHost: h\r\n\r\n";
     let mut streams: Vec<Client> = (0..2).map(|_| Client::connect(gateway.address)).collect();
     for client in &mut streams {

@@ -240,3 +240,32 @@ fn claims_with_a_colon_or_a_dash_in_their_names_are_logged_and_mapped() {
     assert_eq!(recorded.headers("x-tenant"), ["of t-7"]);
     assert_eq!(lines_at_the_end(gateway, &path), ["AAECAwQFBgcICQo= [[a b]] t-7:200"]);
 }
+
+/// An event stream for which no worker may wait is refused after its route has answered.
+#[test]
+fn an_event_stream_in_whose_place_503_is_sent_is_logged_with_its_route() {
+    let endpoint = Endpoint::start(|stream, _| {
+        use std::io::Write;
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(format!("{head}1\r\n!\r\n").as_bytes()).unwrap();
+        Next::KeepAlive
+    });
+    let format = "$context.requestId $context.httpMethod $context.path $context.routeKey $context.status \
+                  $context.responseLength $context.error.message $context.error.responseType";
+    let files = pass_everything_with_format(&endpoint, format);
+    let (gateway, path) = logged_with(&files, |options| {
+        options.loops = 0;
+        options.workers = std::num::NonZeroUsize::new(2).unwrap();
+    });
+    let mut watching = Client::connect(gateway.address);
+    watching.send("GET /first HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+    assert!(watching.next_bytes().starts_with(b"HTTP/1.1 200 "));
+    let refused = gateway.get("/second?a=1");
+    assert_eq!(
+        (refused.status, refused.text().as_str()),
+        (503, r#"{"message":"Service Unavailable"}"#)
+    );
+    let id = refused.header("apigw-requestid").unwrap();
+    let expected = format!("{id} GET /second ANY /{{proxy+}} 503 33 Service Unavailable DEFAULT_5XX");
+    assert_eq!(first_line(&path), expected);
+}

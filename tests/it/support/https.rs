@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 
 use apigateway::definition::store::TlsFiles;
@@ -84,6 +85,17 @@ pub fn write_key(directory: &Directory, name: &str, pem: &str) {
     directory.write(&format!("{name}.key"), pem);
     let path = directory.path().join(format!("{name}.key"));
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A command of OpenSSL's, which makes keys of kinds that others do not make.
+pub fn openssl(arguments: &[&str]) -> String {
+    let output = Command::new("openssl").args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Options with the listener's certificate, which lies beside the API as `listener.pem` and `listener.key`.

@@ -67,6 +67,7 @@ impl ServiceRequest {
             is_repeatable: false,
             is_single_attempt: true,
             may_stream: false,
+            looks_at: 0,
             timeout,
             client,
             // What the service does, it does; a second attempt is the client's.

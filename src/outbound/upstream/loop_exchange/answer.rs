@@ -1,6 +1,5 @@
-//! The answer of an exchange on a loop: read whole where it is short, else given to a worker.
+//! The answer of an exchange on a loop: read whole where it is short, else passed on as it comes.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,28 +7,29 @@ use crate::http1::message::Body;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::exchange::{Exchange, Progress};
 use crate::outbound::upstream::incoming::SMALL;
-use crate::outbound::upstream::loop_exchange::{Connecting, LoopExchange, Stage, Step};
-use crate::outbound::upstream::loop_pool::{LoopPool, Watched};
+use crate::outbound::upstream::loop_content::{Coming, LoopContent};
+use crate::outbound::upstream::loop_exchange::{Connecting, Extent, LoopExchange, Stage, Step};
+use crate::outbound::upstream::loop_pool::LoopPool;
 use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::response::IntegrationResponse;
-use crate::outbound::upstream::taken_over::TakenOver;
 use crate::outbound::upstream::waits::Waits;
 use crate::outbound::upstream::watcher::Watcher;
 
-/// Bytes of content that are read at once, where it is not known how many there are.
+/// Bytes of content that are read at once, where they are not read whole.
 const PART: usize = 16 * 1024;
 
 /// What becomes of an answer's content.
 enum Kind {
     /// There is none.
     None,
-    /// It is read whole.
+    /// It is read, whole or its beginning.
     Content,
+    /// It is passed on as it comes, from its beginning.
     Stream,
 }
 
 impl LoopExchange {
-    /// Reads the content of an answer whose head is here.
+    /// Reads the content of an answer whose head is here, as far as it is to be here before the head is passed on.
     pub(super) fn read(
         &mut self,
         pool: &mut LoopPool,
@@ -48,7 +48,10 @@ impl LoopExchange {
         }
         loop {
             let filled = self.content.len();
-            let room = self.length.map_or(PART, |length| length - filled);
+            let room = match self.extent {
+                Extent::Short(length) => length - filled,
+                Extent::Unknown | Extent::Long => PART,
+            };
             // An answer that is over needs no room, and tells of it only where there is some.
             self.content.resize(filled + room.max(1), 0);
             let read = self
@@ -59,22 +62,36 @@ impl LoopExchange {
                 _ => 0,
             };
             self.content.truncate(filled + count);
+            let is_readable = matches!(&self.stage, Stage::Open(watched) if watched.is_readable());
             match read? {
                 Progress::Bytes(_) if self.exchange.is_over() => break,
-                Progress::Bytes(_) if self.length.is_none() && self.content.len() as u64 > SMALL => {
-                    return Ok(Step::Stream);
-                }
+                Progress::Bytes(_) if self.has_enough() => return Ok(Step::Stream),
                 Progress::Bytes(_) => {}
                 Progress::End => break,
-                Progress::Wait if self.is_readable => return self.receive(pool),
-                // What has no known length is passed on as it comes.
-                Progress::Wait if self.length.is_none() && !self.content.is_empty() => return Ok(Step::Stream),
+                Progress::Wait if is_readable => return self.receive(pool),
+                Progress::Wait if self.has_beginning() => return Ok(Step::Stream),
                 Progress::Wait => return Ok(Step::Wait),
             }
         }
         self.finish(pool, watcher, now);
         let content = std::mem::take(&mut self.content);
         Ok(Step::Over(self.response(Body::Bytes(content))))
+    }
+
+    /// Whether the rest is passed on as it comes, however much of it is here already.
+    fn has_enough(&self) -> bool {
+        let read = self.content.len();
+        match self.extent {
+            Extent::Short(_) => false,
+            Extent::Unknown => read as u64 > SMALL && read >= self.looks_at,
+            Extent::Long => read >= self.looks_at,
+        }
+    }
+
+    /// Whether what is here is passed on where nothing more has come. What has no known length is passed on as it comes.
+    fn has_beginning(&self) -> bool {
+        let read = self.content.len();
+        self.extent == Extent::Unknown && read > 0 && read >= self.looks_at
     }
 
     /// Notes the head of the answer; tells what becomes of the content.
@@ -92,12 +109,17 @@ impl LoopExchange {
         if self.is_to_head || matches!(status, 204 | 304) {
             return Ok(Kind::None);
         }
-        let length = self.exchange.length();
-        if is_event_stream || length.is_some_and(|length| length > SMALL) {
+        if is_event_stream {
             return Ok(Kind::Stream);
         }
-        self.length = length.and_then(|length| usize::try_from(length).ok());
-        self.content.reserve_exact(self.length.unwrap_or_default());
+        self.extent = match self.exchange.length() {
+            None => Extent::Unknown,
+            Some(length) if length > SMALL => Extent::Long,
+            Some(length) => Extent::Short(usize::try_from(length).unwrap_or_default()),
+        };
+        if let Extent::Short(length) = self.extent {
+            self.content.reserve_exact(length);
+        }
         Ok(Kind::Content)
     }
 
@@ -106,53 +128,47 @@ impl LoopExchange {
         IntegrationResponse { status, headers, body }
     }
 
-    /// The answer is complete: the connection is kept if it can be, and what came behind it is none of it.
+    /// The answer is complete.
     fn finish(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) {
-        let destination = &self.server.destination;
-        let (has_surplus, keeps) = (self.exchange.has_surplus(), self.exchange.keeps_connection());
-        pool.give_buffer(std::mem::take(self.exchange.input()));
-        if has_surplus {
-            destination.note_surplus();
-        } else if keeps && !self.has_ended && destination.keeps_connections() {
-            if let Stage::Open(watched) = std::mem::replace(&mut self.stage, Stage::Over) {
-                pool.keep(&self.server, watched, watcher, now);
-            }
-            return;
+        if let Stage::Open(watched) = std::mem::replace(&mut self.stage, Stage::Over) {
+            pool.take_back(&self.server, &self.exchange, watched, watcher, now);
         }
-        self.close(watcher);
+        pool.give_buffer(std::mem::take(self.exchange.input()));
     }
 
     /// Closes its connection.
     pub(super) fn close(&mut self, watcher: &mut dyn Watcher) {
-        let seat = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Open(Watched { seat, .. }) | Stage::Connecting(Connecting { seat, .. }) => seat,
-            Stage::Resolving | Stage::Over => return,
-        };
-        watcher.vacate(seat);
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Open(watched) => LoopPool::end_watched(watched, watcher),
+            Stage::Connecting(Connecting { socket, seat, .. }) => {
+                drop(socket);
+                watcher.vacate(seat);
+            }
+            Stage::Resolving | Stage::Over => {}
+        }
     }
 
-    /// What a worker goes on with.
-    pub(super) fn take_over(&mut self, pool: &LoopPool, watcher: &mut dyn Watcher) -> Option<TakenOver> {
-        let Stage::Open(Watched { connection, seat, .. }) = std::mem::replace(&mut self.stage, Stage::Over) else {
+    /// The answer, whose content is on its way.
+    pub(super) fn stream(&mut self) -> Option<(IntegrationResponse, LoopContent)> {
+        let Stage::Open(watched) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return None;
         };
-        watcher.give_away(seat, connection.as_fd());
         let (status, headers) = self.head.take()?;
+        let is_event_stream = self.may_stream && headers.announce_event_stream();
         let none = Exchange::new(RequestSide::whole(Vec::new(), Vec::new()), false);
         let nobody = Waits::begin(Duration::ZERO, None, false);
-        Some(TakenOver {
-            pool: Arc::clone(&pool.pool),
+        let coming = Coming {
             server: Arc::clone(&self.server),
             slot: self.slot.handed_on(),
-            in_worker: None,
             waits: std::mem::replace(&mut self.waits, nobody),
             exchange: std::mem::replace(&mut self.exchange, none),
-            connection,
-            is_reset: self.is_reset,
+            watched: Some(watched),
             before: std::mem::take(&mut self.content),
-            status,
-            headers,
-            may_stream: self.may_stream,
-        })
+            passed: 0,
+            since: Instant::now(),
+            is_broken: false,
+        };
+        let (body, content) = LoopContent::of(coming, is_event_stream);
+        Some((IntegrationResponse { status, headers, body }, content))
     }
 }

@@ -11,8 +11,9 @@ use crate::outbound::upstream::connection::{Connection, Quiet};
 use crate::outbound::upstream::connector;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::loop_exchange::{Connecting, LoopExchange, Stage, Step};
-use crate::outbound::upstream::loop_pool::{LoopPool, Place, Watched};
+use crate::outbound::upstream::loop_pool::LoopPool;
 use crate::outbound::upstream::resolver::Resolved;
+use crate::outbound::upstream::watched::{Place, Watched};
 use crate::outbound::upstream::watcher::Watcher;
 
 impl LoopExchange {
@@ -49,9 +50,7 @@ impl LoopExchange {
                     Quiet::Surplus => destination.note_surplus(),
                 }
             }
-            let seat = watched.seat;
-            drop(watched);
-            watcher.vacate(seat);
+            LoopPool::end_watched(watched, watcher);
         }
         self.is_new = true;
         let place = pool.place(watcher);
@@ -92,6 +91,7 @@ impl LoopExchange {
                         seat,
                         place,
                         until,
+                        told: (false, false),
                     });
                     return Ok(());
                 }
@@ -121,14 +121,13 @@ impl LoopExchange {
                         address,
                         seat,
                         place,
+                        told,
                         ..
                     } = connecting;
                     let connection = Connection::plain(socket, address);
-                    self.stage = Stage::Open(Watched {
-                        connection,
-                        seat,
-                        place,
-                    });
+                    let mut watched = Watched::new(connection, seat, place);
+                    watched.note_ready(told.0, told.1);
+                    self.stage = Stage::Open(watched);
                     self.waits.set_sent(true);
                     return Ok(Step::Again);
                 }

@@ -9,19 +9,9 @@ use serde_json::json;
 use super::{Https, domain};
 use crate::support::directory::{Directory, pass_everything};
 use crate::support::endpoint::{Endpoint, nobody};
-use crate::support::https::{Certified, TlsClient, authority_params, params, write_key};
+use crate::support::gateway::Gateway;
+use crate::support::https::{Certified, TlsClient, authority_params, https_options, openssl, params, write_key};
 use crate::support::program::{check, run, serve_by};
-
-/// A command of OpenSSL's, which makes keys of kinds that others do not make.
-fn openssl(arguments: &[&str]) -> String {
-    let output = Command::new("openssl").args(arguments).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[test]
 fn the_certificate_is_chosen_by_the_name_that_is_asked_for() {
@@ -127,13 +117,21 @@ fn with_files(certificate: &str, key: &str) -> Directory {
 #[test]
 fn every_kind_of_key_that_holds_is_taken() {
     for (kind, arguments) in [
-        ("P-256", &["ecparam", "-name", "prime256v1", "-genkey", "-noout"][..]),
+        (
+            "P-256 in SEC1",
+            &["ecparam", "-name", "prime256v1", "-genkey", "-noout"][..],
+        ),
+        (
+            "P-256 in PKCS#8",
+            &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        ),
         ("P-384", &["ecparam", "-name", "secp384r1", "-genkey"]),
         ("RSA in PKCS#1", &["genrsa", "-traditional", "2048"]),
         (
             "RSA in PKCS#8",
             &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
         ),
+        ("RSA of 4096 bits", &["genrsa", "4096"]),
         ("Ed25519", &["genpkey", "-algorithm", "ed25519"]),
     ] {
         let key = openssl(arguments);
@@ -149,6 +147,15 @@ fn every_kind_of_key_that_holds_is_taken() {
             (0, 1),
             "T1: {kind}: {checked:?}"
         );
+        // And it serves.
+        for (name, file) in [("pem", &certificate), ("key", &key)] {
+            let text = std::fs::read_to_string(file).unwrap();
+            directory.write(&format!("listener.{name}"), &text);
+        }
+        let options = https_options(&directory);
+        let gateway = Gateway::start(directory, options);
+        let client = TlsClient::try_connect(gateway.address, "a.test", &trusting_anything());
+        assert!(client.is_ok(), "T1: {kind}: {:?}", client.err());
     }
 }
 
@@ -168,6 +175,7 @@ fn each_fault_of_a_pair_is_told_with_its_field() {
     ]);
     let p521 = openssl(&["ecparam", "-name", "secp521r1", "-genkey", "-noout"]);
     let small = openssl(&["genrsa", "1024"]);
+    let large = openssl(&["genrsa", "4104"]);
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (certificate, key, field, text) in [
         (
@@ -205,6 +213,12 @@ fn each_fault_of_a_pair_is_told_with_its_field() {
         (
             &valid.pem,
             &small,
+            "KeyFile",
+            "has a key of a kind that is not supported",
+        ),
+        (
+            &valid.pem,
+            &large,
             "KeyFile",
             "has a key of a kind that is not supported",
         ),

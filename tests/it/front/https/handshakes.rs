@@ -14,11 +14,11 @@ use rustls::{ClientConnection, HandshakeKind};
 use super::Https;
 use crate::support::client::{PATIENCE, get};
 use crate::support::endpoint::Endpoint;
-use crate::support::https::{Certified, TlsClient, authority_params, client_config_of, client_params};
+use crate::support::https::{Certified, TlsClient, authority_params, client_config_of, client_params, params};
 use crate::support::wait::wait_until;
 
 /// A gateway whose handshakes have that long.
-fn with_head_timeout(seconds: u64) -> Https {
+pub(super) fn with_head_timeout(seconds: u64) -> Https {
     Https::with(
         Endpoint::telling_the_target(),
         |_, _| {},
@@ -33,7 +33,7 @@ fn with_head_timeout(seconds: u64) -> Https {
     )
 }
 
-fn count(https: &Https, outcome: &str) -> u64 {
+pub(super) fn count(https: &Https, outcome: &str) -> u64 {
     let page = get(https.gateway.server.admin_addr().unwrap(), "/metrics").text();
     let series = format!("apigateway_tls_handshakes_total{{outcome=\"{outcome}\"}} ");
     let value = page.lines().find_map(|line| line.strip_prefix(&series));
@@ -44,7 +44,7 @@ fn count(https: &Https, outcome: &str) -> u64 {
 }
 
 /// The first message of a client.
-fn client_hello(https: &Https) -> Vec<u8> {
+pub(super) fn client_hello(https: &Https) -> Vec<u8> {
     let name = "listener.test".try_into().unwrap();
     let mut tls = ClientConnection::new(https.config(), name).unwrap();
     let mut hello = Vec::new();
@@ -126,11 +126,17 @@ fn half_open_handshakes_delay_nobody() {
             stream
         })
         .collect();
-    for _ in 0..20 {
-        let begun = Instant::now();
-        assert_eq!(client.get("a", "/b").status, 200);
-        assert!(begun.elapsed() < Duration::from_secs(1), "T5: {:?}", begun.elapsed());
-    }
+    let mut times: Vec<Duration> = (0..21)
+        .map(|_| {
+            let begun = Instant::now();
+            assert_eq!(client.get("a", "/b").status, 200);
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    // Other tests run at the same time, so that one may take longer.
+    assert!(times[10] < Duration::from_millis(200), "T5: {times:?}");
+    assert!(times[20] < Duration::from_secs(1), "T5: {times:?}");
     // New clients come through, too.
     assert_eq!(https.connect("listener.test").get("a", "/c").status, 200);
     drop(half_open);
@@ -185,6 +191,27 @@ fn sessions_are_resumed_within_a_domain_only() {
         assert_eq!(kind("listener.test"), HandshakeKind::Resumed, "T9: {version:?}");
         assert_ne!(kind("other.test"), HandshakeKind::Resumed, "T9: {version:?}");
         assert_eq!(kind("other.test"), HandshakeKind::Resumed, "T9: {version:?}");
+    }
+}
+
+#[test]
+fn sessions_are_resumed_within_a_version_of_the_files_only() {
+    let https = Https::with_domain("other.test", None);
+    for version in [&TLS12, &TLS13] {
+        let config = client_config_of(&[&https.authority], &[], &[version]);
+        let kind = || {
+            let mut client = TlsClient::connect(https.gateway.address, "other.test", &config);
+            assert_eq!(client.get("other.test", "/a").status, 200);
+            client.tls.handshake_kind().unwrap()
+        };
+        assert_ne!(kind(), HandshakeKind::Resumed);
+        // A reload that changes nothing of the domain.
+        https.gateway.server.reload();
+        assert_eq!(kind(), HandshakeKind::Resumed, "T9: {version:?}");
+        Certified::by(&https.authority, params("other.test")).write(&https.gateway.directory, "other.test");
+        https.gateway.server.reload();
+        assert_ne!(kind(), HandshakeKind::Resumed, "T9: {version:?}");
+        assert_eq!(kind(), HandshakeKind::Resumed, "T9: {version:?}");
     }
 }
 

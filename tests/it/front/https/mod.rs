@@ -1,7 +1,12 @@
 //! These tests speak HTTPS to the gateway (T1–T10, C1–C4).
 
 mod serving;
+mod ends;
+mod limits;
 mod handshakes;
+mod floods;
+mod openssl;
+mod metrics;
 mod certificates;
 mod reload;
 mod mutual;
@@ -23,6 +28,12 @@ struct Https {
     gateway: Gateway,
     endpoint: Endpoint,
     authority: Certified,
+}
+
+/// With a management listener.
+fn with_admin(mut options: Options) -> Options {
+    options.admin = Some("127.0.0.1:0".to_owned());
+    options
 }
 
 /// A domain with a certificate of its own, and perhaps a truststore.
@@ -62,6 +73,10 @@ impl Https {
 
     /// With one more domain.
     fn with_domain(name: &str, truststore: Option<&Certified>) -> Https {
+        Https::with_domain_and(name, truststore, |options| options)
+    }
+
+    fn with_domain_and(name: &str, truststore: Option<&Certified>, change: impl FnOnce(Options) -> Options) -> Https {
         let prepare = |directory: &Directory, authority: &Certified| {
             Certified::by(authority, params(name)).write(directory, name);
             if let Some(truststore) = truststore {
@@ -70,7 +85,7 @@ impl Https {
             let file = domain(name, truststore.map(|_| "clients.pem"));
             directory.write(&format!("domains/{name}.json"), &file.to_string());
         };
-        Https::with(Endpoint::telling_the_target(), prepare, |options| options)
+        Https::with(Endpoint::telling_the_target(), prepare, change)
     }
 
     fn config(&self) -> Arc<ClientConfig> {

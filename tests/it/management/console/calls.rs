@@ -147,11 +147,67 @@ fn explanations() {
             json!(404),
             "no route can have the method TRACE",
         ),
-        (json!({"method": "GET", "path": "/%zz"}), json!(400), ""),
+        (
+            json!({"method": "GET", "path": "/%zz"}),
+            json!(400),
+            "the path has a '%' without two hex digits",
+        ),
+        // What the data plane does not read has no route.
+        (
+            json!({"method": "GET", "path": "/pets/a b"}),
+            json!(400),
+            "the target has a character that must be percent-encoded",
+        ),
+        (
+            json!({"method": "GET", "path": "/pets/é"}),
+            json!(400),
+            "the target has a character that must be percent-encoded",
+        ),
+        (
+            json!({"method": "GET", "path": "/pets/7#top"}),
+            json!(400),
+            "the target has a fragment",
+        ),
+        (
+            json!({"method": "GET", "path": "/pets/7?a=b c"}),
+            json!(400),
+            "the target has a character that must be percent-encoded",
+        ),
+        (
+            json!({"method": "GE T", "path": "/pets/7"}),
+            json!(400),
+            "the request line",
+        ),
+        (
+            json!({"method": "", "path": "/pets/7"}),
+            json!(400),
+            "the method is not a token",
+        ),
+        (
+            json!({"method": "CONNECT", "path": "/pets/7"}),
+            json!(400),
+            "CONNECT is for proxies",
+        ),
+        (
+            json!({"method": "GET", "path": "/pets/7", "host": "a b"}),
+            json!(400),
+            "Host is not a host with an optional port",
+        ),
+        (
+            json!({"method": "GET", "path": format!("/pets/{}", "x".repeat(11_000))}),
+            json!(431),
+            "Request Header Fields Too Large",
+        ),
     ] {
         let found = explain(request.clone());
+        assert!(found.get("routeKey").is_none(), "{request}: {found}");
         assert_eq!(found["status"], status, "{request}: {found}");
         assert!(found["why"].as_str().unwrap().contains(why), "{request}: {found}");
+    }
+    // What the gateway answers is what was said of it.
+    for (target, status) in [("/pets/a b", 400), ("/pets/7#top", 400), ("/pets/7", 200)] {
+        let answer = console.request(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert_eq!(answer.status, status, "{target}");
     }
     for (content, part) in [
         ("", "method is missing"),
@@ -201,26 +257,37 @@ fn three_hundred_seconds() {
     for name in ["latencyP50", "latencyP99", "integrationP50"] {
         assert!(busy[name].as_f64().unwrap() > 0.0, "{busy}");
     }
-    assert_eq!(metrics["points"][0]["latencyP50"], Value::Null);
+    // What is not known is absent.
+    let idle = metrics["points"][0].as_object().unwrap();
+    assert_eq!(idle.keys().collect::<Vec<_>>(), ["requests", "status4xx", "status5xx"]);
 }
 
 /// A path that is there has its methods.
 #[test]
 fn methods_of_the_calls() {
     let console = Console::start();
-    for (method, path, status) in [
-        ("PUT", "overview", 405),
-        ("DELETE", "problems", 405),
-        ("GET", "explain", 405),
-        ("GET", "send", 405),
-        ("PUT", "requests", 405),
-        ("DELETE", "requests/x", 405),
-        ("GET", "requests/x/replay", 405),
-        ("POST", "events", 405),
-        ("GET", "overview/", 404),
-        ("GET", "requests/x/y", 404),
-        ("PUT", "capture", 400),
+    for (method, path, status, allowed) in [
+        ("PUT", "overview", 405, Some("GET")),
+        ("DELETE", "problems", 405, Some("GET")),
+        ("GET", "explain", 405, Some("POST")),
+        ("GET", "send", 405, Some("POST")),
+        ("PUT", "requests", 405, Some("DELETE, GET")),
+        ("DELETE", "requests/x", 405, Some("GET")),
+        ("GET", "requests/x/replay", 405, Some("POST")),
+        ("POST", "events", 405, Some("GET")),
+        ("POST", "metrics", 405, Some("GET")),
+        ("POST", "apis/local/routes", 405, Some("GET")),
+        ("DELETE", "capture", 405, Some("GET, PUT")),
+        ("GET", "overview/", 404, None),
+        ("GET", "requests/x/y", 404, None),
+        ("PUT", "capture", 400, None),
     ] {
-        assert_eq!(console.call(method, path, "").status, status, "{method} {path}");
+        let answer = console.call(method, path, "");
+        // RFC 9110 §15.5.6.
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (status, allowed),
+            "{method} {path}"
+        );
     }
 }

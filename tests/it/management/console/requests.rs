@@ -57,6 +57,17 @@ fn a_summary_and_a_detail() {
         format!("http://{}/?a=%3Cb%3E", console.endpoint.address)
     );
     assert!(sent["headers"].to_string().contains("x-amzn-trace-id"), "{sent}");
+    // To the letter what the integration has got.
+    let head = console.endpoint.next().head;
+    let lines: Vec<&str> = head.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    let shown: Vec<String> = sent["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| format!("{}: {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
+        .collect();
+    assert_eq!(shown, lines);
+    assert!(lines.contains(&"content-length: 3"), "{head}");
     assert_eq!(found["explanation"]["routeKey"], "GET /pets/{id}");
     assert_eq!(found["explanation"]["outranks"], json!(["ANY /{proxy+}"]));
     assert_eq!(found["explanation"]["variables"], json!({"id": "7"}));
@@ -82,6 +93,40 @@ fn a_summary_and_a_detail() {
     );
 }
 
+/// The head as sent has the field that frames the content, also where its length was not known before it was read.
+#[test]
+fn the_head_as_sent_tells_where_its_content_ends() {
+    let console = Console::capturing();
+    let chunk = "x".repeat(50_000);
+    let chunked = |count: usize| {
+        let chunks = format!("c350\r\n{chunk}\r\n").repeat(count);
+        format!("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+    };
+    for request in [
+        "GET /x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".to_owned(),
+        format!("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n{chunk}"),
+        chunked(1),
+        chunked(3),
+    ] {
+        let answer = console.request(&request);
+        let what = request.get(..60).unwrap_or(&request);
+        assert_eq!(answer.status, 200, "{what}");
+        let found = console.captured(&answer);
+        let sent = console.endpoint.next();
+        let framing = |name: &str| {
+            let pairs = found["integrationRequest"]["headers"].as_array().unwrap();
+            let values = pairs.iter().filter(|pair| pair[0] == name);
+            values
+                .map(|pair| pair[1].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        for name in ["content-length", "transfer-encoding"] {
+            assert_eq!(framing(name), sent.headers(name), "{what}");
+        }
+    }
+}
+
 /// What has no route, no API, and no answer of an integration.
 #[test]
 fn requests_that_go_nowhere() {
@@ -98,7 +143,7 @@ fn requests_that_go_nowhere() {
         options.console.capture = Mode::Always;
     });
     for (request, status, why) in [
-        ("GET /none HTTP/1.1\r\nHost: x\r\n\r\n", 404, "none: 404"),
+        ("GET /none HTTP/1.1\r\nHost: x\r\n\r\n", 404, "no route matches"),
         (
             "GET /_aws/execute-api/none/x HTTP/1.1\r\nHost: x\r\n\r\n",
             404,

@@ -84,6 +84,30 @@ fn the_page_and_its_parts() {
     }
 }
 
+/// N3: also what is no request, and what leads nowhere, whether there is a console or not.
+#[test]
+fn refusals_before_there_is_a_path_are_protected() {
+    for is_on in [true, false] {
+        let console = Console::with(Endpoint::ok(), |options| options.console.is_on = Some(is_on));
+        for (request, status) in [
+            ("GET /console HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 404),
+            ("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 404),
+            ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+            ("GET /console/a b HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 400),
+            (
+                format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(20_000)),
+                431,
+            ),
+        ] {
+            let answer = client::exchange(console.admin(), &request);
+            let what = request.get(..30).unwrap_or(&request);
+            assert_eq!(answer.status, status, "{what}");
+            assert_protected(&answer, what);
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
+        }
+    }
+}
+
 /// N3: JSON is not kept.
 #[test]
 fn json_is_not_kept() {
@@ -142,6 +166,7 @@ fn off_there_is_no_console() {
             (404, r#"{"message":"Not Found"}"#),
             "{path}"
         );
+        assert_protected(&answer, path);
     }
     assert_eq!(get(&console, "/healthz", "").status, 200);
     // The default of a listener that others can reach.

@@ -1,0 +1,284 @@
+//! Goes on with exchanges of a loop, and with their answers.
+
+use std::io;
+use std::time::Instant;
+
+use crate::front::connection::Connection;
+use crate::front::connection_table::{AwayEvent, ConnectionTable, ReadySocket};
+use crate::front::loop_exchanges::{Answered, Asking, Coming, LoopExchanges, Pending, Work};
+use crate::front::outbound_seats::{ExchangeWatcher, User};
+use crate::front::response_stream::on_loop::{LoopStream, Passed};
+use crate::front::send::{self, Sent};
+use crate::front::shared::Shared;
+use crate::http1::response_writer::SendError;
+use crate::outbound::upstream::loop_content::LoopContent;
+use crate::outbound::upstream::loop_exchange::{Driven, LoopExchange};
+use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
+
+/// What is next with the work of a place.
+enum Step {
+    Waits,
+    Yields,
+    Ends(End),
+}
+
+/// How work ends.
+enum End {
+    Answered(Result<IntegrationResponse, UpstreamError>),
+    Begun(Box<IntegrationResponse>, LoopContent),
+    Passed(Result<Sent, SendError>),
+}
+
+impl LoopExchanges {
+    /// Drives an exchange that is taken out of its place.
+    pub(super) fn drive(
+        &mut self,
+        shared: &Shared,
+        table: &ConnectionTable<Connection>,
+        number: usize,
+        mut pending: Box<Pending>,
+        now: Instant,
+    ) -> Option<Answered> {
+        let Pending { work, until, .. } = &mut *pending;
+        let driven = match work {
+            Work::Asking(asking, exchange) => self.ask(table, number, asking, exchange, until, now),
+            Work::Passing(stream) => self.pass(shared, table, number, stream, until),
+        };
+        let end = match driven {
+            Step::Waits => {
+                self.put(number, pending);
+                return None;
+            }
+            Step::Yields => {
+                self.yielding.push(number);
+                self.put(number, pending);
+                return None;
+            }
+            Step::Ends(end) => end,
+        };
+        self.end(table, number, *pending, end)
+    }
+
+    /// Goes on with an exchange for which a client waits.
+    fn ask(
+        &mut self,
+        table: &ConnectionTable<Connection>,
+        number: usize,
+        asking: &mut Asking,
+        exchange: &mut LoopExchange,
+        until: &mut Instant,
+        now: Instant,
+    ) -> Step {
+        let mut watcher = ExchangeWatcher {
+            table,
+            seats: &mut self.seats,
+            number: Some(number),
+            answer: Some(&mut asking.answer),
+        };
+        match exchange.drive(&mut self.pool, &mut watcher, now) {
+            Driven::Waits(at) => {
+                if exchange.is_resolving() {
+                    self.resolving.push(number);
+                }
+                *until = at;
+                Step::Waits
+            }
+            Driven::Yields => Step::Yields,
+            Driven::Over(answer) => Step::Ends(End::Answered(answer)),
+            Driven::Streams(response, content) => Step::Ends(End::Begun(response, content)),
+        }
+    }
+
+    /// Goes on with an answer.
+    fn pass(
+        &mut self,
+        shared: &Shared,
+        table: &ConnectionTable<Connection>,
+        number: usize,
+        stream: &mut LoopStream,
+        until: &mut Instant,
+    ) -> Step {
+        let passed = stream.go_on(self.turn);
+        let mut watcher = ExchangeWatcher {
+            table,
+            seats: &mut self.seats,
+            number: Some(number),
+            answer: None,
+        };
+        stream.content().settle(&mut self.pool, &mut watcher);
+        match passed {
+            Passed::Waits => {
+                if stream.waits_for_client() && table.watch_for_room(stream.connection()).is_err() {
+                    return Step::Ends(End::Passed(Err(send::too_slow())));
+                }
+                *until = stream.until(&shared.limits);
+                Step::Waits
+            }
+            Passed::Yields => Step::Yields,
+            Passed::Over(sent) => Step::Ends(End::Passed(sent)),
+        }
+    }
+
+    /// Gives up the place of what has ended, unless it goes on with its content.
+    fn end(
+        &mut self,
+        table: &ConnectionTable<Connection>,
+        number: usize,
+        pending: Pending,
+        end: End,
+    ) -> Option<Answered> {
+        let Pending { work, client, .. } = pending;
+        let answered = match (work, end) {
+            (Work::Asking(asking, _), End::Begun(response, content)) => {
+                let coming = Coming {
+                    number,
+                    client,
+                    content,
+                };
+                return Some(Answered::Begun(asking, response, coming));
+            }
+            (Work::Asking(asking, _), End::Answered(answer)) => Some(Answered::Whole(asking, answer)),
+            (Work::Passing(stream), End::Passed(sent)) => {
+                stream.content().close(&mut self.watcher(table, number));
+                Some(Answered::Passed(stream, sent))
+            }
+            // Each kind of work has its own ends.
+            _ => None,
+        };
+        self.give_up(client, number);
+        answered
+    }
+
+    /// What content asks of its loop.
+    fn watcher<'a>(&'a mut self, table: &'a ConnectionTable<Connection>, number: usize) -> ExchangeWatcher<'a> {
+        ExchangeWatcher {
+            table,
+            seats: &mut self.seats,
+            number: Some(number),
+            answer: None,
+        }
+    }
+
+    fn give_up(&mut self, client: Option<usize>, number: usize) {
+        self.set_client(client, None);
+        self.free.push(number);
+    }
+
+    /// Passes on content that is on its way.
+    pub(crate) fn pass_on(
+        &mut self,
+        shared: &Shared,
+        table: &ConnectionTable<Connection>,
+        coming: Coming,
+        begin: impl FnOnce(LoopContent) -> LoopStream,
+    ) -> Option<Answered> {
+        let Coming {
+            number,
+            client,
+            content,
+        } = coming;
+        let pending = Pending {
+            work: Work::Passing(Box::new(begin(content))),
+            client,
+            until: Instant::now(),
+        };
+        self.drive(shared, table, number, Box::new(pending), Instant::now())
+    }
+
+    /// Ends an exchange whose content nobody passes on.
+    pub(crate) fn drop_content(&mut self, table: &ConnectionTable<Connection>, coming: Coming) {
+        coming.content.close(&mut self.watcher(table, coming.number));
+        self.give_up(coming.client, coming.number);
+    }
+
+    /// Goes on with what a socket is ready for.
+    pub(crate) fn on_ready(
+        &mut self,
+        shared: &Shared,
+        table: &ConnectionTable<Connection>,
+        ready: ReadySocket,
+        now: Instant,
+    ) -> Option<Answered> {
+        match self.seats.user(ready.seat) {
+            User::Nobody => None,
+            User::Kept => {
+                // No request asked for it, so the connection is closed before a request takes it.
+                if ready.is_readable || ready.has_ended {
+                    let mut watcher = ExchangeWatcher {
+                        table,
+                        seats: &mut self.seats,
+                        number: None,
+                        answer: None,
+                    };
+                    self.pool.end(ready.seat, &mut watcher);
+                }
+                None
+            }
+            User::Exchange(number) => {
+                let mut pending = self.take(number)?;
+                match &mut pending.work {
+                    Work::Asking(_, exchange) => exchange.note_ready(ready.is_readable, ready.has_ended),
+                    Work::Passing(stream) => stream.content().note_ready(ready.is_readable, ready.has_ended),
+                }
+                self.drive(shared, table, number, pending, now)
+            }
+        }
+    }
+
+    /// Goes on with the exchange of a client that may take more, and ends that of one that has gone.
+    pub(crate) fn on_client(
+        &mut self,
+        shared: &Shared,
+        table: &ConnectionTable<Connection>,
+        event: AwayEvent,
+        now: Instant,
+    ) -> Option<Answered> {
+        let number = self.by_client.get(event.slot).copied().flatten()?;
+        let mut pending = self.take(number)?;
+        let is_gone = event.is_end
+            && match &pending.work {
+                Work::Asking(asking, _) => asking.connection.socket.is_abandoned(),
+                Work::Passing(stream) => stream.is_abandoned(),
+            };
+        let end = match &mut pending.work {
+            Work::Passing(stream) if !is_gone && stream.waits_for_client() => {
+                return self.drive(shared, table, number, pending, now);
+            }
+            _ if !is_gone => {
+                self.put(number, pending);
+                return None;
+            }
+            Work::Passing(_) => {
+                let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+                End::Passed(Err(SendError::Client(gone)))
+            }
+            Work::Asking(asking, exchange) => {
+                let mut watcher = ExchangeWatcher {
+                    table,
+                    seats: &mut self.seats,
+                    number: Some(number),
+                    answer: Some(&mut asking.answer),
+                };
+                End::Answered(Err(exchange.abandon(&mut watcher)))
+            }
+        };
+        self.end(table, number, *pending, end)
+    }
+
+    /// Goes on with an exchange that is due.
+    pub(crate) fn on_due(
+        &mut self,
+        shared: &Shared,
+        table: &ConnectionTable<Connection>,
+        number: usize,
+        now: Instant,
+    ) -> Option<Answered> {
+        let pending = self.take(number)?;
+        match &pending.work {
+            Work::Passing(stream) if stream.is_late(shared) => {
+                self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
+            }
+            _ => self.drive(shared, table, number, pending, now),
+        }
+    }
+}
