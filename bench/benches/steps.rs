@@ -31,7 +31,7 @@ use apigateway::identity::jwt::key::{Found, KeySet, PublicKey};
 use apigateway::identity::jwt::token_cache::{CachedToken, Digest, TokenCache};
 use apigateway::identity::jwt::{self, Expectations};
 use apigateway::identity::sigv4::{self, SignedRequest};
-use apigateway::platform::clock::Clock;
+use apigateway::platform::clock::{Clock, Moment};
 use apigateway_bench::api::Files;
 use apigateway_bench::token::{self, Issued};
 use divan::Bencher;
@@ -123,7 +123,7 @@ fn route_selection(bencher: Bencher<'_, '_>, routes: usize) {
 #[divan::bench]
 fn request_context(bencher: Bencher<'_, '_>) {
     let (clock, trusted, request) = (Clock::system(), TrustedProxies::default(), request());
-    bencher.bench_local(|| RequestContext::begin(&clock, &trusted, black_box(&request)));
+    bencher.bench_local(|| RequestContext::begin(&clock, &trusted, black_box(&request), Moment::now()));
 }
 
 /// Path, query and header fields for the upstream.
@@ -133,7 +133,7 @@ fn upstream_request(bencher: Bencher<'_, '_>) {
     let request = request();
     let path = RequestPath::parse(&request.path).unwrap();
     let route = select(&deployment, &path);
-    let context = RequestContext::begin(&Clock::system(), &TrustedProxies::default(), &request);
+    let context = RequestContext::begin(&Clock::system(), &TrustedProxies::default(), &request, Moment::now());
     let Some(Kind::HttpProxy(proxy)) = route.route.integration.as_deref().map(|integration| &integration.kind) else {
         return;
     };
@@ -154,7 +154,7 @@ fn parameter_mapping(bencher: Bencher<'_, '_>) {
     let request = request();
     let path = RequestPath::parse(&request.path).unwrap();
     let route = select(&deployment, &path);
-    let context = RequestContext::begin(&Clock::system(), &TrustedProxies::default(), &request);
+    let context = RequestContext::begin(&Clock::system(), &TrustedProxies::default(), &request, Moment::now());
     let values = ContextVariables {
         context: &context,
         request: &request,

@@ -242,12 +242,19 @@ mod tests {
             with_loops,
             count,
         };
-        let all = [one("a", true, 20_000.4), one("a, --loops 0", false, 31_000.0), one("b", true, 30_000.0)];
+        let all = [
+            one("a", true, 20_000.4),
+            one("a, --loops 0", false, 31_000.0),
+            one("b", true, 30_000.0),
+        ];
         let rows = "| a | 20000 |\n| a, --loops 0 | 31000 |\n| b | 30000 |\n";
         assert!(table(&all).ends_with(rows), "{}", table(&all));
         assert_eq!(too_many(&all, 30_000), [] as [String; 0]);
         let told = too_many(&all, 29_999);
-        assert_eq!(told, ["b takes 30000 instructions for a request, and 29999 are allowed"]);
+        assert_eq!(
+            told,
+            ["b takes 30000 instructions for a request, and 29999 are allowed"]
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
+use crate::http1::search;
+
 /// A host without its port and one trailing dot, in lower case.
 pub fn normalized(host: &[u8]) -> Cow<'_, str> {
     let host = str::from_utf8(host).unwrap_or_default();
@@ -16,21 +18,15 @@ pub fn normalized(host: &[u8]) -> Cow<'_, str> {
 
 /// A host without its port; brackets stay.
 pub fn without_port(host: &str) -> &str {
-    let mut colons = 0;
-    let mut name_end = host.len();
-    for (at, byte) in host.bytes().enumerate() {
-        match byte {
-            b']' => return host.get(..=at).unwrap_or(host),
-            b':' => {
-                colons += 1;
-                name_end = name_end.min(at);
-            }
-            _ => {}
-        }
+    if let Some(at) = search::find_byte(host.as_bytes(), b']') {
+        return host.get(..=at).unwrap_or(host);
     }
-    // An address without brackets is no host, but says which one is meant.
-    if colons > 1 && host.parse::<Ipv6Addr>().is_ok() {
+    let Some((name, port)) = host.split_once(':') else {
         return host;
+    };
+    // An address without brackets is no host, but says which one is meant.
+    match port.contains(':') && host.parse::<Ipv6Addr>().is_ok() {
+        true => host,
+        false => name,
     }
-    host.get(..name_end).unwrap_or(host)
 }

@@ -74,7 +74,7 @@ pub(super) struct LoopExchanges {
     resolving: Vec<usize>,
     /// Those that would go on, but let others go first.
     yielding: Vec<usize>,
-    looked_at_kept: Instant,
+    look_at_kept: Instant,
     /// Bytes of an answer that are passed on before others have their turn.
     turn: usize,
 }
@@ -113,7 +113,7 @@ impl LoopExchanges {
             by_client: Vec::new(),
             resolving: Vec::new(),
             yielding: Vec::new(),
-            looked_at_kept: Instant::now(),
+            look_at_kept: Instant::now(),
             turn: TURN_LENGTH,
         }
     }
@@ -236,10 +236,10 @@ impl LoopExchanges {
 
     /// Closes connections that are too old, now and then.
     fn look_at_kept(&mut self, table: &ConnectionTable<Connection>, now: Instant) {
-        if now.saturating_duration_since(self.looked_at_kept) < LOOK_AT_KEPT {
+        if now < self.look_at_kept {
             return;
         }
-        self.looked_at_kept = now;
+        self.look_at_kept = now + LOOK_AT_KEPT;
         let mut watcher = ExchangeWatcher {
             table,
             seats: &mut self.seats,

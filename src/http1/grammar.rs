@@ -1,5 +1,7 @@
 //! Which bytes a token and a field value may have (RFC 9110 §5.5, §5.6.2).
 
+use crate::http1::search;
+
 /// Whether the text is a token (RFC 9110 §5.6.2), as a method or a field name must be.
 pub fn is_token(text: &[u8]) -> bool {
     !text.is_empty()
@@ -29,9 +31,16 @@ const IS_TOKEN_BYTE: [bool; 256] = {
     table
 };
 
-/// Whether each byte may stand in a field value. All are looked at, which is faster than to stop early.
+/// Whether each byte may stand in a field value.
 pub(super) fn is_field_value(value: &[u8]) -> bool {
-    value.iter().fold(true, |good, byte| good & is_field_byte(*byte))
+    let mut rest = value;
+    while let Some(at) = search::find_control(rest) {
+        match rest.get(at..) {
+            Some([b'\t', behind @ ..]) => rest = behind,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Whether a byte may stand in a field value: tab, visible, or obs-text (RFC 9110 §5.5).

@@ -1,6 +1,7 @@
 //! Header fields: their order is kept, and none of them can end its line.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
@@ -279,8 +280,13 @@ impl Headers {
 
     /// Whether a list of tokens such as `Connection` has that member, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        self.list(name)
-            .any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+        let is_token = |member: &[u8]| member.trim_ascii().eq_ignore_ascii_case(token.as_bytes());
+        // A value that is shorter has no such member, and one that is as long has no other.
+        self.get_all(name).any(|value| match value.len().cmp(&token.len()) {
+            Ordering::Less => false,
+            Ordering::Equal => is_token(value),
+            Ordering::Greater => value.split(|byte| *byte == b',').any(is_token),
+        })
     }
 }
 
@@ -300,8 +306,11 @@ impl Field {
 
     /// Compares lengths first, which is all that it takes with most fields.
     fn is_named(self, name: &str, names: &str) -> bool {
+        if self.name_end - self.name != name.len() {
+            return false;
+        }
         let own = self.name(names);
-        own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
+        own == name || own.eq_ignore_ascii_case(name)
     }
 }
 

@@ -21,9 +21,15 @@ pub struct Head {
 }
 
 impl Head {
-    /// Bytes of memory that it takes, about: its text twice, and where each field stands.
+    /// Bytes of memory that it takes, about: its text twice, and the target once more.
     pub fn memory(&self) -> usize {
-        3 * self.request.head_length
+        let Request {
+            path,
+            query,
+            head_length,
+            ..
+        } = &*self.request;
+        2 * head_length + path.len() + query.as_ref().map_or(0, String::len)
     }
 
     /// Whether the client wants to go on with the connection (RFC 9112 §9.3).

@@ -25,7 +25,15 @@ pub fn check_host(headers: &Headers, version: Version) -> Result<(), &'static st
         return Err("there is more than one Host");
     }
     let host = str::from_utf8(host).map_err(|_| "Host is not ASCII")?;
-    let colon = host.bytes().rposition(|byte| byte == b':');
+    // Most have one colon at most, and a search from behind takes longer.
+    let bytes = host.as_bytes();
+    let colon = search::find_byte(bytes, b':').and_then(|first| {
+        let behind = bytes.get(first + 1..)?;
+        match search::find_byte(behind, b':') {
+            None => Some(first),
+            Some(_) => bytes.iter().rposition(|byte| *byte == b':'),
+        }
+    });
     let (name, port) = match colon.and_then(|at| Some((host.get(..at)?, host.get(at + 1..)?))) {
         Some((name, port)) if !port.ends_with(']') => (name, port),
         _ => (host, ""),
@@ -239,14 +247,32 @@ pub fn is_host(host: &str) -> bool {
         name = rest;
     }
     for byte in name {
-        match byte {
-            b'.' if label > 0 => label = 0,
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < 63 => label += 1,
+        match IS_LABEL_BYTE.get(usize::from(*byte)) {
+            Some(true) if label < 63 => label += 1,
+            _ if *byte == b'.' && label > 0 => label = 0,
             _ => return false,
         }
     }
     label > 0 && host.len() <= 253
 }
+
+/// Which bytes a label of a host's name may have.
+const IS_LABEL_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::indexing_slicing,
+            reason = "it is below the length, 256"
+        )]
+        {
+            table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_');
+        }
+        byte += 1;
+    }
+    table
+};
 
 fn check_characters(text: &str) -> Result<(), InvalidUrl> {
     let illegal =

@@ -108,8 +108,10 @@ fn port(host: &[u8], scheme: Scheme) -> &str {
 }
 
 fn put_trace_id(headers: &mut Headers, context: &RequestContext) {
-    if headers.get("x-amzn-trace-id").is_none_or(<[u8]>::is_empty) {
-        headers.put("x-amzn-trace-id", &context.trace_id);
+    match headers.get("x-amzn-trace-id") {
+        None => headers.append_own("x-amzn-trace-id", context.trace_id.as_bytes()),
+        Some([]) => headers.put("x-amzn-trace-id", &context.trace_id),
+        Some(_) => {}
     }
 }
 
@@ -120,7 +122,8 @@ pub fn narrow_to_client(response: &mut IntegrationResponse, client: Method) {
     let tells_length = client == Method::Head || response.status == 304;
     let length = response.headers.get("content-length").filter(|_| tells_length);
     let length = length.map(<[u8]>::to_vec);
-    let named: Vec<Vec<u8>> = named_by_connection(&response.headers).map(<[u8]>::to_vec).collect();
+    let named = named_by_connection(&response.headers).into_iter();
+    let named: Vec<Vec<u8>> = named.map(<[u8]>::to_vec).collect();
     // R3.14: the gateway dates its answers itself.
     response
         .headers
@@ -148,14 +151,17 @@ pub fn trace_id<'a>(context: &'a RequestContext, client: &'a Headers) -> &'a [u8
 
 /// The fields that pass and that are `wanted`, without those that `Connection` names.
 fn end_to_end(all: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
-    let named: Vec<&[u8]> = named_by_connection(all).collect();
+    let named = named_by_connection(all);
     all.filtered(ADDED_LENGTH, |name| wanted(name) && passes(name, named.iter().copied()))
 }
 
 /// The fields that `Connection` names, but for what does not pass in any case, which most servers name alone.
-fn named_by_connection(all: &Headers) -> impl Iterator<Item = &[u8]> {
-    let is_known = |token: &&[u8]| token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close");
-    all.list("connection").filter(move |token| !is_known(token))
+fn named_by_connection(all: &Headers) -> Vec<&[u8]> {
+    let is_known = |token: &[u8]| token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close");
+    match all.get_all("connection").all(is_known) {
+        true => Vec::new(),
+        false => all.list("connection").filter(|token| !is_known(token)).collect(),
+    }
 }
 
 /// Whether a field is for more than one connection, where `Connection` names those. Host is for the message, whatever a

@@ -16,6 +16,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::http1::message::is_token;
+use crate::http1::search;
 
 /// Adds a node identifier: IPv6 stands in brackets and quotes (RFC 7239 §6). A listener that takes any address does not
 /// know at which one a client reached it.
@@ -45,14 +46,16 @@ pub fn push_value(field: &mut Vec<u8>, text: &[u8]) {
         return field.extend_from_slice(text);
     }
     field.push(b'"');
-    for part in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
-        match part {
-            [rest @ .., byte @ (b'"' | b'\\')] => {
-                field.extend_from_slice(rest);
-                field.extend_from_slice(&[b'\\', *byte]);
+    let has = |byte| search::find_byte(text, byte).is_some();
+    if has(b'"') || has(b'\\') {
+        for byte in text {
+            if matches!(byte, b'"' | b'\\') {
+                field.push(b'\\');
             }
-            rest => field.extend_from_slice(rest),
+            field.push(*byte);
         }
+    } else {
+        field.extend_from_slice(text);
     }
     field.push(b'"');
 }

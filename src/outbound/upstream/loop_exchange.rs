@@ -179,7 +179,7 @@ impl LoopExchange {
     /// Goes on as far as it can now, without waiting. Once it is over, nothing more can be done with it.
     pub fn drive(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) -> Driven {
         // Nothing here waits, so that one look at the clock is enough.
-        let mut late = self.waits.next_wait_at(now).err();
+        let mut late = self.waits.lateness(now);
         loop {
             let step = match late.take() {
                 None => self.step(pool, watcher, now),
@@ -258,14 +258,14 @@ impl LoopExchange {
     fn go_on(&mut self, pool: &mut LoopPool, watcher: &mut dyn Watcher, now: Instant) -> Result<Step, UpstreamError> {
         match self.exchange.wants() {
             Wants::Content => Err(UpstreamError::Unsendable("its content is not here".to_owned())),
-            Wants::Send => self.send(),
-            Wants::Receive => self.receive(),
+            Wants::Send => self.send(pool),
+            Wants::Receive => self.receive(pool),
             Wants::Nothing => self.read(pool, watcher, now),
         }
     }
 
     /// Sends what goes now; where none does, takes in what is answered meanwhile.
-    fn send(&mut self) -> Result<Step, UpstreamError> {
+    fn send(&mut self, pool: &mut LoopPool) -> Result<Step, UpstreamError> {
         let Stage::Open(watched) = &mut self.stage else {
             return Ok(Step::Again);
         };
@@ -289,7 +289,7 @@ impl LoopExchange {
             Err(error) => return Err(UpstreamError::of_io(error)),
         }
         if watched.is_readable() && self.exchange.has_room() {
-            return self.receive();
+            return self.receive(pool);
         }
         if self.exchange.is_refused() {
             let now = Instant::now();
@@ -302,12 +302,16 @@ impl LoopExchange {
     }
 
     /// Takes in what is here.
-    fn receive(&mut self) -> Result<Step, UpstreamError> {
+    fn receive(&mut self, pool: &mut LoopPool) -> Result<Step, UpstreamError> {
         let Stage::Open(watched) = &mut self.stage else {
             return Ok(Step::Again);
         };
         if !watched.is_readable() {
             return Ok(Step::Wait);
+        }
+        let input = self.exchange.input();
+        if input.capacity() == 0 {
+            *input = pool.take_buffer();
         }
         watched.receive(&mut self.exchange)?;
         Ok(Step::Again)

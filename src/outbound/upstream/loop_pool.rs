@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::outbound::upstream::connection::{Connection, Quiet};
+use crate::outbound::upstream::connection::{Connection, Quiet, RECEIVED_AT_ONCE};
 use crate::outbound::upstream::destinations::Destination;
 use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::exchange::Exchange;
@@ -20,6 +20,9 @@ use crate::platform::metrics::UpstreamConnections;
 /// come while a request is on its way, which is longer than this with most integrations, and which nobody can tell.
 const LOOK_HOLDS: Duration = Duration::from_millis(1);
 
+/// Most bytes of memory that are held for the next answer.
+const MAX_BUFFER: usize = 2 * RECEIVED_AT_ONCE;
+
 /// A loop's way to integrations.
 #[derive(Debug)]
 pub struct LoopPool {
@@ -29,15 +32,18 @@ pub struct LoopPool {
     kept: Vec<Kept>,
     /// Those that were kept since the last look, in the same order.
     unlooked: Vec<Kept>,
-    /// When the loop looked last at all of its connections; none where it has seen a part of what happened.
-    looked_at: Option<Instant>,
+    /// Until when the last look at all connections holds; none where it has seen a part of what happened.
+    look_holds: Option<Instant>,
     /// How many look-ups of names had ended when it was last looked.
     looked_up: u64,
+    /// What the last answer was received in, for the next one: most come whole, so that one is enough for all exchanges.
+    buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Kept {
-    since: Instant,
+    /// When it is too old to be used.
+    until: Instant,
     server: Arc<Server>,
     connection: Connection,
     seat: Seat,
@@ -52,14 +58,29 @@ impl LoopPool {
             connections,
             kept: Vec::new(),
             unlooked: Vec::new(),
-            looked_at: None,
+            look_holds: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// What to receive an answer in, empty.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// What an answer was received in, of which nothing is wanted any more.
+    pub(super) fn give_buffer(&mut self, mut buffer: Vec<u8>) {
+        // One that has grown is not kept for all time.
+        if buffer.capacity() <= MAX_BUFFER {
+            buffer.clear();
+            self.buffer = buffer;
         }
     }
 
     /// The loop has looked at its connections and is about to tell of each on which something has come. `is_complete` where
     /// it tells of all of them.
     pub fn note_look(&mut self, now: Instant, is_complete: bool) {
-        self.looked_at = is_complete.then_some(now);
+        self.look_holds = is_complete.then(|| now + LOOK_HOLDS);
         if is_complete {
             self.kept.append(&mut self.unlooked);
         }
@@ -101,15 +122,13 @@ impl LoopPool {
         // Those before the one that is found are older.
         let found = |all: &mut Vec<Kept>| {
             let at = all.iter().rposition(is_for)?;
-            let is_young = now.saturating_duration_since(all.get(at)?.since) <= MAX_IDLE_AGE;
+            let is_young = now <= all.get(at)?.until;
             is_young.then(|| all.remove(at))
         };
-        let (kept, is_looked_at) = match found(&mut self.kept) {
-            Some(kept) => (kept, true),
+        let (kept, holds) = match found(&mut self.kept) {
+            Some(kept) => (kept, self.look_holds.is_some_and(|until| now <= until)),
             None => (found(&mut self.unlooked)?, false),
         };
-        let look = self.looked_at.filter(|_| is_looked_at);
-        let holds = look.is_some_and(|at| now.saturating_duration_since(at) <= LOOK_HOLDS);
         let Kept {
             connection,
             seat,
@@ -158,7 +177,7 @@ impl LoopPool {
     fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher, now: Instant) {
         watcher.keep(watched.seat);
         self.unlooked.push(Kept {
-            since: now,
+            until: now + MAX_IDLE_AGE,
             server: Arc::clone(server),
             connection: watched.connection,
             seat: watched.seat,
@@ -202,11 +221,8 @@ impl LoopPool {
 
     /// Closes connections that are too old to be used; where there are too many of all loops, half of this one's.
     pub fn close_idle(&mut self, watcher: &mut dyn Watcher) {
-        let old = self
-            .kept
-            .iter()
-            .take_while(|kept| kept.since.elapsed() > MAX_IDLE_AGE)
-            .count();
+        let now = Instant::now();
+        let old = self.kept.iter().take_while(|kept| kept.until < now).count();
         let are_many = self.pool.on_loops.load(Ordering::Relaxed) >= self.pool.most_on_loops;
         let many = if are_many { self.kept.len().div_ceil(2) } else { 0 };
         for kept in self.kept.drain(..old.max(many)) {

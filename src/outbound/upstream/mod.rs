@@ -27,6 +27,13 @@
 //! were received with it. Either way, no connection to the destination is kept for a minute. That is a remedy and no proof:
 //! bytes that come when the next request is already on its way are its answer.
 //!
+//! A loop begins each batch with a look at all of its connections, which tells of bytes and of ends on those that are
+//! kept, and it closes these before any request is sent. So for a millisecond after a look no peek is needed (`loop_pool`),
+//! where the connection was kept before the look, the look saw all that had happened, and the request may be repeated,
+//! as the connection may have ended since. A request that was sent after such bytes had come is read in the same look or
+//! in a later one, so it never gets them. What comes between the look and the sending of a request is its answer, as is what
+//! comes until the true one does, which with most integrations takes longer.
+//!
 //! The resolver is asked before each request, kept connection or not. A kept connection to an address that is no longer
 //! among the host's addresses counts as closed. Where no connection could be made to any of them, these addresses are
 //! forgotten, and the next request looks the name up; look-ups of one name are one at a time.

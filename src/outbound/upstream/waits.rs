@@ -106,6 +106,15 @@ impl Waits {
         }
     }
 
+    /// The error of an exchange that is over by then, where it is.
+    pub(super) fn lateness(&self, now: Instant) -> Option<UpstreamError> {
+        match &self.limit {
+            // Which is less than to tell how much is left.
+            Limit::Until(end, None) if now < *end => None,
+            _ => self.next_wait_at(now).err(),
+        }
+    }
+
     /// What is left of a wait of which so much has passed in vain.
     ///
     /// # Errors

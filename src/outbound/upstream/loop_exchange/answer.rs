@@ -68,7 +68,7 @@ impl LoopExchange {
                 Progress::Bytes(_) if self.has_enough() => return Ok(Step::Stream),
                 Progress::Bytes(_) => {}
                 Progress::End => break,
-                Progress::Wait if is_readable => return self.receive(),
+                Progress::Wait if is_readable => return self.receive(pool),
                 Progress::Wait if self.has_beginning() => return Ok(Step::Stream),
                 Progress::Wait => return Ok(Step::Wait),
             }
@@ -133,6 +133,7 @@ impl LoopExchange {
         if let Stage::Open(watched) = std::mem::replace(&mut self.stage, Stage::Over) {
             pool.take_back(&self.server, &self.exchange, watched, watcher, now);
         }
+        pool.give_buffer(std::mem::take(self.exchange.input()));
     }
 
     /// Closes its connection.
