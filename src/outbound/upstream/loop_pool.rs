@@ -236,3 +236,6 @@ impl LoopPool {
         watcher.vacate(kept.seat);
     }
 }
+
+#[cfg(test)]
+mod tests;
