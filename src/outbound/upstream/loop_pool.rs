@@ -242,3 +242,6 @@ impl LoopPool {
         watcher.vacate(kept.seat);
     }
 }
+
+#[cfg(test)]
+mod tests;
