@@ -23,7 +23,7 @@ use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
 use crate::http1::response_writer::Answer;
-use crate::outbound::upstream::{IntegrationResponse, Unconnected, UpstreamError};
+use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Unconnected, UpstreamError};
 use crate::platform::metrics::InFlightGuard;
 
 /// What a client did not take, for which nothing can be kept.
@@ -74,14 +74,20 @@ impl EventLoop {
         }
         for (connection, whole) in whole.drain(..) {
             match exchanges {
-                Some(exchanges) if !connection.is_in_reserve() => {
-                    self.guarded(table, exchanges, |exchanges| {
-                        self.begin(table, exchanges, connection, whole)
-                    });
+                _ if !self.shared.loops_answer || connection.is_in_reserve() => {
+                    let _ = catch_unwind(AssertUnwindSafe(|| self.hand_over(connection, whole)));
                 }
-                _ => {
-                    let hand_over = AssertUnwindSafe(|| self.hand_over(connection, whole));
-                    let _ = catch_unwind(hand_over);
+                Some(exchanges) => self.guarded(table, exchanges, |exchanges| {
+                    let (asked, asking) = self.begin(connection, whole)?;
+                    exchanges.begin(&self.shared, table, *asked, asking)
+                }),
+                None => {
+                    let _ = catch_unwind(AssertUnwindSafe(|| {
+                        if let Some((_, asking)) = self.begin(connection, whole) {
+                            let nobody = UpstreamError::Unsendable("nobody is asked here".to_owned());
+                            self.refuse_exchange(asking, nobody);
+                        }
+                    }));
                 }
             }
         }
@@ -103,14 +109,12 @@ impl EventLoop {
         }));
     }
 
-    /// Begins to answer a request.
+    /// Begins to answer a request; what an integration is to be asked, if anything.
     fn begin(
         self: &Arc<EventLoop>,
-        table: &ConnectionTable<Connection>,
-        exchanges: &mut LoopExchanges,
         mut connection: Box<Connection>,
         whole: CompleteRequest,
-    ) -> Option<Answered> {
+    ) -> Option<(Box<IntegrationRequest>, Asking)> {
         let CompleteRequest { mut head, reservation } = whole;
         let reply = Reply::to(&head);
         let unread = connection.unread_request();
@@ -137,7 +141,7 @@ impl EventLoop {
                     _body: reservation,
                     answer: self.shared.budget.reserve(Class::Answer),
                 };
-                exchanges.begin(&self.shared, table, *asked, asking)
+                Some((asked, asking))
             }
             Begun::Waits(request) => {
                 head.request = request;

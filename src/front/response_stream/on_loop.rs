@@ -168,6 +168,10 @@ impl LoopStream {
             self.stream.rest.put_off_deadline(since.elapsed());
             self.content.resume();
         }
+        // Where nothing is here, no room is made for it.
+        if !self.content.is_ready() {
+            return Ok(More::NotYet);
+        }
         let before = self.stream.read;
         match self.stream.read_on() {
             Ok(()) => Ok(More::Bytes(self.stream.read - before)),

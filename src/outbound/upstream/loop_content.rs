@@ -98,6 +98,23 @@ impl LoopContent {
         coming.waits.until_after(coming.since)
     }
 
+    /// Whether reading gives something, be it the end or an error.
+    pub fn is_ready(&self) -> bool {
+        let mut coming = self.coming();
+        let is_readable = match &mut coming.watched {
+            Some(watched) => {
+                watched.flush();
+                watched.is_readable()
+            }
+            None => true,
+        };
+        is_readable
+            || coming.is_broken
+            || !coming.before.is_empty()
+            || coming.exchange.has_input()
+            || Instant::now() >= coming.waits.until_after(coming.since)
+    }
+
     /// Bytes of memory that hold what has come and was not read. What is not needed is given back.
     pub fn held(&self) -> usize {
         let mut coming = self.coming();
