@@ -98,15 +98,13 @@ impl LoopExchanges {
         stream: &mut LoopStream,
         until: &mut Instant,
     ) -> Step {
-        let passed = stream.go_on(self.turn);
         let mut watcher = ExchangeWatcher {
             table,
             seats: &mut self.seats,
             number: Some(number),
             answer: None,
         };
-        stream.content().settle(&mut self.pool, &mut watcher);
-        match passed {
+        match stream.go_on(self.turn, |content| content.settle(&mut self.pool, &mut watcher)) {
             Passed::Waits => {
                 if stream.waits_for_client() && table.watch_for_room(stream.connection()).is_err() {
                     return Step::Ends(End::Passed(Err(send::too_slow())));

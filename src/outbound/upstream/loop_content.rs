@@ -122,15 +122,15 @@ impl LoopContent {
         coming.exchange.held() + coming.before.capacity()
     }
 
-    /// Gives its connection back where it is complete.
-    pub fn settle(&self, pool: &mut LoopPool, watcher: &mut dyn Watcher) {
+    /// Gives its connection back where it is complete; whether it is.
+    pub fn settle(&self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> bool {
         let mut coming = self.coming();
-        if coming.exchange.is_over()
-            && let Some(watched) = coming.watched.take()
-        {
+        let is_over = coming.exchange.is_over();
+        if is_over && let Some(watched) = coming.watched.take() {
             coming.slot.give_back();
             pool.take_back(&coming.server, &coming.exchange, watched, watcher);
         }
+        is_over
     }
 
     /// Closes its connection, unless it was given back: nobody reads what is still to come.
