@@ -75,7 +75,10 @@ pub fn run(
     upstream: &Upstream,
     directory: &Path,
 ) -> Outcome<Table> {
-    if let Some(reason) = too_few_descriptors(scenario.idle) {
+    let of_ours = |kind: &&Kind| matches!(kind, Kind::Gateway(_));
+    let ours = scenario.kinds.iter().filter(of_ours).count();
+    let peers = scenario.kinds.len() + ours * gateways.len().saturating_sub(1);
+    if let Some(reason) = too_few_descriptors(scenario.idle * peers) {
         return Ok(Table::Skipped(reason));
     }
     let directory = directory.join(scenario.name);
@@ -124,7 +127,7 @@ pub fn run(
     Ok(Table::Rows(all.into_iter().map(Driven::into_row).collect()))
 }
 
-/// Why there cannot be so many idle connections, if so.
+/// Why there cannot be so many idle connections to all peers together, if so.
 fn too_few_descriptors(idle: usize) -> Option<String> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
     let needed = u64::try_from(idle).unwrap_or_default() + OTHER_DESCRIPTORS;

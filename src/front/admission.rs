@@ -41,6 +41,7 @@ impl Admission {
     pub(super) fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         let shared = &self.event_loop.shared;
         let socket = Socket::of(stream);
+        shared.sockets.note(&socket);
         // Where the listener takes any address, the socket knows at which one it was reached.
         let local = if self.listener.ip().is_unspecified() {
             socket.local_addr().unwrap_or(self.listener)

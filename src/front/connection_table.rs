@@ -200,6 +200,11 @@ impl<C: Watched> ConnectionTable<C> {
         registry.register(&mut SourceFd(&socket), Token(OUTBOUND + seat), interest)
     }
 
+    /// Ends the watching of a socket that goes on to be used.
+    pub(super) fn forget_outbound(&self, socket: RawFd) {
+        let _ = self.0.registry.deregister(&mut SourceFd(&socket));
+    }
+
     /// What makes the watching thread look up.
     pub(super) fn waker(&self) -> impl Fn() + Send + Sync + use<C>
     where

@@ -113,6 +113,10 @@ const MANAGEMENT_RESERVE: usize = 16;
 /// time.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(250);
 
+/// How long the end waits for requests that were cut when their time was up, so that each is accounted for. A wait for an
+/// integration looks twice a second whether its client is there.
+pub(super) const CUT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Least descriptors that are neither clients' nor their requests': 20 of them are listeners, pipes and logs, the others
 /// for what a reload reads.
 const LEAST_OWN_DESCRIPTORS: usize = 32;

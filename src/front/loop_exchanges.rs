@@ -20,7 +20,7 @@ use crate::http1::response_writer::SendError;
 use crate::outbound::upstream::loop_content::LoopContent;
 use crate::outbound::upstream::loop_exchange::LoopExchange;
 use crate::outbound::upstream::loop_pool::LoopPool;
-use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Upstream, UpstreamError};
+use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Unconnected, Upstream, UpstreamError};
 
 /// How often connections that are kept are looked at, whether they are too old.
 const LOOK_AT_KEPT: Duration = Duration::from_secs(1);
@@ -45,6 +45,8 @@ pub(super) struct Asking {
 pub(super) enum Answered {
     /// The integration has answered, or failed.
     Whole(Asking, Result<IntegrationResponse, UpstreamError>),
+    /// A worker connects to the integration over TLS, and asks it.
+    InWorker(Asking, Box<Unconnected>),
     /// The head of its answer is here. Its content is on its way.
     Begun(Asking, Box<IntegrationResponse>, Coming),
     /// The answer has been passed on, or its client keeps the loop waiting, or it is cut.

@@ -165,7 +165,7 @@ use std::time::{Duration, Instant};
 use crate::front::admission::Admission;
 use crate::front::event_loop::EventLoop;
 pub use crate::front::handler::{Handler, TlsIdentity};
-use crate::front::listener_limits::{Limits, STOP_PATIENCE};
+use crate::front::listener_limits::{CUT_PATIENCE, Limits, STOP_PATIENCE};
 use crate::platform::metrics::FrontMetrics;
 
 /// How often a drain looks whether it is done.
@@ -256,7 +256,8 @@ impl Front {
         *self.accepting.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Waits for what is under way, until a moment; tells how many requests are left then.
+    /// Waits for what is under way, until a moment; tells how many requests are left then. Those are cut, and have a moment
+    /// to be accounted for.
     pub fn drain(&self, until: Instant) -> usize {
         let mut finished_at = None;
         loop {
@@ -268,8 +269,14 @@ impl Front {
                 }
             }
             if Instant::now() >= until {
-                self.event_loop.shared.give_up();
-                return self.event_loop.shared.in_flight();
+                let shared = &self.event_loop.shared;
+                shared.give_up();
+                let left = shared.in_flight();
+                shared.sockets.shut_down();
+                while shared.in_flight() > 0 && until.elapsed() < CUT_PATIENCE {
+                    thread::sleep(DRAIN_TICK);
+                }
+                return left;
             }
             thread::sleep(DRAIN_TICK);
         }

@@ -90,6 +90,11 @@ impl Watcher for ExchangeWatcher<'_> {
         self.seats.free.push(seat);
     }
 
+    fn give_away(&mut self, seat: Seat, socket: BorrowedFd<'_>) {
+        self.table.forget_outbound(socket.as_raw_fd());
+        self.vacate(seat);
+    }
+
     fn reserve(&mut self, bytes: usize) -> bool {
         self.answer.as_mut().is_none_or(|answer| answer.resize(bytes))
     }

@@ -15,6 +15,7 @@ use crate::front::listener_limits::{Limits, STOP_PATIENCE};
 use crate::front::memory_budget::MemoryBudget;
 use crate::front::quota::Quotas;
 use crate::front::slots::Occupant;
+use crate::front::socket::open_sockets::OpenSockets;
 use crate::front::tls::handshake_queue::HandshakeQueue;
 use crate::front::worker_pool::Workers;
 use crate::platform::concurrency::ConcurrencyLimit;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub(super) tables: ConnectionTables<Connection>,
     /// Connections with a turn of their TLS handshake to do; none where the listener speaks plain text.
     pub(super) handshakes: Option<HandshakeQueue<Box<Connection>>>,
+    /// The sockets of open connections.
+    pub(super) sockets: OpenSockets,
     /// Open connections.
     pub(super) quotas: Arc<Quotas>,
     /// So many are few: never more than workers, so that none waits while another connection wants it.
@@ -80,6 +83,7 @@ impl Shared {
             workers: Workers::new(name, most_workers, Some(limits.queue_timeout))?,
             loops_answer: loops > 0,
             tables,
+            sockets: OpenSockets::default(),
             quotas: Arc::default(),
             few: most_workers.get().min(FEW_CONNECTIONS),
             connection_log: ConnectionLog::new(&metrics),

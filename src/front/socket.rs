@@ -2,6 +2,7 @@
 //! and the thread that waits for everybody.
 
 mod records;
+pub(super) mod open_sockets;
 
 use std::cell::Cell;
 use std::io;
@@ -130,6 +131,11 @@ impl Socket {
             waited: Cell::new(Duration::ZERO),
             tls: None,
         }
+    }
+
+    /// The descriptor, for those who do not keep it open.
+    fn shared(&self) -> Weak<Stream> {
+        Arc::downgrade(&self.stream)
     }
 
     /// Whether the last read took all that there was. More may have come since.

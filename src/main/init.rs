@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use apigateway::definition::store::Store;
 use apigateway::definition::unit::ROOT_NAMES;
+use apigateway::outbound::function::interpreters;
 use apigateway::platform::files::{self, FileKind};
 use serde_json::json;
 
@@ -23,9 +24,6 @@ enum Language {
 
 /// The minor version of Python that is written where none can be told.
 const USUAL_PYTHON: u32 = 13;
-
-/// The minor versions of Python that are looked for, newest first.
-const PYTHONS: std::ops::RangeInclusive<u32> = 8..=14;
 
 const PYTHON_HANDLER: &str = r#"import json
 
@@ -94,8 +92,9 @@ pub(crate) fn init(arguments: InitArguments) -> Result<ExitCode, String> {
     };
     let curl = "  curl http://127.0.0.1:8000/hello/Rex\n  curl 'http://127.0.0.1:8000/echo/pets?a=b'\n";
     say(&format!(
-        "{lines}{}Edit {code}, or put the URL of a service into integrations/echo.json: an edit is served within a second.\n",
-        next_steps(&directory, curl)
+        "{lines}{}Edit {code}, or put the URL of a service into integrations/echo.json: an edit is served within a second.\n{}",
+        next_steps(&directory, curl),
+        missing_interpreter(language)
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -254,17 +253,29 @@ fn usual_language() -> Language {
     }
 }
 
-/// The minor version of the Python 3 of this machine, as the names of its programs tell it.
+/// The minor version of the Python 3 of this machine. Where its name does not tell it, the program is asked.
 fn python_version() -> u32 {
     let of_name = |path: &Path| path.file_name()?.to_str()?.strip_prefix("python3.")?.parse().ok();
-    on_path("python3")
-        .and_then(|path| of_name(&files::canonical(&path)))
-        .or_else(|| {
-            PYTHONS
-                .rev()
-                .find(|minor| on_path(&format!("python3.{minor}")).is_some())
-        })
+    let Some(path) = on_path("python3") else {
+        return USUAL_PYTHON;
+    };
+    of_name(&files::canonical(&path))
+        .or_else(interpreters::python_version)
         .unwrap_or(USUAL_PYTHON)
+}
+
+/// What the sample does not do where nothing runs its function.
+fn missing_interpreter(language: Language) -> String {
+    let (program, name) = match language {
+        Language::Python => ("python3", "Python 3.8 or later"),
+        Language::Node => ("node", "Node.js 18 or later"),
+    };
+    match on_path(program) {
+        Some(_) => String::new(),
+        None => format!(
+            "There is no {program} in the directories of PATH: GET /hello/{{name}} is answered 500 until {name} is installed.\n"
+        ),
+    }
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

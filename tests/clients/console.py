@@ -453,6 +453,7 @@ def a_replay_leaves_the_original(page, gateway):
     page.get("button", "Copy as curl").click()
     area = page.get("textbox", "curl command")
     command = area.get_attribute("value")
+    assert "abc" not in command, "N9"
     assert "--request 'POST'" in command and "x-tag: it'\\''s'" in command.lower() and """--data-raw '{"a": 1}'""" in command, command
     assert page.driver.execute_script("return arguments[0].selectionEnd", area) == len(command)
     said = subprocess.run(["sh", "-c", "curl() { for each; do printf '%s\\n' \"$each\"; done; }\n" + command], capture_output=True, text=True, check=True)
@@ -469,8 +470,13 @@ def a_replay_leaves_the_original(page, gateway):
     form = page.get("form", "Request")
     assert page.get("textbox", "Body", form).get_attribute("value") == '{"a": 1}'
     assert "x-tag: it's" in page.get("textbox", "Headers", form).get_attribute("value").lower()
+    page.fill("Path", "/pets/a b", form)
+    until("why", lambda: "percent-encoded" in page.get("region", "Why this route").text)
+    assert "400" in page.get("region", "Why this route").text
+    page.fill("Path", "/Pets", form)
+    until("what it nearly is", lambda: 'near ANY /pets: the path has "Pets" in place of "pets"' in page.get("region", "Why this route").text)
     page.fill("Path", "/nowhere", form)
-    until("why", lambda: "404" in page.get("region", "Why this route").text)
+    until("why", lambda: "404" in page.get("region", "Why this route").text and "ear ANY" not in page.get("region", "Why this route").text)
     page.chord(Keys.CONTROL, Keys.ENTER)
     until("the answer", lambda: "404 Not Found" in page.get("region", "Answer").text)
     page.get("link", "The whole way of this request").click()
@@ -796,6 +802,68 @@ def without_a_control_plane_nothing_is_changed(page, gateway):
 
 
 @case
+def secrets_that_are_kept_are_marked(page, gateway):
+    """N9, N7."""
+    gateway.stop()
+    gateway.options = ("--capture-secrets",)
+    gateway.start()
+    api = gateway.pets("ANY /pets")
+    page.watches()
+    page.says("Secrets are captured and shown: the gateway runs with --capture-secrets")
+    gateway.send(api, "/pets", "POST", [("Authorization", "Bearer abc")], b"x" * 20_000)
+    page.row("/pets").click()
+    page.heading("POST /pets")
+    page.says("Bearer abc")
+    page.driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.get("button", "Copy as curl").click()
+    command = page.get("textbox", "curl command").get_attribute("value")
+    assert "Bearer abc" in command and "xxxx" not in command and "20,000 B is left out" in command, command[:400]
+    page.keys(Keys.ESCAPE)
+    # What was cut cannot be sent as it was, and the button says so.
+    gateway.send(api, "/pets?long", "POST", body=b"y" * 70_000)
+    page.open("#/requests")
+    page.row("/pets?long").click()
+    page.heading("POST /pets?long")
+    page.says("cannot be replayed unchanged")
+    replay = page.get("button", "Replay")
+    assert not replay.is_enabled() and "cut" in replay.get_attribute("title"), replay.get_attribute("title")
+    assert page.get("button", "Edit and replay").is_enabled()
+
+
+@case
+def an_idle_page_is_at_rest(page, gateway):
+    """N10, N22, N24."""
+    api = gateway.pets("GET /pets")
+    page.watches()
+    page.open(f"#/apis/{api}/routes")
+    until("a route", lambda: page.rows("Routes"))
+    page.get("link", "Requests").click()
+    page.heading("Requests")
+    page.says("No requests yet")
+    calls = "return performance.getEntriesByType('resource').length"
+    time.sleep(0.5)
+    before = page.driver.execute_script(calls)
+    time.sleep(4)
+    assert page.driver.execute_script(calls) == before, "an idle page asks for nothing"
+    # Back and forward, and a reload, lead to the page and to its address.
+    page.driver.back()
+    page.heading("Routes")
+    page.driver.forward()
+    page.heading("Requests")
+    page.driver.refresh()
+    page.heading("Requests")
+    assert page.hash() == "#/requests" and page.driver.title.startswith("Requests")
+    durations = """return [...document.querySelectorAll('*')].map(one => getComputedStyle(one)).filter(style =>
+        [style.transitionDuration, style.animationDuration].some(text => text.split(',').some(part => parseFloat(part) > 0.01))).length"""
+    features = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    assert page.driver.execute_script(durations) == 0, "something moves"
+    features[0]["value"] = "no-preference"
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    assert page.driver.execute_script(durations) > 0, "the script finds what moves"
+
+
+@case
 def calls_are_signed_where_they_have_to_be(page, gateway):
     """N5."""
     gateway.end()
@@ -824,6 +892,11 @@ def calls_are_signed_where_they_have_to_be(page, gateway):
     gateway.send(api, "/signed")
     page.row("/signed")
     assert page.driver.execute_script("return JSON.stringify({...localStorage, ...sessionStorage}) + document.cookie") == "{}"
+    # Without WebCrypto nothing can be signed, and the page says what helps.
+    page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "Object.defineProperty(crypto, 'subtle', {value: undefined})"})
+    page.open()
+    port = gateway.admin.split(":")[1]
+    until("the way out", lambda: f"ssh -L {port}:127.0.0.1:{port}" in page.driver.find_element("css selector", "body").text)
 
 
 def browser():

@@ -132,7 +132,7 @@ impl InFlight {
         }
         if is_watched
             && let Some(entry) = state.ring.get_mut(number)
-            && state.events.request(&entry.summary, Instant::now())
+            && state.events.request(&entry.summary, context.began)
         {
             capture.told.notify_all();
         }
@@ -302,7 +302,7 @@ impl InFlight {
         summary.is_done = true;
         let api = summary.state.as_ref().map_or(NONE, |state| &state.api);
         rates.count(second, api, status, latency, summary.integration_latency);
-        let is_told = is_watched && events.request(summary, Instant::now());
+        let is_told = is_watched && events.request(summary, captured.began + latency);
         if let Some(detail) = &mut entry.detail {
             let outcome = detail.outcome.get_or_insert_default();
             outcome.timing.sent = Some(latency + waited);

@@ -43,11 +43,12 @@ pub fn is_secret(name: &[u8]) -> bool {
 
 /// Whether there may be a secret among fields: a quick look at all names, in lower case, and at all values.
 pub fn may_hold_secrets(names: &[u8], values: &[u8]) -> bool {
-    // Each name and each word of a secret has a `k` or a `z`, or one of these pairs. The loops have no way out, so that
-    // they look at many bytes at once.
+    // Each name and each word of a secret has a `k`, or one of these pairs. The loops have no way out, so that they look at
+    // many bytes at once.
     let is_of_secret = |found: bool, (byte, next): (&u8, &u8)| {
         let is_pair = |one: u8, other: u8| (*byte == one) & (*next == other);
-        found | (*byte == b'k') | (*byte == b'z') | is_pair(b's', b's') | is_pair(b'c', b'r') | is_pair(b'g', b'n')
+        let is_word = is_pair(b's', b's') | is_pair(b'c', b'r') | is_pair(b'g', b'n') | is_pair(b'z', b'a');
+        found | (*byte == b'k') | is_word
     };
     let pairs = names.iter().zip(names.get(1..).unwrap_or_default());
     let is_of_query = |found: bool, byte: &u8| found | (*byte == b'?') | (*byte == b'#');

@@ -16,7 +16,6 @@ use crate::deployment::integration::{Integration, Kind};
 use crate::deployment::routes::RouteMatch;
 use crate::deployment::stage::Stage;
 use crate::http1::message::{Body, Method, Request};
-use crate::http1::target::Scheme;
 use crate::identity::tls::client::ClientCertificate;
 
 /// Content of at most this many bytes is looked into, or hashed, on a loop. More would keep others waiting.
@@ -125,7 +124,7 @@ fn select<'c>(
 }
 
 impl Choice<'_> {
-    /// Whether it is certain that a request has to wait, besides for an HTTP integration that is reached without TLS.
+    /// Whether it is certain that a request has to wait, besides for an HTTP integration.
     pub(super) fn has_to_wait(&self, throttle: &Throttle, request: &Request) -> bool {
         let Ok(Selection { route: Some(route), .. }) = &self.selection else {
             return false;
@@ -144,9 +143,6 @@ impl Choice<'_> {
 
 /// Whether an integration is asked by a worker, for a request with so much content.
 fn asks_slowly(integration: &Integration, length: u64) -> bool {
-    let Kind::HttpProxy(proxy) = &integration.kind else {
-        return true;
-    };
-    let is_plain = proxy.server_name.is_none() && proxy.uri.scheme() == Scheme::Http;
-    !is_plain || length > SHORT && !integration.request_mapping.is_empty()
+    let is_http = matches!(integration.kind, Kind::HttpProxy(_));
+    !is_http || length > SHORT && !integration.request_mapping.is_empty()
 }

@@ -72,9 +72,8 @@ impl Connection {
         };
         match handshake.do_turn(handler) {
             Turn::Done(mut established) => {
-                let outgoing = established.session.outgoing();
-                let sent = self.socket.send_now(outgoing).unwrap_or_default();
-                outgoing.drain(..sent);
+                let session = &mut established.session;
+                session.send_first(|bytes| self.socket.send_now(bytes).unwrap_or_default());
                 Turn::Done(established)
             }
             turn => {

@@ -14,6 +14,7 @@ use crate::front::loop_exchanges::{Answered, Asking, LoopExchanges};
 use crate::front::memory_budget::Class;
 use crate::front::outcome::Outcome;
 use crate::front::pending_write::AfterWrite;
+use crate::front::queued_request::{self, Verdict};
 use crate::front::request_reader::CompleteRequest;
 use crate::front::response_stream::on_loop::LoopStream;
 use crate::front::response_stream::{Progress, ResponseStream};
@@ -24,7 +25,7 @@ use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
 use crate::http1::request_head::Head;
 use crate::http1::response_writer::Answer;
-use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
+use crate::outbound::upstream::{IntegrationResponse, Unconnected, UpstreamError};
 use crate::platform::clock::Moment;
 use crate::platform::metrics::InFlightGuard;
 
@@ -173,6 +174,10 @@ impl EventLoop {
                 self.respond(connection, reply, response);
                 None
             }
+            Answered::InWorker(asking, exchange) => {
+                self.connect_in_worker(asking, exchange);
+                None
+            }
             Answered::Begun(asking, response, coming) => {
                 let (mut connection, reply, response) = self.resume(asking, Ok(*response));
                 let Some(ready) = reply.ready(&self.shared, &mut connection, response) else {
@@ -255,15 +260,54 @@ impl EventLoop {
         let event_loop = Arc::clone(self);
         self.shared.workers.submit_first(move || {
             let _busy = InFlightGuard::new(&event_loop.shared.metrics.workers_busy);
-            let others_wait = event_loop.has_waiting();
-            let outcome = match exchange::send_ready(&event_loop.shared, connection, ready, others_wait) {
-                Progress::Done(outcome) => Some(outcome),
-                Progress::Long(stream) => event_loop.move_when_permitted(stream),
-            };
-            if let Some(outcome) = outcome {
-                event_loop.apply(outcome);
-            }
+            event_loop.send_in_worker(connection, ready);
         });
+    }
+
+    /// Sends an answer in a worker.
+    fn send_in_worker(self: &Arc<EventLoop>, connection: Box<Connection>, ready: Ready) {
+        let others_wait = self.has_waiting();
+        let outcome = match exchange::send_ready(&self.shared, connection, ready, others_wait) {
+            Progress::Done(outcome) => Some(outcome),
+            Progress::Long(stream) => self.move_when_permitted(stream),
+        };
+        if let Some(outcome) = outcome {
+            self.apply(outcome);
+        }
+    }
+
+    /// Lets a worker ask an integration to which there is no connection over TLS. Where none is free in time, or nobody
+    /// waits any more, it is not asked.
+    fn connect_in_worker(self: &Arc<EventLoop>, asking: Asking, exchange: Box<Unconnected>) {
+        let event_loop = Arc::clone(self);
+        self.shared.metrics.queue_depth.rise();
+        let job = move |(mut asking, exchange): (Asking, Box<Unconnected>), waited| {
+            let shared = &event_loop.shared;
+            shared.metrics.queue_depth.fall();
+            let refusal = match queued_request::verdict(shared, &mut asking.connection, waited) {
+                Verdict::Serve => None,
+                Verdict::ClientGone => Some(UpstreamError::ClientGone),
+                Verdict::TooLate => Some(UpstreamError::NoWorker),
+            };
+            if let Some(refusal) = refusal {
+                drop(exchange);
+                return event_loop.refuse_exchange(asking, refusal);
+            }
+            let _busy = InFlightGuard::new(&shared.metrics.workers_busy);
+            let (mut connection, reply, response) = event_loop.resume(asking, exchange.go_on());
+            if let Some(ready) = reply.ready(shared, &mut connection, response) {
+                event_loop.send_in_worker(connection, ready);
+            }
+        };
+        if let Err(Full((asking, _))) = self.shared.workers.submit((asking, exchange), Urgency::Ordinary, job) {
+            self.shared.metrics.queue_depth.fall();
+            self.refuse_exchange(asking, UpstreamError::NoWorker);
+        }
+    }
+
+    fn refuse_exchange(self: &Arc<EventLoop>, asking: Asking, error: UpstreamError) {
+        let (connection, reply, response) = self.resume(asking, Err(error));
+        self.respond(connection, reply, response);
     }
 
     /// Lets a worker wait for a client for which nothing can be kept.

@@ -13,7 +13,7 @@ use crate::front::shared::Shared;
 use crate::http1::response_writer::SendError;
 use crate::outbound::upstream::loop_content::LoopContent;
 use crate::outbound::upstream::loop_exchange::{Driven, LoopExchange};
-use crate::outbound::upstream::{IntegrationResponse, UpstreamError};
+use crate::outbound::upstream::{IntegrationResponse, Unconnected, UpstreamError};
 
 /// What is next with the work of a place.
 enum Step {
@@ -25,6 +25,7 @@ enum Step {
 /// How work ends.
 enum End {
     Answered(Result<IntegrationResponse, UpstreamError>),
+    InWorker(Box<Unconnected>),
     Begun(Box<IntegrationResponse>, LoopContent),
     Passed(Result<Sent, SendError>),
 }
@@ -85,6 +86,7 @@ impl LoopExchanges {
             }
             Driven::Yields => Step::Yields,
             Driven::Over(answer) => Step::Ends(End::Answered(answer)),
+            Driven::Connects(exchange) => Step::Ends(End::InWorker(exchange)),
             Driven::Streams(response, content) => Step::Ends(End::Begun(response, content)),
         }
     }
@@ -137,6 +139,7 @@ impl LoopExchanges {
                 };
                 return Some(Answered::Begun(asking, response, coming));
             }
+            (Work::Asking(asking, _), End::InWorker(exchange)) => Some(Answered::InWorker(asking, exchange)),
             (Work::Asking(asking, _), End::Answered(answer)) => Some(Answered::Whole(asking, answer)),
             (Work::Passing(stream), End::Passed(sent)) => {
                 stream.content().close(&mut self.watcher(table, number));

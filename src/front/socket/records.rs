@@ -99,7 +99,7 @@ impl Socket {
             }
             patience = Wait::Never;
             tls.open(&records, buffer);
-            self.send_first(tls);
+            tls.send_first(|bytes| self.send_now(bytes).unwrap_or_default());
             // An end that was told with the last bytes is seen at the next read.
             self.is_drained &= !tls.has_ended();
             match buffer.len() - start {
@@ -112,14 +112,5 @@ impl Socket {
         records.clear();
         RECORDS.set(records);
         received
-    }
-
-    /// Sends what comes before all else, as far as that goes without waiting.
-    fn send_first(&self, tls: &mut TlsSession) {
-        let outgoing = tls.outgoing();
-        if !outgoing.is_empty() {
-            let sent = self.send_now(outgoing).unwrap_or_default();
-            outgoing.drain(..sent);
-        }
     }
 }

@@ -32,9 +32,11 @@ impl TlsSession {
     pub(crate) fn new(
         connection: ServerConnection,
         outgoing: Vec<u8>,
-        partial: Vec<u8>,
+        mut partial: Vec<u8>,
         has_ended: bool,
     ) -> TlsSession {
+        // Thousands may wait with it.
+        partial.shrink_to_fit();
         TlsSession {
             connection,
             partial,
@@ -70,9 +72,17 @@ impl TlsSession {
         self.partial.extend_from_slice(partial);
     }
 
-    /// What is to be sent before all else.
-    pub(crate) fn outgoing(&mut self) -> &mut Vec<u8> {
-        &mut self.outgoing
+    /// Sends what comes before all else through that function, which tells how much it has taken. What is taken leaves no
+    /// memory behind: thousands of connections wait after their handshakes.
+    pub(crate) fn send_first(&mut self, send: impl FnOnce(&[u8]) -> usize) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        let sent = send(&self.outgoing);
+        match sent < self.outgoing.len() {
+            true => drop(self.outgoing.drain(..sent)),
+            false => self.outgoing = Vec::new(),
+        }
     }
 
     /// Opens the whole records of what was received, and keeps the beginning of another one.
@@ -93,7 +103,7 @@ impl TlsSession {
 
     /// Seals bytes behind those that are there.
     pub(crate) fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) {
-        sealed.append(&mut self.outgoing);
+        sealed.append(&mut mem::take(&mut self.outgoing));
         for part in plain.chunks(CONTENT_LENGTH) {
             let is_taken = self
                 .connection
@@ -110,7 +120,7 @@ impl TlsSession {
 
     /// Says that nothing more is sent, once.
     pub(crate) fn close(&mut self, sealed: &mut Vec<u8>) {
-        sealed.append(&mut self.outgoing);
+        sealed.append(&mut mem::take(&mut self.outgoing));
         if !mem::replace(&mut self.has_closed, true) && !self.is_broken {
             self.connection.send_close_notify();
             flush(&mut self.connection, sealed);

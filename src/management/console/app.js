@@ -1150,6 +1150,10 @@ async function show({focus = true} = {}) {
       const [name, begin, end, top] = [active && nameOf(active), active?.selectionStart, active?.selectionEnd, scrollY];
       byId('page').replaceChildren(...content.flat(9).filter(Boolean));
       byId('page').style.paddingBottom = '';
+      // On a small screen the link of this page is seen.
+      const current = byId('page').querySelector('.subnav [aria-current]');
+      const row = current?.closest('ul');
+      if (row) row.scrollLeft = Math.max(0, current.offsetLeft + current.offsetWidth - row.offsetLeft - row.clientWidth);
       if (!active) return;
       // What stands for the control in hand takes the focus over.
       const same = [...byId('page').querySelectorAll('h1, button, a, input, select, textarea, tr[tabindex]')].find(element => nameOf(element) === name);
@@ -2026,7 +2030,7 @@ function bodyView(body, name) {
 /** The words of an explanation: which route, why, and what follows from it. */
 function explanationView(said, integrations = []) {
   if (!said) return el('p', {class: 'hint'}, 'Nothing is known of it.');
-  const lines = value => (Array.isArray(value) ? value.map(textOf) : String(value ?? '').split('\n')).filter(Boolean);
+  const lines = value => (Array.isArray(value) ? value.map(textOf) : String(value ?? '').split(/\n|; /)).filter(Boolean);
   const variables = Array.isArray(said.variables) ? said.variables.map(one => Array.isArray(one) ? one : [one.name, one.value]) : Object.entries(said.variables ?? {});
   const outranks = said.outranks ?? [];
   return el('div', {class: 'why'},
@@ -2652,18 +2656,17 @@ function plot(name, series, unit) {
   const x = index => (index / (SECONDS - 1) * width).toFixed(1);
   const y = value => (height - value / top * (height - 8)).toFixed(1);
   const lines = series.map(([, kind, values]) => {
-    let d = '';
-    let isDown = false;
+    let [line, dots] = ['', ''];
+    const isThere = index => (values[index] ?? null) !== null;
     values.forEach((value, index) => {
-      if (value === null) {
-        isDown = false;
-        return;
-      }
+      if (!isThere(index)) return;
+      const place = `${x(index)} ${y(value)}`;
+      if (isThere(index - 1)) line += `L${place}`;
+      else if (isThere(index + 1)) line += `M${place}`;
       // A point alone is seen, too.
-      d += isDown ? `L${x(index)} ${y(value)}` : `M${x(index)} ${y(value)}h1`;
-      isDown = true;
+      else dots += `M${place}h0`;
     });
-    return svg('path', {d: d || 'M0 0', class: kind});
+    return [[line, kind], [dots, `${kind} dot`]].map(([d, of]) => d ? svg('path', {d, class: of}) : null);
   });
   return el('figure', null,
     el('div', {class: 'key', 'aria-hidden': 'true'}, series.map(([text, kind]) => el('span', {title: meant(text)}, svg('svg', {viewBox: '0 0 24 12'}, svg('path', {d: 'M0 6h24', class: kind})), text)), el('span', null, `top: ${count(Math.round(top * 10) / 10)} ${unit}`)),
@@ -2698,7 +2701,7 @@ async function metricsPage(context) {
       draw().catch(() => {});
     }}}, el('option', {value: ''}, 'All APIs'), (state.overview.apis ?? []).map(api => el('option', {value: api.apiId, selected: api.apiId === wanted}, plain(`${api.name} (${api.apiId})`, 80))));
     context.put('Metrics', head('Metrics', 'The last five minutes, second by second. Prometheus has the rest: GET /metrics of this listener.'),
-      el('div', {class: 'tools'}, el('div', null, choice), el('span', {class: 'hint'}, 'As of ', time(Date.now()))),
+      el('div', {class: 'tools apart'}, el('div', null, choice), el('span', {class: 'hint'}, 'As of ', time(Date.now()))),
       el('div', {class: 'two'},
         section('Requests', plot('Requests', [['requests a second', 'a', of('requests').map(value => value ?? 0)]], 'a second'), perMinute('Requests', [['Requests', list => count(sum(list, 'requests'))], ['Most in a second', list => count(most(list, 'requests') ?? 0)]])),
         section('Errors', plot('Errors', [['4xx', 'a', of('status4xx').map(value => value ?? 0)], ['5xx', 'b', of('status5xx').map(value => value ?? 0)]], 'a second'), perMinute('Errors', [['4xx', list => count(sum(list, 'status4xx'))], ['5xx', list => count(sum(list, 'status5xx'))]])),

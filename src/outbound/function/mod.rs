@@ -48,6 +48,7 @@
 
 mod limits;
 mod programs;
+pub mod interpreters;
 pub mod managed;
 mod definition;
 mod error;

@@ -18,6 +18,7 @@ use crate::outbound::upstream::error::UpstreamError;
 use crate::outbound::upstream::readiness::wait_for;
 use crate::outbound::upstream::server::Server;
 use crate::outbound::upstream::waits::Waits;
+use crate::platform::loops;
 
 /// Why there is no connection to one address.
 enum Failure {
@@ -126,6 +127,7 @@ pub(super) fn secure(
     if server.scheme == Scheme::Http {
         return Ok(connection);
     }
+    loops::may_wait("for a TLS handshake");
     let failed = |reason: String| UpstreamError::Tls {
         host: server.authority.clone(),
         reason,

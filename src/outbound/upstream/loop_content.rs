@@ -149,6 +149,7 @@ impl Coming {
             let Some(watched) = self.watched.as_mut() else {
                 return Err(UpstreamError::Broken("it broke off before".to_owned()).into());
             };
+            watched.flush();
             // One deadline bounds the whole, also where it is never waited.
             self.waits.next_wait()?;
             if !watched.is_readable() {

@@ -1,4 +1,5 @@
-//! Drives an exchange for a loop: it moves what bytes there are, and never waits. Only plain connections are made here.
+//! Drives an exchange for a loop: it moves what bytes there are, and never waits. Only plain connections are made here;
+//! those over TLS are made by workers, and used here once they are kept.
 
 mod answer;
 mod connecting;
@@ -22,6 +23,7 @@ use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::resolver::Resolved;
 use crate::outbound::upstream::response::IntegrationResponse;
 use crate::outbound::upstream::server::Server;
+use crate::outbound::upstream::unconnected::Unconnected;
 use crate::outbound::upstream::waits::Waits;
 use crate::outbound::upstream::watched::{Place, Watched};
 use crate::outbound::upstream::watcher::{Seat, Watcher};
@@ -98,6 +100,8 @@ pub enum Driven {
     Yields,
     /// It is over.
     Over(Result<IntegrationResponse, UpstreamError>),
+    /// It wants a new connection over TLS, which a worker makes.
+    Connects(Box<Unconnected>),
     /// The head of its answer is here. Its content is on its way.
     Streams(Box<IntegrationResponse>, LoopContent),
 }
@@ -109,6 +113,7 @@ enum Step {
     Yield,
     Over(IntegrationResponse),
     Stream,
+    Connect,
 }
 
 impl LoopExchange {
@@ -197,6 +202,7 @@ impl LoopExchange {
                     return Driven::Waits(self.until());
                 }
                 Ok(Step::Over(response)) => return Driven::Over(Ok(response)),
+                Ok(Step::Connect) => return Driven::Connects(Box::new(self.hand_on(pool))),
                 Ok(Step::Stream) => {
                     return match self.stream() {
                         Some((response, content)) => Driven::Streams(Box::new(response), content),
@@ -245,8 +251,7 @@ impl LoopExchange {
                 let Some(addresses) = pool.pool.resolver.resolve_now(&self.server.host) else {
                     return Ok(Step::Wait);
                 };
-                self.open(addresses?, pool, watcher, now)?;
-                Ok(Step::Again)
+                self.open(addresses?, pool, watcher, now)
             }
             Stage::Connecting(_) => self.go_on_connecting(pool, watcher),
             Stage::Open(_) => self.go_on(pool, watcher, now),
@@ -306,6 +311,7 @@ impl LoopExchange {
         let Stage::Open(watched) = &mut self.stage else {
             return Ok(Step::Again);
         };
+        watched.flush();
         if !watched.is_readable() {
             return Ok(Step::Wait);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::http1::target::Scheme;
 use crate::outbound::upstream::connection::{Connection, Quiet, RECEIVED_AT_ONCE};
 use crate::outbound::upstream::destinations::Destination;
 use crate::outbound::upstream::error::UpstreamError;
@@ -152,14 +153,14 @@ impl LoopPool {
         &mut self,
         server: &Arc<Server>,
         exchange: &Exchange,
-        watched: Watched,
+        mut watched: Watched,
         watcher: &mut dyn Watcher,
         now: Instant,
     ) {
         let destination = &server.destination;
-        if exchange.has_surplus() {
+        if exchange.has_surplus() || watched.has_received() {
             destination.note_surplus();
-        } else if exchange.keeps_connection() && !watched.has_ended() && destination.keeps_connections() {
+        } else if exchange.keeps_connection() && watched.is_at_rest() && destination.keeps_connections() {
             return self.keep(server, watched, watcher, now);
         }
         Self::end_watched(watched, watcher);
@@ -175,6 +176,11 @@ impl LoopPool {
 
     /// Keeps a connection for another request, from now on.
     fn keep(&mut self, server: &Arc<Server>, watched: Watched, watcher: &mut dyn Watcher, now: Instant) {
+        // A handshake takes long, so one connection is there for whichever loop wants it next.
+        if server.scheme == Scheme::Https && self.pool.wants_spare(server) {
+            watcher.give_away(watched.seat, watched.connection.as_fd());
+            return self.pool.keep_spare(server, watched.connection);
+        }
         watcher.keep(watched.seat);
         self.unlooked.push(Kept {
             until: now + MAX_IDLE_AGE,

@@ -87,6 +87,7 @@ mod retry;
 mod errand;
 pub mod watcher;
 mod watched;
+mod unconnected;
 pub mod loop_pool;
 pub mod loop_content;
 pub mod loop_exchange;
@@ -125,6 +126,7 @@ pub use crate::outbound::upstream::outgoing::framing_of_unknown;
 pub use crate::outbound::upstream::request::{IntegrationRequest, MAX_REQUEST_PART_LENGTH};
 pub use crate::outbound::upstream::response::IntegrationResponse;
 pub use crate::outbound::upstream::settings::{DNS_TTL, Settings};
+pub use crate::outbound::upstream::unconnected::Unconnected;
 
 /// The way to every integration.
 #[derive(Debug)]
@@ -255,11 +257,7 @@ impl Upstream {
         };
         let mut call = Call::new(lease, waits, Exchange::new(side, is_to_head), source);
         retry::run(&mut call, may_repeat)?;
-        match call.has_connected() {
-            true => self.connections.new.add_one(),
-            false => self.connections.reused.add_one(),
-        }
-        read_answer(call, is_to_head, request.may_stream)
+        incoming::answer(call, &self.connections, is_to_head, request.may_stream)
     }
 
     /// How many requests took which connection.
@@ -271,18 +269,4 @@ impl Upstream {
     pub fn close_idle(&self) {
         self.pool.close_idle();
     }
-}
-
-fn read_answer(mut call: Call, is_to_head: bool, may_stream: bool) -> Result<IntegrationResponse, UpstreamError> {
-    let head = call.exchange().take_head();
-    let (status, headers) = head.ok_or_else(|| UpstreamError::Malformed("it has no head".to_owned()))?;
-    let body = if is_to_head || matches!(status, 204 | 304) {
-        // There is none, whatever came.
-        call.finish();
-        Body::Empty
-    } else {
-        let is_event_stream = may_stream && headers.announce_event_stream();
-        incoming::receive(call, is_event_stream)?
-    };
-    Ok(IntegrationResponse { status, headers, body })
 }

@@ -106,9 +106,7 @@ impl Pool {
                     let destination = kept.destinations.find(request.scheme, &request.authority);
                     let slot = slot(&destination)?;
                     let server = Arc::new(Server::of(request, destination)?);
-                    let is_full = kept.leased + kept.idle.len() >= pool.most && !kept.idle.is_empty();
-                    let in_the_way = is_full.then(|| kept.idle.remove(0));
-                    kept.leased += 1;
+                    let in_the_way = kept.make_room(pool.most);
                     (server, None, slot, in_the_way)
                 }
             }
@@ -136,6 +134,22 @@ impl Pool {
         Some(kept.idle.remove(at).connection)
     }
 
+    /// Whether no connection for a server is kept for whoever asks first, loop or worker, and one more may be.
+    pub(super) fn wants_spare(&self, server: &Server) -> bool {
+        let kept = self.kept();
+        kept.leased + kept.idle.len() < self.most && kept.newest(|other| other.is_same(server)).is_none()
+    }
+
+    /// Keeps a connection for whoever asks first, loop or worker.
+    pub(super) fn keep_spare(&self, server: &Arc<Server>, connection: Connection) {
+        let idle = Idle {
+            since: Instant::now(),
+            server: Arc::clone(server),
+            connection,
+        };
+        self.kept().idle.push(idle);
+    }
+
     /// Closes connections that are too old to be used.
     pub(super) fn close_idle(&self) {
         // They are closed without the lock.
@@ -151,6 +165,14 @@ impl Idle {
 }
 
 impl Kept {
+    /// Counts one more exchange; where there are as many connections as may be, the one that has been idle longest is in
+    /// its way.
+    fn make_room(&mut self, most: usize) -> Option<Idle> {
+        let is_full = self.leased + self.idle.len() >= most && !self.idle.is_empty();
+        self.leased += 1;
+        is_full.then(|| self.idle.remove(0))
+    }
+
     /// Where the connection is that was kept last for a server. Those before it are older.
     fn newest(&self, is_of: impl Fn(&Server) -> bool) -> Option<usize> {
         let at = self.idle.iter().rposition(|idle| is_of(&idle.server))?;
@@ -160,6 +182,20 @@ impl Kept {
 }
 
 impl Lease {
+    /// The place of an exchange that a loop has begun, without a connection.
+    pub(super) fn begun(home: &Arc<Pool>, server: Arc<Server>, slot: ConcurrencyPermit) -> Lease {
+        let in_the_way = home.kept().make_room(home.most);
+        // It is closed without the lock.
+        drop(in_the_way);
+        Lease {
+            home: Arc::clone(home),
+            server,
+            first: None,
+            is_counted: true,
+            slot: Some(slot),
+        }
+    }
+
     /// What all exchanges share.
     pub(super) fn pool(&self) -> &Pool {
         &self.home

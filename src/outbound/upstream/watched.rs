@@ -73,9 +73,19 @@ impl Watched {
         self.is_readable
     }
 
-    /// Whether nothing comes behind what is here.
-    pub(super) fn has_ended(&self) -> bool {
-        self.has_ended
+    /// Sends what TLS has to send before all else, as far as that goes.
+    pub(super) fn flush(&mut self) {
+        self.connection.flush();
+    }
+
+    /// Whether the connection can take another request, as far as its socket is concerned.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.has_ended && !self.connection.wants_write()
+    }
+
+    /// Whether TLS holds bytes that nobody has received.
+    pub(super) fn has_received(&mut self) -> bool {
+        self.connection.has_received()
     }
 
     /// Takes in what is here; how many bytes that were.

@@ -23,6 +23,9 @@ pub trait Watcher {
     /// A socket is closed.
     fn vacate(&mut self, seat: Seat);
 
+    /// A socket is another thread's from now on.
+    fn give_away(&mut self, seat: Seat, socket: BorrowedFd<'_>);
+
     /// Whether there is memory for so many bytes of the answer, instead of those before.
     fn reserve(&mut self, bytes: usize) -> bool;
 }

@@ -215,3 +215,37 @@ fn an_empty_root_is_told_of_it() {
     let mut served = serve(&directory, &[]);
     served.running.complains(hint);
 }
+
+/// A program that looks for another does not have the version in its name, and what it finds need not be the newest.
+#[test]
+fn the_function_is_of_the_python_that_runs() {
+    let script = |text: &str| format!("#!/bin/sh\n{text}\n");
+    for (python3, runtime) in [
+        (Some("echo Python 3.9.1"), "python3.9"),
+        (Some("echo 'no version is chosen' >&2; exit 127"), "python3.13"),
+        (Some("echo Python 2.7.18"), "python3.13"),
+        (None, "python3.13"),
+    ] {
+        let programs = Directory::empty();
+        let mut names = vec![("python3.14", "exit 127")];
+        names.extend(python3.map(|text| ("python3", text)));
+        for (name, text) in names {
+            let path = programs.path().join(name);
+            fs::write(&path, script(text)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let directory = Directory::empty();
+        let mut command = program();
+        command.arg("init").arg(directory.path()).args(["--language", "python"]);
+        command.env("PATH", programs.path());
+        let ended = Running::spawn(command).end();
+        assert_eq!(ended.code(), 0, "{ended:?}");
+        let function = fs::read_to_string(directory.path().join("functions/hello.json")).unwrap();
+        assert!(function.contains(&format!("\"{runtime}\"")), "{python3:?}: {function}");
+        let is_told = ended.stdout.iter().any(|line| {
+            line == "There is no python3 in the directories of PATH: GET /hello/{name} is answered 500 until Python 3.8 or \
+                     later is installed."
+        });
+        assert_eq!(is_told, python3.is_none(), "{ended:?}");
+    }
+}

@@ -70,24 +70,34 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn when_the_grace_runs_out_it_ends_and_tells_how_much_was_cut() {
-    let (served, mut client, _endpoint, _release, _directory) = in_flight(&["--grace", "1"]);
-    let start = Instant::now();
-    served.running.signal(Signal::TERM);
-    let ended = served.running.end();
-    let took = start.elapsed();
-    assert_eq!(ended.code(), 0, "{ended:?}");
-    assert!(
-        took >= Duration::from_secs(1) && took < Duration::from_secs(1) + AT_ONCE,
-        "{took:?}"
-    );
-    let line = ended.stderr.iter().find(|line| line.contains("cut"));
-    let line = line.unwrap_or_else(|| panic!("{ended:?}"));
-    assert!(
-        line.split(|c: char| !c.is_ascii_digit()).any(|number| number == "1"),
-        "{line}"
-    );
-    assert!(client.is_closed());
+fn when_the_grace_runs_out_it_ends_and_tells_what_was_cut() {
+    for loops in ["0", "1"] {
+        let (served, mut client, _endpoint, _release, _directory) = in_flight(&["--grace", "1", "--loops", loops]);
+        let start = Instant::now();
+        served.running.signal(Signal::TERM);
+        let ended = served.running.end();
+        let took = start.elapsed();
+        assert_eq!(ended.code(), 0, "{ended:?}");
+        assert!(
+            took >= Duration::from_secs(1) && took < Duration::from_secs(1) + AT_ONCE,
+            "{took:?}"
+        );
+        let line = ended.stderr.iter().find(|line| line.contains("cut"));
+        let line = line.unwrap_or_else(|| panic!("{ended:?}"));
+        assert!(
+            line.split(|c: char| !c.is_ascii_digit()).any(|number| number == "1"),
+            "{line}"
+        );
+        assert!(client.is_closed());
+        // It has its line in the access log, as a request that has no reader any more.
+        let line = ended.stdout.iter().find(|line| line.contains("/slow"));
+        let line: serde_json::Value = serde_json::from_str(line.unwrap_or_else(|| panic!("{ended:?}"))).unwrap();
+        assert_eq!(
+            (&line["path"], &line["routeKey"], &line["status"]),
+            (&"/slow".into(), &"ANY /{proxy+}".into(), &"499".into()),
+            "--loops {loops}"
+        );
+    }
 }
 
 #[test]

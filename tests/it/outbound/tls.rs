@@ -2,18 +2,22 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::Expect::{Refused, RefusedOrCut};
-use super::{OK, SOON, check, check_next, files, request, whole};
+use super::{MEGABYTE, OK, SOON, check, check_next, files, request, whole};
 use crate::support::client::{Client, PATIENCE};
-use crate::support::directory::{Directory, http_proxy};
+use crate::support::content::{chunked, content};
+use crate::support::directory::{Directory, http_proxy, lambda_proxy, route};
 use crate::support::endpoint::Endpoint;
 use crate::support::gateway::{Gateway, options};
+use crate::support::metrics::metrics_at;
 use crate::support::tls::{Authority, TlsEnd, TlsServer};
+use crate::support::wait::wait_until;
 
 /// A gateway that trusts that authority, and whose `/fault` goes over TLS.
 fn serve_over_tls(uri: &str, timeout: u64, ok: SocketAddr, trusted: Option<&Authority>) -> (Gateway, Directory) {
@@ -213,6 +217,84 @@ fn the_end_of_an_answer_over_tls_must_be_proven() {
         for _ in 0..2 {
             check(&expect, &gateway.get("/fault")).unwrap_or_else(|error| panic!("{what}: {error}"));
             check_next(&gateway).unwrap_or_else(|error| panic!("{what}: {error}"));
+        }
+    }
+}
+
+/// A new connection is made by a worker. Once it is kept, loops use it, and no worker is needed.
+#[test]
+fn loops_use_connections_over_tls_that_are_kept() {
+    const LINE: &str = "GET /fault HTTP/1.1";
+    let large = content(MEGABYTE);
+    let length = |body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    };
+    let in_chunks = |fields: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\n{fields}Transfer-Encoding: chunked\r\n\r\n");
+        [head.as_bytes(), &chunked(body, 10_000)].concat()
+    };
+    let cases = [
+        ("short", length(b"ok"), b"ok".to_vec()),
+        ("long", length(&large), large.clone()),
+        ("in chunks", in_chunks("", &large), large.clone()),
+        (
+            "events",
+            in_chunks("Content-Type: text/event-stream\r\n", b"data: 1\n\n"),
+            b"data: 1\n\n".to_vec(),
+        ),
+    ];
+    let authority = Authority::new();
+    for (what, answer, body) in cases {
+        let server = TlsServer::start(authority.server("localhost", 4000), answer, TlsEnd::Open);
+        let endpoint = Endpoint::ok();
+        let uri = format!("https://localhost:{}/fault", server.address.port());
+        let mut files = files(&uri, 15_000, endpoint.address);
+        files.push(("routes/held.json", route("ANY /held", "held")));
+        files.push(("integrations/held.json", lambda_proxy("held", "2.0")));
+        // It never asks for its event.
+        files.push(("functions/held.json", json!({"Command": ["sleep", "1000"]})));
+        let directory = Directory::of(&files);
+        directory.write("roots.pem", &authority.pem);
+        let mut options = options(&directory);
+        options.upstream_ca = Some(directory.path().join("roots.pem"));
+        options.loops = 2;
+        options.workers = NonZeroUsize::MIN;
+        options.admin = Some("127.0.0.1:0".to_owned());
+        let gateway = Gateway::start(directory, options);
+        assert!(gateway.get("/fault").body == body, "{what}");
+        assert_eq!(server.lines.recv_timeout(PATIENCE).unwrap(), (0, LINE.to_owned()));
+        let mut holding = Client::connect(gateway.address);
+        holding.send(request("GET", "/held"));
+        let admin = gateway.server.admin_addr().unwrap();
+        wait_until("held", || metrics_at(admin)["apigateway_workers_busy"] == 1.0);
+        // Each of them on whichever loop its client is dealt to, and on the same connection.
+        for _ in 0..4 {
+            let answer = gateway.get("/fault");
+            assert!(
+                answer.complete && answer.body == body,
+                "{what}: {}, {} bytes",
+                answer.status,
+                answer.body.len()
+            );
+            assert_eq!(server.lines.recv_timeout(PATIENCE).unwrap(), (0, LINE.to_owned()));
+        }
+    }
+}
+
+/// A connection that the server has closed is as good as none: a worker makes another one.
+#[test]
+fn a_connection_over_tls_that_was_closed_is_made_again() {
+    let authority = Authority::new();
+    let endpoint = Endpoint::ok();
+    for end in [TlsEnd::Notified, TlsEnd::Cut] {
+        let server = TlsServer::start(authority.server("localhost", 4000), OK, end);
+        let uri = format!("https://localhost:{}/fault", server.address.port());
+        let (gateway, _roots) = serve_over_tls(&uri, 15_000, endpoint.address, Some(&authority));
+        let mut client = Client::connect(gateway.address);
+        for number in 0..5 {
+            let answer = client.send(request("GET", "/fault")).answer_to("GET");
+            assert_eq!((answer.status, answer.text().as_str()), (200, "ok"), "{number}");
         }
     }
 }

@@ -3,16 +3,22 @@
 use std::io;
 
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::http1::target::Scheme;
 use crate::outbound::upstream::connection::{Connection, Quiet};
 use crate::outbound::upstream::connector;
 use crate::outbound::upstream::error::UpstreamError;
+use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::loop_exchange::{Connecting, LoopExchange, Stage, Step};
 use crate::outbound::upstream::loop_pool::LoopPool;
+use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::resolver::Resolved;
+use crate::outbound::upstream::unconnected::Unconnected;
+use crate::outbound::upstream::waits::Waits;
 use crate::outbound::upstream::watched::{Place, Watched};
 use crate::outbound::upstream::watcher::Watcher;
 
@@ -24,7 +30,7 @@ impl LoopExchange {
         pool: &mut LoopPool,
         watcher: &mut dyn Watcher,
         now: Instant,
-    ) -> Result<(), UpstreamError> {
+    ) -> Result<Step, UpstreamError> {
         while !self.is_new {
             let own = pool.take(&self.server, now);
             let kept = own.or_else(|| Some((pool.take_of_workers(&self.server, watcher)?, false)));
@@ -44,7 +50,7 @@ impl LoopExchange {
                         watcher.take(watched.seat);
                         self.stage = Stage::Open(watched);
                         self.waits.set_sent(true);
-                        return Ok(());
+                        return Ok(Step::Again);
                     }
                     Quiet::Ended => {}
                     Quiet::Surplus => destination.note_surplus(),
@@ -52,10 +58,33 @@ impl LoopExchange {
             }
             LoopPool::end_watched(watched, watcher);
         }
+        if self.server.scheme == Scheme::Https {
+            return Ok(Step::Connect);
+        }
         self.is_new = true;
         let place = pool.place(watcher);
         let none = self.not_connected("it has no address".to_owned());
-        self.connect(addresses, 0, place, none, pool, watcher)
+        self.connect(addresses, 0, place, none, pool, watcher)?;
+        Ok(Step::Again)
+    }
+
+    /// What a worker goes on with.
+    pub(super) fn hand_on(&mut self, pool: &LoopPool) -> Unconnected {
+        self.stage = Stage::Over;
+        let none = Exchange::new(RequestSide::whole(Vec::new(), Vec::new()), false);
+        let nobody = Waits::begin(Duration::ZERO, None, false);
+        Unconnected {
+            pool: Arc::clone(&pool.pool),
+            connections: Arc::clone(&pool.connections),
+            server: Arc::clone(&self.server),
+            slot: self.slot.handed_on(),
+            waits: std::mem::replace(&mut self.waits, nobody),
+            exchange: std::mem::replace(&mut self.exchange, none),
+            is_again: self.is_new,
+            may_repeat: self.may_repeat,
+            is_to_head: self.is_to_head,
+            may_stream: self.may_stream,
+        }
     }
 
     fn not_connected(&self, reason: String) -> UpstreamError {

@@ -10,6 +10,7 @@ use crate::support::gateway::Gateway;
 use crate::support::https::{
     Certified, TlsClient, authority_params, client_config, client_params, https_options, params,
 };
+use crate::support::lambda_authorizer::authorizer;
 
 /// As AWS's sample has it.
 fn sample() -> CertificateParams {
@@ -125,6 +126,47 @@ fn events_of_both_formats_have_the_certificate() {
                 Some(&json!(port)),
                 "T8"
             );
+        }
+    }
+}
+
+#[test]
+fn authorizers_get_the_certificate_too() {
+    let policy = r#"{"principalId":"u","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"*"}]}}"#;
+    for (version, pointer, is_simple, answer) in [
+        (
+            "2.0",
+            "/requestContext/authentication/clientCert/subjectDN",
+            true,
+            r#"{"isAuthorized":true}"#,
+        ),
+        ("1.0", "/requestContext/identity/clientCert/subjectDN", false, policy),
+    ] {
+        let up = Endpoint::ok();
+        let function = Endpoint::answering(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}",
+            answer.len()
+        ));
+        let (https, root) = start(function, http_proxy(format!("http://{}", up.address)), |_| {});
+        let mut asked = authorizer("f", &["$request.header.Host"], 0);
+        asked["AuthorizerPayloadFormatVersion"] = json!(version);
+        asked["EnableSimpleResponses"] = json!(is_simple);
+        let mut guarded = route("$default", "up");
+        guarded["AuthorizationType"] = json!("CUSTOM");
+        guarded["AuthorizerId"] = json!("one");
+        let directory = &https.gateway.directory;
+        directory.write("authorizers/one.json", &asked.to_string());
+        directory.write("routes/all.json", &guarded.to_string());
+        https.gateway.server.reload();
+        for (name, expected) in [("mutual.test", Some(json!("CN=client"))), ("listener.test", None)] {
+            let leaf = Certified::by(&root, client_params("client"));
+            assert_eq!(
+                connect(&https, name, &leaf).get(name, "/a").status,
+                200,
+                "C4: {version}"
+            );
+            let event: Value = serde_json::from_slice(&https.endpoint.next().body).unwrap();
+            assert_eq!(event.pointer(pointer), expected.as_ref(), "C4: {version}: {event}");
         }
     }
 }

@@ -91,5 +91,6 @@ fn a_flood_of_handshakes_delays_nobody() {
         is_over.store(true, Ordering::SeqCst);
     });
     times.sort();
-    assert!(times[15] < Duration::from_millis(200), "T5: {times:?}");
+    // Behind the 1,024 handshakes that may wait, one would be answered after many seconds here.
+    assert!(times[15] < Duration::from_secs(2), "T5: {times:?}");
 }

@@ -25,6 +25,9 @@ fn a_request_is_told_at_its_begin_and_at_its_end() {
     assert_eq!(begin.data["state"], "pending");
     assert_eq!(end.data["state"], "done");
     assert_eq!(begin.data["requestId"], end.data["requestId"]);
+    // N20: text that a page of HTML would read is escaped here, too.
+    let seen = String::from_utf8_lossy(&events.seen).into_owned();
+    assert!(seen.contains(r"/a?b=\u003cc\u003e") && !seen.contains("<c>"), "{seen}");
     assert_eq!(end.id.unwrap(), begin.id.unwrap() + 1);
 }
 

@@ -7,6 +7,9 @@ use crate::management::console::{Console, eventually};
 use crate::support::client::Client;
 use crate::support::directory::{Directory, http_proxy, route};
 use crate::support::endpoint::{Endpoint, Next, reset};
+use crate::support::gateway::options;
+use crate::support::jwt::{Issuer, Signer};
+use crate::support::jwt_api;
 
 /// N6.
 #[test]
@@ -342,4 +345,43 @@ fn what_an_authorizer_said() {
     assert!(found["timing"]["authorized"].is_u64(), "{found}");
     assert!(found["timing"].get("throttled").is_none(), "{found}");
     assert!(!found.to_string().contains("hunter2"), "{found}");
+}
+
+/// N6: who asked, of a request that may pass.
+#[test]
+fn what_an_authorizer_let_through() {
+    let signer = Signer::new("k1", "RS256");
+    let issuer = Issuer::with(&[&signer]);
+    let endpoint = Endpoint::ok();
+    let directory = Directory::of(&jwt_api::files(&endpoint, jwt_api::authorizer(&issuer.url)));
+    // Tokens are of the time of that clock.
+    let clock = options(&Directory::empty()).settings.clock;
+    let console = Console::of(directory, endpoint, |options| {
+        options.console.capture = Mode::Always;
+        options.settings.clock = clock;
+    });
+    let token = signer.token(&issuer.claims_with(json!({"sub": "user-7"})));
+    let answer = console.request(format!(
+        "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+    ));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let found = console.captured(&answer);
+    let authorization = found["authorization"].as_object().unwrap();
+    assert!(
+        authorization["authorizer"].as_str().unwrap().starts_with("JWT "),
+        "{found}"
+    );
+    assert_eq!(
+        (&authorization["allowed"], &authorization["principal"]),
+        (&json!(true), &json!("user-7"))
+    );
+    // What is not there is absent, and not null.
+    assert!(!authorization.contains_key("cause"), "{found}");
+    let at = |step: &str| found["timing"][step].as_u64().unwrap();
+    assert!(
+        at("routed") <= at("authorized") && at("authorized") <= at("throttled"),
+        "{found}"
+    );
+    assert!(!found.to_string().contains(&token), "{found}");
+    assert!(!found.to_string().contains(":null"), "{found}");
 }
