@@ -24,6 +24,8 @@ impl Watcher for NoLoop {
 
     fn vacate(&mut self, _: Seat) {}
 
+    fn give_away(&mut self, _: Seat, _: BorrowedFd<'_>) {}
+
     fn reserve(&mut self, _: usize) -> bool {
         true
     }
