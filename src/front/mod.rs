@@ -34,8 +34,13 @@
 //! **An exchange on a loop** has its client, its socket and its state in one place (`loop_exchanges::Place`), and no lock.
 //! Sockets to integrations are watched for everything from the first to the last, edge-triggered. Deadlines are as those
 //! of connections: an entry may be too early, so a request costs the set nothing. The end of a client's connection
-//! comes as an event. What of an answer is held while it comes is of the memory that all share. An answer that is long or
-//! has no known end goes on in a worker, which takes over the connection and counts for the destination from then on.
+//! comes as an event. What of an answer is held while it comes is of the memory that all share. Content that is not here
+//! whole has a reader that never waits (`upstream/loop_content`), so a loop passes it on with what workers pass answers on
+//! with (`response_stream`): `on_loop` gives each a turn of 64 KiB, or 256 KiB where nothing else is ready. All of a
+//! loop's answers are read into the same piece of memory as long as their clients take everything.
+//!
+//! A connection over TLS is made by a worker, which gets the first answer on it (`upstream/unconnected`). One for each
+//! server is kept where all loops and workers find it, the others with their loops.
 //!
 //! **Without loops** (`--loops 0`, and the management listener) one thread waits for all connections, and workers answer
 //! everything. What follows of workers that wait for the next request holds there.
@@ -78,10 +83,11 @@
 //! against the limit, in reserve, and lingered for over the limit; each has its share of the descriptors. What is
 //! vital is also the first in the queue for a worker.
 //!
-//! **Answers.** An answer of a known length up to 10 MB is sent as the client takes it. When it has kept the worker
-//! waiting for 100 ms in all, the rest is read from the integration into memory and left to the waiting thread. All
-//! other answers are streamed by their worker, at most half of the workers at once. Where memory is spent, the rest
-//! is streamed too. Answers over 64 KiB take turns (`front/stream_scheduler`); one that waits for its turn has no
+//! **Answers.** An answer of a known length up to 10 MB is sent as the client takes it. What the client does not take is
+//! read from the integration into memory, and the rest is left to the connection's loop. Where memory is spent, or the
+//! answer is longer, no more is read before the client has taken what there is. A worker keeps an answer in the first way
+//! when it has waited for the client for 100 ms in all. It streams all other answers, and at most half of the workers do
+//! that at once. In workers answers over 64 KiB take turns (`front/stream_scheduler`); one that waits for its turn has no
 //! worker, and gives its destination's slot back until then.
 //!
 //! **The end of a connection** is lingered for, whichever side asked for it: our side is closed after the last

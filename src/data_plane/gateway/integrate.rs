@@ -55,7 +55,9 @@ impl Gateway {
                 map(mapped, &mut parts)?;
                 let client = request.client.clone();
                 let mut asked = http_proxy::request(proxy, *method, parts, body, integration.timeout, client);
-                asked.looks_at = parameter_mapping::looked_at(integration.response_mappings.values());
+                if !integration.response_mappings.is_empty() {
+                    asked.looks_at = parameter_mapping::looked_at(integration.response_mappings.values());
+                }
                 found.capture.note_request(&asked);
                 return Ok(Asked::Endpoint(Box::new(asked)));
             }

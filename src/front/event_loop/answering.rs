@@ -25,7 +25,7 @@ use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
 use crate::http1::request_head::Head;
 use crate::http1::response_writer::Answer;
-use crate::outbound::upstream::{IntegrationResponse, Unconnected, UpstreamError};
+use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Unconnected, UpstreamError};
 use crate::platform::clock::Moment;
 use crate::platform::metrics::InFlightGuard;
 
@@ -83,19 +83,28 @@ impl EventLoop {
             return;
         }
         let time = SystemTime::now();
+        // What is late is told by an exchange's own time, the time of day may be that of all requests of a batch.
+        let moment = || Moment {
+            instant: Instant::now(),
+            time,
+        };
         for (connection, whole) in whole.drain(..) {
             match exchanges {
-                Some(exchanges) if !connection.is_in_reserve() => {
-                    self.guarded(table, exchanges, |exchanges| {
-                        // What is late is told by an exchange's own time, the time of day may be that of all requests of a
-                        // batch.
-                        let instant = Instant::now();
-                        self.begin(table, exchanges, connection, whole, Moment { instant, time })
-                    });
+                _ if !self.shared.loops_answer || connection.is_in_reserve() => {
+                    let _ = catch_unwind(AssertUnwindSafe(|| self.hand_over(connection, whole)));
                 }
-                _ => {
-                    let hand_over = AssertUnwindSafe(|| self.hand_over(connection, whole));
-                    let _ = catch_unwind(hand_over);
+                Some(exchanges) => self.guarded(table, exchanges, |exchanges| {
+                    let moment = moment();
+                    let (asked, asking) = self.begin(connection, whole, moment)?;
+                    exchanges.begin(&self.shared, table, *asked, asking, moment.instant)
+                }),
+                None => {
+                    let _ = catch_unwind(AssertUnwindSafe(|| {
+                        if let Some((_, asking)) = self.begin(connection, whole, moment()) {
+                            let nobody = UpstreamError::Unsendable("nobody is asked here".to_owned());
+                            self.refuse_exchange(asking, nobody);
+                        }
+                    }));
                 }
             }
         }
@@ -117,15 +126,13 @@ impl EventLoop {
         }));
     }
 
-    /// Begins to answer a request.
+    /// Begins to answer a request; what an integration is to be asked, if anything.
     fn begin(
         self: &Arc<EventLoop>,
-        table: &ConnectionTable<Connection>,
-        exchanges: &mut LoopExchanges,
         mut connection: Box<Connection>,
         whole: CompleteRequest,
         moment: Moment,
-    ) -> Option<Answered> {
+    ) -> Option<(Box<IntegrationRequest>, Asking)> {
         let CompleteRequest { head, reservation } = whole;
         let reply = Reply::to(&head, moment.time);
         let Head { request, framing } = head;
@@ -151,7 +158,7 @@ impl EventLoop {
                     _body: reservation,
                     answer: self.shared.budget.reserve(Class::Answer),
                 };
-                exchanges.begin(&self.shared, table, *asked, asking, moment.instant)
+                Some((asked, asking))
             }
             Begun::Waits(request) => {
                 let head = Head { request, framing };

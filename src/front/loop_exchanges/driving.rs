@@ -57,7 +57,7 @@ impl LoopExchanges {
             }
             Step::Ends(end) => end,
         };
-        self.end(table, number, *pending, end)
+        self.end(table, number, pending, end)
     }
 
     /// Goes on with an exchange for which a client waits.
@@ -100,15 +100,13 @@ impl LoopExchanges {
         stream: &mut LoopStream,
         until: &mut Instant,
     ) -> Step {
-        let passed = stream.go_on(self.turn);
         let mut watcher = ExchangeWatcher {
             table,
             seats: &mut self.seats,
             number: Some(number),
             answer: None,
         };
-        stream.content().settle(&mut self.pool, &mut watcher);
-        match passed {
+        match stream.go_on(self.turn, |content| content.settle(&mut self.pool, &mut watcher)) {
             Passed::Waits => {
                 if stream.waits_for_client() && table.watch_for_room(stream.connection()).is_err() {
                     return Step::Ends(End::Passed(Err(send::too_slow())));
@@ -126,30 +124,36 @@ impl LoopExchanges {
         &mut self,
         table: &ConnectionTable<Connection>,
         number: usize,
-        pending: Pending,
+        pending: Box<Pending>,
         end: End,
     ) -> Option<Answered> {
-        let Pending { work, client, .. } = pending;
-        let answered = match (work, end) {
-            (Work::Asking(asking, _), End::Begun(response, content)) => {
+        let client = pending.client;
+        if !matches!(end, End::Begun(..)) {
+            self.give_up(client, number);
+        }
+        // Each kind of work has its own ends.
+        Some(match (end, pending.work) {
+            (End::Passed(sent), Work::Passing(stream)) => {
+                stream.content().close(&mut self.watcher(table, number));
+                Answered::Passed(stream, sent)
+            }
+            (End::Answered(answer), Work::Asking(asking, _)) => Answered::Whole(asking, answer),
+            (End::InWorker(exchange), Work::Asking(asking, _)) => Answered::InWorker(asking, exchange),
+            (End::Begun(response, content), Work::Asking(asking, _)) => {
                 let coming = Coming {
                     number,
                     client,
                     content,
                 };
-                return Some(Answered::Begun(asking, response, coming));
+                Answered::Begun(asking, response, coming)
             }
-            (Work::Asking(asking, _), End::InWorker(exchange)) => Some(Answered::InWorker(asking, exchange)),
-            (Work::Asking(asking, _), End::Answered(answer)) => Some(Answered::Whole(asking, answer)),
-            (Work::Passing(stream), End::Passed(sent)) => {
-                stream.content().close(&mut self.watcher(table, number));
-                Some(Answered::Passed(stream, sent))
-            }
-            // Each kind of work has its own ends.
-            _ => None,
-        };
-        self.give_up(client, number);
-        answered
+            (End::Passed(_), Work::Asking(..)) | (_, Work::Passing(_)) => return None,
+        })
+    }
+
+    fn give_up(&mut self, client: Option<usize>, number: usize) {
+        self.set_client(client, None);
+        self.free.push(number);
     }
 
     /// What content asks of its loop.
@@ -160,11 +164,6 @@ impl LoopExchanges {
             number: Some(number),
             answer: None,
         }
-    }
-
-    fn give_up(&mut self, client: Option<usize>, number: usize) {
-        self.set_client(client, None);
-        self.free.push(number);
     }
 
     /// Passes on content that is on its way.
@@ -265,7 +264,7 @@ impl LoopExchanges {
                 End::Answered(Err(exchange.abandon(&mut watcher)))
             }
         };
-        self.end(table, number, *pending, end)
+        self.end(table, number, pending, end)
     }
 
     /// Goes on with an exchange that is due.
@@ -279,7 +278,7 @@ impl LoopExchanges {
         let pending = self.take(number)?;
         match &pending.work {
             Work::Passing(stream) if stream.is_late(shared) => {
-                self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
+                self.end(table, number, pending, End::Passed(Err(send::too_slow())))
             }
             _ => self.drive(shared, table, number, pending, now),
         }

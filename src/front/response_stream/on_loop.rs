@@ -41,6 +41,8 @@ pub(crate) struct LoopStream {
     taking: Option<Taking>,
     /// Since when nothing is read, since nothing can be kept.
     blocked_since: Option<Instant>,
+    /// Its connection has been given back.
+    is_settled: bool,
 }
 
 /// How a client takes what is kept for it.
@@ -89,6 +91,7 @@ impl LoopStream {
             content,
             taking: None,
             blocked_since: None,
+            is_settled: false,
         }
     }
 
@@ -110,13 +113,16 @@ impl LoopStream {
         self.stream.is_abandoned()
     }
 
-    /// Passes on what there is, about so many bytes at most.
-    pub(crate) fn go_on(&mut self, turn: usize) -> Passed {
+    /// Passes on what there is, about so many bytes at most. `settle` gives the connection of complete content back, and
+    /// tells whether it did: the way to the integration is free for others before the client has the end of the answer.
+    pub(crate) fn go_on(&mut self, turn: usize, settle: impl FnMut(&LoopContent) -> bool) -> Passed {
         if self.stream.queue.is_empty() {
             self.stream.queue.lend(PIECE.take());
         }
         self.stream.plain = PLAIN.take();
-        let passed = self.pass_on(turn).unwrap_or_else(|error| Passed::Over(Err(error)));
+        let passed = self
+            .pass_on(turn, settle)
+            .unwrap_or_else(|error| Passed::Over(Err(error)));
         PLAIN.set(mem::take(&mut self.stream.plain));
         if self.stream.queue.is_empty() {
             PIECE.set(self.stream.queue.take_back());
@@ -130,7 +136,7 @@ impl LoopStream {
         }
     }
 
-    fn pass_on(&mut self, turn: usize) -> Result<Passed, SendError> {
+    fn pass_on(&mut self, turn: usize, mut settle: impl FnMut(&LoopContent) -> bool) -> Result<Passed, SendError> {
         let (mut read, mut sent) = (0, 0);
         loop {
             let had_some = !self.stream.queue.is_empty();
@@ -138,6 +144,7 @@ impl LoopStream {
             if let More::Bytes(count) = more {
                 read += count;
             }
+            self.is_settled = self.is_settled || settle(&self.content);
             sent += self.send(turn - sent)?;
             let is_sent = self.stream.queue.is_empty();
             match more {
@@ -167,6 +174,10 @@ impl LoopStream {
             // The time of a client is none of its integration's.
             self.stream.rest.put_off_deadline(since.elapsed());
             self.content.resume();
+        }
+        // Where nothing is here, no room is made for it.
+        if !self.content.is_ready() {
+            return Ok(More::NotYet);
         }
         let before = self.stream.read;
         match self.stream.read_on() {

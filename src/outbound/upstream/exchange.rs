@@ -291,6 +291,11 @@ impl Exchange {
         content.is_some_and(|content| content.decoder.is_done())
     }
 
+    /// Whether bytes of the content are here that were not read, or its end is known.
+    pub(super) fn has_input(&self) -> bool {
+        !self.answer.rest().is_empty() || !matches!(self.answer.end, End::None) || self.is_over()
+    }
+
     /// Whether bytes came behind the answer, which is over: they are none of it.
     pub(super) fn has_surplus(&self) -> bool {
         !self.answer.rest().is_empty()

@@ -98,6 +98,23 @@ impl LoopContent {
         coming.waits.until_after(coming.since)
     }
 
+    /// Whether reading gives something, be it the end or an error.
+    pub fn is_ready(&self) -> bool {
+        let mut coming = self.coming();
+        let is_readable = match &mut coming.watched {
+            Some(watched) => {
+                watched.flush();
+                watched.is_readable()
+            }
+            None => true,
+        };
+        is_readable
+            || coming.is_broken
+            || !coming.before.is_empty()
+            || coming.exchange.has_input()
+            || Instant::now() >= coming.waits.until_after(coming.since)
+    }
+
     /// Bytes of memory that hold what has come and was not read. What is not needed is given back.
     pub fn held(&self) -> usize {
         let mut coming = self.coming();
@@ -105,15 +122,15 @@ impl LoopContent {
         coming.exchange.held() + coming.before.capacity()
     }
 
-    /// Gives its connection back where it is complete.
-    pub fn settle(&self, pool: &mut LoopPool, watcher: &mut dyn Watcher) {
+    /// Gives its connection back where it is complete; whether it is.
+    pub fn settle(&self, pool: &mut LoopPool, watcher: &mut dyn Watcher) -> bool {
         let mut coming = self.coming();
-        if coming.exchange.is_over()
-            && let Some(watched) = coming.watched.take()
-        {
+        let is_over = coming.exchange.is_over();
+        if is_over && let Some(watched) = coming.watched.take() {
             coming.slot.give_back();
             pool.take_back(&coming.server, &coming.exchange, watched, watcher, Instant::now());
         }
+        is_over
     }
 
     /// Closes its connection, unless it was given back: nobody reads what is still to come.

@@ -4,7 +4,8 @@
 //!
 //! `exchange` is one exchange without sockets and without a clock: bytes of the request out, bytes of the answer in, and
 //! what it wants next. `http1` reads the bytes as strictly as those of clients. `connection` moves them, plain or over TLS.
-//! `blocking` drives both in the thread that asks, within what `waits` allows. `pool` keeps connections. So the rules of
+//! `blocking` drives both in the thread that asks, `loop_exchange` in a loop, within what `waits` allows. `pool` keeps
+//! connections. So the rules of
 //! the protocol are tables of bytes, and another driver needs none of them again.
 //!
 //! * **One deadline.** `TimeoutInMillis` bounds the whole exchange, from the look-up of the name to the last byte. `waits`

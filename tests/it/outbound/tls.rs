@@ -264,9 +264,10 @@ fn loops_use_connections_over_tls_that_are_kept() {
         let gateway = Gateway::start(directory, options);
         assert!(gateway.get("/fault").body == body, "{what}");
         assert_eq!(server.lines.recv_timeout(PATIENCE).unwrap(), (0, LINE.to_owned()));
+        let admin = gateway.server.admin_addr().unwrap();
+        wait_until("free", || metrics_at(admin)["apigateway_workers_busy"] == 0.0);
         let mut holding = Client::connect(gateway.address);
         holding.send(request("GET", "/held"));
-        let admin = gateway.server.admin_addr().unwrap();
         wait_until("held", || metrics_at(admin)["apigateway_workers_busy"] == 1.0);
         // Each of them on whichever loop its client is dealt to, and on the same connection.
         for _ in 0..4 {
