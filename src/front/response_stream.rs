@@ -22,6 +22,7 @@ use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite};
 use crate::front::send::{self, Sent, StreamSlot, no_slot, wait_for_client_in_slot};
 use crate::front::shared::Shared;
+use crate::front::socket::Presence;
 use crate::front::stream_scheduler::{Most, Permit, StreamScheduler, Task};
 use crate::front::tls::records::content_in;
 use crate::front::write_queue::WriteQueue;
@@ -270,7 +271,8 @@ impl ResponseStream {
         // An integration that goes on sending is never waited for long enough that it is looked for the client.
         if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
             self.looked_at = Instant::now();
-            if self.is_abandoned() {
+            // One that has ended its side may read on. It has gone where it is sent something in vain.
+            if self.connection.socket.presence() == Presence::Gone {
                 return Err(SendError::Client(io::ErrorKind::BrokenPipe.into()));
             }
         }

@@ -263,7 +263,8 @@ impl Socket {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.wait_until_writable(left.min(TRY_AGAIN));
-            if self.is_abandoned() {
+            // One that has ended its side may read on.
+            if self.presence() == Presence::Gone {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
         }

@@ -63,7 +63,7 @@ impl LoopExchanges {
             }
             Step::Ends(end) => end,
         };
-        self.end(table, number, pending, end)
+        self.end(table, number, *pending, end)
     }
 
     /// Goes on with an exchange for which a client waits.
@@ -130,7 +130,7 @@ impl LoopExchanges {
         &mut self,
         table: &ConnectionTable<Connection>,
         number: usize,
-        pending: Box<Pending>,
+        pending: Pending,
         end: End,
     ) -> Option<Answered> {
         let client = pending.client;
@@ -269,7 +269,7 @@ impl LoopExchanges {
                 return None;
             }
         };
-        self.end(table, number, pending, end)
+        self.end(table, number, *pending, end)
     }
 
     /// Goes on with an exchange that is due.
@@ -282,9 +282,9 @@ impl LoopExchanges {
     ) -> Option<Answered> {
         let pending = self.take(number)?;
         match &pending.work {
-            Work::Passing(stream) if stream.has_gone(now) => self.end(table, number, pending, client_gone()),
+            Work::Passing(stream) if stream.has_gone(now) => self.end(table, number, *pending, client_gone()),
             Work::Passing(stream) if stream.is_late(shared) => {
-                self.end(table, number, pending, End::Passed(Err(send::too_slow())))
+                self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
             }
             _ => self.drive(shared, table, number, pending, now),
         }
