@@ -49,7 +49,7 @@ impl EventLoop {
             self.guarded(table, exchanges, |exchanges| exchanges.on_ready(shared, table, ready));
         }
         for event in happened.away.drain(..) {
-            self.guarded(table, exchanges, |exchanges| exchanges.on_client(shared, table, event));
+            self.guarded(table, exchanges, |exchanges| exchanges.on_client(table, event));
         }
         exchanges.due(table, due);
         for number in due.drain(..) {

@@ -50,7 +50,7 @@ impl LoopExchanges {
                 return None;
             }
             Step::Yields => {
-                self.yielding.push(number);
+                self.queue(number);
                 self.put(number, pending);
                 return None;
             }
@@ -98,13 +98,18 @@ impl LoopExchanges {
         stream: &mut LoopStream,
         until: &mut Instant,
     ) -> Step {
+        if self.left == 0 {
+            return Step::Yields;
+        }
         let mut watcher = ExchangeWatcher {
             table,
             seats: &mut self.seats,
             number: Some(number),
             answer: None,
         };
-        match stream.go_on(self.turn, |content| content.settle(&mut self.pool, &mut watcher)) {
+        let passed = stream.go_on(self.turn, |content| content.settle(&mut self.pool, &mut watcher));
+        self.left = self.left.saturating_sub(stream.moved());
+        match passed {
             Passed::Waits => {
                 if stream.waits_for_client() && table.watch_for_room(stream.connection()).is_err() {
                     return Step::Ends(End::Passed(Err(send::too_slow())));
@@ -217,7 +222,13 @@ impl LoopExchanges {
                 let mut pending = self.take(number)?;
                 match &mut pending.work {
                     Work::Asking(_, exchange) => exchange.note_ready(ready.is_readable, ready.has_ended),
-                    Work::Passing(stream) => stream.content().note_ready(ready.is_readable, ready.has_ended),
+                    Work::Passing(stream) => {
+                        stream.content().note_ready(ready.is_readable, ready.has_ended);
+                        // Behind those that did not get their turn.
+                        self.queue(number);
+                        self.put(number, pending);
+                        return None;
+                    }
                 }
                 self.drive(shared, table, number, pending)
             }
@@ -225,12 +236,7 @@ impl LoopExchanges {
     }
 
     /// Goes on with the exchange of a client that may take more, and ends that of one that has gone.
-    pub(crate) fn on_client(
-        &mut self,
-        shared: &Shared,
-        table: &ConnectionTable<Connection>,
-        event: AwayEvent,
-    ) -> Option<Answered> {
+    pub(crate) fn on_client(&mut self, table: &ConnectionTable<Connection>, event: AwayEvent) -> Option<Answered> {
         let number = self.by_client.get(event.slot).copied().flatten()?;
         let mut pending = self.take(number)?;
         let is_gone = event.is_end
@@ -240,7 +246,9 @@ impl LoopExchanges {
             };
         let end = match &mut pending.work {
             Work::Passing(stream) if !is_gone && stream.waits_for_client() => {
-                return self.drive(shared, table, number, pending);
+                self.queue(number);
+                self.put(number, pending);
+                return None;
             }
             _ if !is_gone => {
                 self.put(number, pending);
@@ -270,6 +278,9 @@ impl LoopExchanges {
         table: &ConnectionTable<Connection>,
         number: usize,
     ) -> Option<Answered> {
+        if let Some(place) = self.places.get_mut(number) {
+            place.is_queued = false;
+        }
         let pending = self.take(number)?;
         match &pending.work {
             Work::Passing(stream) if stream.is_late(shared) => {
