@@ -28,6 +28,10 @@ const LOOK_AT_KEPT: Duration = Duration::from_secs(1);
 /// Bytes of an answer that are passed on before others have their turn, where there are others.
 const SHORT_TURN: usize = 64 * 1024;
 
+/// Bytes of answers that are passed on in a batch, about. Those whose turn does not come go first in the next one, so that
+/// requests are read in between.
+const BATCH_LENGTH: usize = 4 * 1024 * 1024;
+
 /// A client that waits for an integration.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -79,11 +83,15 @@ pub(super) struct LoopExchanges {
     look_at_kept: Instant,
     /// Bytes of an answer that are passed on before others have their turn.
     turn: usize,
+    /// Bytes of answers that may still be passed on in this batch.
+    left: usize,
 }
 
 #[derive(Default)]
 struct Place {
     pending: Option<Box<Pending>>,
+    /// It is among those that would go on.
+    is_queued: bool,
     scheduled: Option<Instant>,
 }
 
@@ -117,11 +125,13 @@ impl LoopExchanges {
             yielding: Vec::new(),
             look_at_kept: Instant::now(),
             turn: TURN_LENGTH,
+            left: BATCH_LENGTH,
         }
     }
 
     /// How many sockets are ready, of clients and integrations: each answer gets as much as others leave it.
     pub(super) fn share_turns(&mut self, ready: usize) {
+        self.left = BATCH_LENGTH;
         self.turn = match ready + self.yielding.len() {
             0 | 1 => TURN_LENGTH,
             _ => SHORT_TURN,
@@ -181,6 +191,14 @@ impl LoopExchanges {
 
     fn take(&mut self, number: usize) -> Option<Box<Pending>> {
         self.places.get_mut(number)?.pending.take()
+    }
+
+    /// Sees to it that an exchange goes on when others have had their turn.
+    fn queue(&mut self, number: usize) {
+        if let Some(place) = self.places.get_mut(number).filter(|place| !place.is_queued) {
+            place.is_queued = true;
+            self.yielding.push(number);
+        }
     }
 
     fn put(&mut self, number: usize, pending: Box<Pending>) {

@@ -57,7 +57,7 @@ impl LoopExchanges {
                 return None;
             }
             Step::Yields => {
-                self.yielding.push(number);
+                self.queue(number);
                 self.put(number, pending);
                 return None;
             }
@@ -106,13 +106,18 @@ impl LoopExchanges {
         stream: &mut LoopStream,
         until: &mut Instant,
     ) -> Step {
+        if self.left == 0 {
+            return Step::Yields;
+        }
         let mut watcher = ExchangeWatcher {
             table,
             seats: &mut self.seats,
             number: Some(number),
             answer: None,
         };
-        match stream.go_on(self.turn, |content| content.settle(&mut self.pool, &mut watcher)) {
+        let passed = stream.go_on(self.turn, |content| content.settle(&mut self.pool, &mut watcher));
+        self.left = self.left.saturating_sub(stream.moved());
+        match passed {
             Passed::Waits => {
                 if stream.waits_for_client() && table.watch_for_room(stream.connection()).is_err() {
                     return Step::Ends(End::Passed(Err(send::too_slow())));
@@ -226,7 +231,13 @@ impl LoopExchanges {
                 let mut pending = self.take(number)?;
                 match &mut pending.work {
                     Work::Asking(_, exchange) => exchange.note_ready(ready.is_readable, ready.has_ended),
-                    Work::Passing(stream) => stream.content().note_ready(ready.is_readable, ready.has_ended),
+                    Work::Passing(stream) => {
+                        stream.content().note_ready(ready.is_readable, ready.has_ended);
+                        // Behind those that did not get their turn.
+                        self.queue(number);
+                        self.put(number, pending);
+                        return None;
+                    }
                 }
                 self.drive(shared, table, number, pending, now)
             }
@@ -246,10 +257,10 @@ impl LoopExchanges {
         let end = match &mut pending.work {
             Work::Passing(stream) => {
                 if !(event.is_end && stream.note_end(now)) {
-                    if stream.waits_for_client() {
-                        return self.drive(shared, table, number, pending, now);
+                    match stream.waits_for_client() {
+                        true => self.queue(number),
+                        false => pending.until = stream.until(&shared.limits).min(pending.until),
                     }
-                    pending.until = stream.until(&shared.limits).min(pending.until);
                     self.put(number, pending);
                     return None;
                 }
@@ -280,6 +291,9 @@ impl LoopExchanges {
         number: usize,
         now: Instant,
     ) -> Option<Answered> {
+        if let Some(place) = self.places.get_mut(number) {
+            place.is_queued = false;
+        }
         let pending = self.take(number)?;
         match &pending.work {
             Work::Passing(stream) if stream.has_gone(now) => self.end(table, number, *pending, client_gone()),

@@ -47,6 +47,8 @@ pub(crate) struct LoopStream {
     ended_since: Option<Instant>,
     /// Its connection has been given back.
     is_settled: bool,
+    /// Bytes that were read and sent in its last turn.
+    moved: usize,
 }
 
 /// How a client takes what is kept for it.
@@ -97,6 +99,7 @@ impl LoopStream {
             blocked_since: None,
             ended_since: None,
             is_settled: false,
+            moved: 0,
         }
     }
 
@@ -106,6 +109,11 @@ impl LoopStream {
 
     pub(crate) fn connection(&mut self) -> &mut Connection {
         &mut self.stream.connection
+    }
+
+    /// Bytes that were read and sent in its last turn.
+    pub(crate) fn moved(&self) -> usize {
+        self.moved
     }
 
     /// Whether something is kept for the client.
@@ -170,6 +178,7 @@ impl LoopStream {
             self.is_settled = self.is_settled || settle(&self.content);
             sent += self.send(turn - sent)?;
             let is_sent = self.stream.queue.is_empty();
+            self.moved = read + sent;
             match more {
                 More::Done if is_sent => return Ok(Passed::Over(Ok(Sent::All))),
                 More::Done => return Ok(Passed::Over(Ok(Sent::Later))),
