@@ -57,7 +57,7 @@ impl LoopExchanges {
             }
             Step::Ends(end) => end,
         };
-        self.end(table, number, pending, end)
+        self.end(table, number, *pending, end)
     }
 
     /// Goes on with an exchange for which a client waits.
@@ -124,7 +124,7 @@ impl LoopExchanges {
         &mut self,
         table: &ConnectionTable<Connection>,
         number: usize,
-        pending: Box<Pending>,
+        pending: Pending,
         end: End,
     ) -> Option<Answered> {
         let client = pending.client;
@@ -264,7 +264,7 @@ impl LoopExchanges {
                 End::Answered(Err(exchange.abandon(&mut watcher)))
             }
         };
-        self.end(table, number, pending, end)
+        self.end(table, number, *pending, end)
     }
 
     /// Goes on with an exchange that is due.
@@ -278,7 +278,7 @@ impl LoopExchanges {
         let pending = self.take(number)?;
         match &pending.work {
             Work::Passing(stream) if stream.is_late(shared) => {
-                self.end(table, number, pending, End::Passed(Err(send::too_slow())))
+                self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
             }
             _ => self.drive(shared, table, number, pending, now),
         }
