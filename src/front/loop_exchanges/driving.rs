@@ -30,6 +30,12 @@ enum End {
     Passed(Result<Sent, SendError>),
 }
 
+/// The end of an answer that nobody reads any more.
+fn client_gone() -> End {
+    let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+    End::Passed(Err(SendError::Client(gone)))
+}
+
 impl LoopExchanges {
     /// Drives an exchange that is taken out of its place.
     pub(super) fn drive(
@@ -237,24 +243,19 @@ impl LoopExchanges {
     ) -> Option<Answered> {
         let number = self.by_client.get(event.slot).copied().flatten()?;
         let mut pending = self.take(number)?;
-        let is_gone = event.is_end
-            && match &pending.work {
-                Work::Asking(asking, _) => asking.connection.socket.is_abandoned(),
-                Work::Passing(stream) => stream.is_abandoned(),
-            };
         let end = match &mut pending.work {
-            Work::Passing(stream) if !is_gone && stream.waits_for_client() => {
-                return self.drive(shared, table, number, pending, now);
+            Work::Passing(stream) => {
+                if !(event.is_end && stream.note_end(now)) {
+                    if stream.waits_for_client() {
+                        return self.drive(shared, table, number, pending, now);
+                    }
+                    pending.until = stream.until(&shared.limits).min(pending.until);
+                    self.put(number, pending);
+                    return None;
+                }
+                client_gone()
             }
-            _ if !is_gone => {
-                self.put(number, pending);
-                return None;
-            }
-            Work::Passing(_) => {
-                let gone = io::Error::from(io::ErrorKind::BrokenPipe);
-                End::Passed(Err(SendError::Client(gone)))
-            }
-            Work::Asking(asking, exchange) => {
+            Work::Asking(asking, exchange) if event.is_end && asking.connection.socket.is_abandoned() => {
                 let mut watcher = ExchangeWatcher {
                     table,
                     seats: &mut self.seats,
@@ -262,6 +263,10 @@ impl LoopExchanges {
                     answer: Some(&mut asking.answer),
                 };
                 End::Answered(Err(exchange.abandon(&mut watcher)))
+            }
+            Work::Asking(..) => {
+                self.put(number, pending);
+                return None;
             }
         };
         self.end(table, number, *pending, end)
@@ -277,6 +282,7 @@ impl LoopExchanges {
     ) -> Option<Answered> {
         let pending = self.take(number)?;
         match &pending.work {
+            Work::Passing(stream) if stream.has_gone(now) => self.end(table, number, pending, client_gone()),
             Work::Passing(stream) if stream.is_late(shared) => {
                 self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
             }

@@ -15,8 +15,10 @@ use crate::front::outcome::Outcome;
 use crate::front::response_stream::ResponseStream;
 use crate::front::send::{Sent, no_memory};
 use crate::front::shared::Shared;
+use crate::front::socket::Presence;
 use crate::front::transfer_rate::TransferRate;
 use crate::front::write_queue::WriteQueue;
+use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::http1::message_limits::PIECE_LENGTH;
 use crate::http1::response_writer::SendError;
 use crate::outbound::upstream::loop_content::LoopContent;
@@ -41,6 +43,8 @@ pub(crate) struct LoopStream {
     taking: Option<Taking>,
     /// Since when nothing is read, since nothing can be kept.
     blocked_since: Option<Instant>,
+    /// Since when the client has ended its side and taken nothing. It may read on, or have gone.
+    ended_since: Option<Instant>,
     /// Its connection has been given back.
     is_settled: bool,
 }
@@ -91,6 +95,7 @@ impl LoopStream {
             content,
             taking: None,
             blocked_since: None,
+            ended_since: None,
             is_settled: false,
         }
     }
@@ -108,9 +113,27 @@ impl LoopStream {
         self.taking.is_some()
     }
 
-    /// Whether the answer has no reader any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.stream.is_abandoned()
+    /// The client has ended its side, or gone; tells whether that is known. One that ends its side while the answer is on its
+    /// way may still read: it has gone when it takes nothing for a while.
+    pub(crate) fn note_end(&mut self, now: Instant) -> bool {
+        if self.stream.is_abandoned() {
+            self.ended_since.get_or_insert(now);
+        }
+        self.stream.connection.socket.presence() == Presence::Gone
+    }
+
+    /// When the client has gone, unless it takes something before. A client for which something is kept has not: its system
+    /// would refuse that.
+    fn gone_at(&self) -> Option<Instant> {
+        let since = self
+            .ended_since
+            .filter(|_| self.taking.is_none() && self.blocked_since.is_none());
+        since.map(|since| since + CLIENT_CHECK_INTERVAL)
+    }
+
+    /// Whether the client has gone that has ended its side.
+    pub(crate) fn has_gone(&self, now: Instant) -> bool {
+        self.gone_at().is_some_and(|at| at <= now)
     }
 
     /// Passes on what there is, about so many bytes at most. `settle` gives the connection of complete content back, and
@@ -203,6 +226,11 @@ impl LoopStream {
         let socket = &stream.connection.socket;
         let sent = stream.queue.send(most, |bytes| socket.send_now(bytes));
         let count = sent.map_err(SendError::Client)?;
+        if count > 0
+            && let Some(since) = &mut self.ended_since
+        {
+            *since = Instant::now();
+        }
         match &mut self.taking {
             _ if stream.queue.is_empty() => self.taking = None,
             Some(taking) if count > 0 => {
@@ -238,12 +266,13 @@ impl LoopStream {
                 false => end,
             }
         });
-        match (self.blocked_since, of_client) {
+        let until = match (self.blocked_since, of_client) {
             (None, None) => self.content.until(),
             (None, Some(until)) => until.min(self.content.until()),
             (Some(_), Some(until)) => until,
             (Some(_), None) => Instant::now() + LOOK_FOR_MEMORY,
-        }
+        };
+        self.gone_at().map_or(until, |at| until.min(at))
     }
 
     /// Whether so much is held for the client that it must go on while there is little memory.

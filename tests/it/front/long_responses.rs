@@ -110,13 +110,18 @@ fn each_client_gets_the_whole_response_and_what_it_asks_for_next() {
     }
 }
 
-/// An integration that is faster than a client waits for it once more than is kept has come.
+/// An integration that is faster than a client waits for it once more than is kept has come. A client that ends its side
+/// meanwhile reads on.
 #[test]
 fn no_more_than_ten_megabytes_are_read_ahead_of_a_client() {
     const MUCH: usize = 64 * 1024 * 1024;
     let (sender, blocked) = channel();
     let body = content(MUCH);
-    for framing in [Framing::Length, Framing::Chunks] {
+    for (framing, ends_its_side) in [
+        (Framing::Length, false),
+        (Framing::Chunks, false),
+        (Framing::Length, true),
+    ] {
         let (body, sender) = (body.clone(), sender.clone());
         let endpoint = Endpoint::start({
             let body = body.clone();
@@ -144,6 +149,9 @@ fn no_more_than_ten_megabytes_are_read_ahead_of_a_client() {
         client.send("GET /large HTTP/1.0\r\nHost: h\r\n\r\n");
         let sent = blocked.recv_timeout(PATIENCE).unwrap();
         assert!(sent < MUCH / 2, "{framing:?}: {sent} bytes were taken");
+        if ends_its_side {
+            client.stream.shutdown(Shutdown::Write).unwrap();
+        }
         let (got, is_whole) = rest(&mut client);
         assert!(is_whole && got.ends_with(&body), "{framing:?}: {}", got.len());
         while blocked.try_recv().is_ok() {}
