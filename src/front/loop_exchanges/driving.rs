@@ -282,7 +282,7 @@ impl LoopExchanges {
     ) -> Option<Answered> {
         let pending = self.take(number)?;
         match &pending.work {
-            Work::Passing(stream) if stream.has_gone(now) => self.end(table, number, pending, client_gone()),
+            Work::Passing(stream) if stream.has_gone(now) => self.end(table, number, *pending, client_gone()),
             Work::Passing(stream) if stream.is_late(shared) => {
                 self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
             }
