@@ -84,11 +84,10 @@
 //! vital is also the first in the queue for a worker.
 //!
 //! **Answers.** An answer of a known length up to 10 MB is sent as the client takes it. What the client does not take is
-//! read from the integration into memory, and the rest is left to the connection's loop. Where memory is spent, or the
-//! answer is longer, no more is read before the client has taken what there is. A worker keeps an answer in the first way
-//! when it has waited for the client for 100 ms in all. It streams all other answers, and at most half of the workers do
-//! that at once. In workers answers over 64 KiB take turns (`front/stream_scheduler`); one that waits for its turn has no
-//! worker, and gives its destination's slot back until then.
+//! read into memory, and the rest is left to the connection's loop. Where memory is spent, or the answer is longer, no more
+//! is read before the client has taken what there is. A worker keeps an answer in the first way when it has waited for the
+//! client for 100 ms in all. It streams all other answers, and at most half of the workers do that at once. There answers
+//! over 64 KiB take turns (`front/stream_scheduler`); one that waits has no worker, and no slot of its destination.
 //!
 //! **The end of a connection** is lingered for, whichever side asked for it: our side is closed after the last
 //! answer, and what still comes is discarded for a while by the waiting thread. Closed at once, the connection would

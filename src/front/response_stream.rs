@@ -66,6 +66,7 @@ pub(super) struct ResponseStream {
     read: usize,
     /// When it was last looked whether the client is there.
     looked_at: Instant,
+    was_looked_at: bool,
     /// When it asked for its permit.
     asked_at: Instant,
 }
@@ -115,6 +116,7 @@ impl ResponseStream {
             reservation: shared.budget.reserve(Class::Answer),
             read: 0,
             looked_at: now,
+            was_looked_at: false,
             asked_at: now,
         }
     }
@@ -271,8 +273,12 @@ impl ResponseStream {
         // An integration that goes on sending is never waited for long enough that it is looked for the client.
         if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
             self.looked_at = Instant::now();
-            // One that has ended its side may read on. It has gone where it is sent something in vain.
-            if self.connection.socket.presence() == Presence::Gone {
+            let is_first = !mem::replace(&mut self.was_looked_at, true);
+            // It may have ended its side right behind its request, to say that no other follows.
+            if is_first && self.connection.socket.presence() == Presence::Ended {
+                self.connection.socket.end_answer();
+            }
+            if self.is_abandoned() {
                 return Err(SendError::Client(io::ErrorKind::BrokenPipe.into()));
             }
         }

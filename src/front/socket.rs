@@ -263,8 +263,7 @@ impl Socket {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.wait_until_writable(left.min(TRY_AGAIN));
-            // One that has ended its side may read on.
-            if self.presence() == Presence::Gone {
+            if self.is_abandoned() {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
         }

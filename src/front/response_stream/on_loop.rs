@@ -26,6 +26,9 @@ use crate::outbound::upstream::loop_content::LoopContent;
 /// How often it is looked whether there is memory again.
 const LOOK_FOR_MEMORY: Duration = Duration::from_millis(50);
 
+/// How long after the beginning of an answer the end of the client's side is taken to belong to its request.
+const RIGHT_BEHIND: Duration = Duration::from_secs(1);
+
 thread_local! {
     /// Where content is read that its client takes at once, and before it is sealed.
     static PIECE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -43,6 +46,7 @@ pub(crate) struct LoopStream {
     taking: Option<Taking>,
     /// Since when nothing is read, since nothing can be kept.
     blocked_since: Option<Instant>,
+    began: Instant,
     /// Since when the client has ended its side and taken nothing. It may read on, or have gone.
     ended_since: Option<Instant>,
     /// Its connection has been given back.
@@ -97,6 +101,7 @@ impl LoopStream {
             content,
             taking: None,
             blocked_since: None,
+            began: Instant::now(),
             ended_since: None,
             is_settled: false,
             moved: 0,
@@ -121,13 +126,15 @@ impl LoopStream {
         self.taking.is_some()
     }
 
-    /// The client has ended its side, or gone; tells whether that is known. One that ends its side while the answer is on its
-    /// way may still read: it has gone when it takes nothing for a while.
+    /// The client has ended its side, or gone; tells whether it has gone. One that ends its side soon may have done so right
+    /// behind its request, to say that no other follows: it has gone when it takes nothing for a while.
     pub(crate) fn note_end(&mut self, now: Instant) -> bool {
-        if self.stream.is_abandoned() {
-            self.ended_since.get_or_insert(now);
+        if !self.stream.is_abandoned() {
+            return false;
         }
-        self.stream.connection.socket.presence() == Presence::Gone
+        let is_soon = now.saturating_duration_since(self.began) <= RIGHT_BEHIND;
+        self.ended_since.get_or_insert(now);
+        !is_soon || self.stream.connection.socket.presence() == Presence::Gone
     }
 
     /// When the client has gone, unless it takes something before. A client for which something is kept has not: its system

@@ -19,7 +19,7 @@ use crate::platform::metrics::UpstreamConnections;
 
 /// How long a look at all connections tells that nothing has come on those that were kept. What comes later counts as
 /// come while a request is on its way, which is longer than this with most integrations, and which nobody can tell.
-const LOOK_HOLDS: Duration = Duration::from_millis(1);
+const LOOK_HOLDS: Duration = Duration::from_millis(2);
 
 /// Most bytes of memory that are held for the next answer.
 const MAX_BUFFER: usize = 2 * RECEIVED_AT_ONCE;

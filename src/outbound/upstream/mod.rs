@@ -29,7 +29,7 @@
 //! bytes that come when the next request is already on its way are its answer.
 //!
 //! A loop begins each batch with a look at all of its connections, which tells of bytes and of ends on those that are
-//! kept, and it closes these before any request is sent. So for a millisecond after a look no peek is needed (`loop_pool`),
+//! kept, and it closes these before any request is sent. So for two milliseconds after a look no peek is needed (`loop_pool`),
 //! where the connection was kept before the look, the look saw all that had happened, and the request may be repeated,
 //! as the connection may have ended since. A request that was sent after such bytes had come is read in the same look or
 //! in a later one, so it never gets them. What comes between the look and the sending of a request is its answer, as is what
