@@ -148,6 +148,8 @@ impl EventLoop {
             if let Some(exchanges) = &mut exchanges {
                 exchanges.note_look(began, happened.is_all);
                 self.on_exchanges(table, exchanges, &mut happened, &mut due);
+            } else {
+                happened.away.clear();
             }
             let batch = happened.ready.drain(..);
             let batch = batch.filter_map(|ReadyConnection { connection, is_expired }| {

@@ -79,7 +79,7 @@ impl WriteQueue {
     /// Lends a piece to it, where it has no room for more.
     pub fn lend(&mut self, piece: Vec<u8>) {
         if self.last.is_empty() && piece.capacity() > self.last.capacity() {
-            self.held = self.held - self.last.capacity() + piece.capacity();
+            self.held = self.held.saturating_sub(self.last.capacity()) + piece.capacity();
             self.last = piece;
         }
     }
@@ -89,7 +89,7 @@ impl WriteQueue {
         if !self.is_empty() {
             return Vec::new();
         }
-        self.held -= self.last.capacity();
+        self.held = self.held.saturating_sub(self.last.capacity());
         mem::take(&mut self.last)
     }
 

@@ -62,7 +62,7 @@ impl EventLoop {
         exchanges.due(table, due, now);
         for number in due.drain(..) {
             self.guarded(table, exchanges, |exchanges| {
-                exchanges.on_due(shared, table, number, now)
+                exchanges.on_due(shared, table, number, Instant::now())
             });
         }
     }

@@ -15,7 +15,6 @@ use crate::front::outcome::Outcome;
 use crate::front::response_stream::ResponseStream;
 use crate::front::send::{Sent, no_memory};
 use crate::front::shared::Shared;
-use crate::front::socket::Presence;
 use crate::front::transfer_rate::TransferRate;
 use crate::front::write_queue::WriteQueue;
 use crate::http1::message::CLIENT_CHECK_INTERVAL;
@@ -25,9 +24,6 @@ use crate::outbound::upstream::loop_content::LoopContent;
 
 /// How often it is looked whether there is memory again.
 const LOOK_FOR_MEMORY: Duration = Duration::from_millis(50);
-
-/// How long after the beginning of an answer the end of the client's side is taken to belong to its request.
-const RIGHT_BEHIND: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Where content is read that its client takes at once, and before it is sealed.
@@ -46,9 +42,6 @@ pub(crate) struct LoopStream {
     taking: Option<Taking>,
     /// Since when nothing is read, since nothing can be kept.
     blocked_since: Option<Instant>,
-    began: Instant,
-    /// Since when the client has ended its side and taken nothing. It may read on, or have gone.
-    ended_since: Option<Instant>,
     /// Its connection has been given back.
     is_settled: bool,
     /// Bytes that were read and sent in its last turn.
@@ -101,8 +94,6 @@ impl LoopStream {
             content,
             taking: None,
             blocked_since: None,
-            began: Instant::now(),
-            ended_since: None,
             is_settled: false,
             moved: 0,
         }
@@ -126,21 +117,16 @@ impl LoopStream {
         self.taking.is_some()
     }
 
-    /// The client has ended its side, or gone; tells whether it has gone. One that ends its side soon may have done so right
-    /// behind its request, to say that no other follows: it has gone when it takes nothing for a while.
+    /// The client may have ended its side, or gone; tells whether it has gone.
     pub(crate) fn note_end(&mut self, now: Instant) -> bool {
-        if !self.stream.is_abandoned() {
-            return false;
-        }
-        let is_soon = now.saturating_duration_since(self.began) <= RIGHT_BEHIND;
-        self.ended_since.get_or_insert(now);
-        !is_soon || self.stream.connection.socket.presence() == Presence::Gone
+        self.stream.note_end(now)
     }
 
     /// When the client has gone, unless it takes something before. A client for which something is kept has not: its system
     /// would refuse that.
     fn gone_at(&self) -> Option<Instant> {
         let since = self
+            .stream
             .ended_since
             .filter(|_| self.taking.is_none() && self.blocked_since.is_none());
         since.map(|since| since + CLIENT_CHECK_INTERVAL)
@@ -163,7 +149,11 @@ impl LoopStream {
             .unwrap_or_else(|error| Passed::Over(Err(error)));
         PLAIN.set(mem::take(&mut self.stream.plain));
         if self.stream.queue.is_empty() {
-            PIECE.set(self.stream.queue.take_back());
+            let piece = self.stream.queue.take_back();
+            // One that a long head has grown is not shared.
+            if piece.capacity() <= PIECE_LENGTH {
+                PIECE.set(piece);
+            }
         }
         // Less than before is always had.
         let held = self.stream.queue.held().min(self.stream.reservation.held());
@@ -243,7 +233,7 @@ impl LoopStream {
         let sent = stream.queue.send(most, |bytes| socket.send_now(bytes));
         let count = sent.map_err(SendError::Client)?;
         if count > 0
-            && let Some(since) = &mut self.ended_since
+            && let Some(since) = &mut stream.ended_since
         {
             *since = Instant::now();
         }

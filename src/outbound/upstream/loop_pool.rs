@@ -158,9 +158,18 @@ impl LoopPool {
         now: Instant,
     ) {
         let destination = &server.destination;
-        if exchange.has_surplus() || watched.has_received() {
+        // Where it was not received to the end, the system may hold bytes of which it does not tell again.
+        let quiet = match watched.is_readable() && watched.connection.is_plain() {
+            true => watched.connection.quiet(),
+            false => Quiet::Yes,
+        };
+        if exchange.has_surplus() || watched.has_received() || matches!(quiet, Quiet::Surplus) {
             destination.note_surplus();
-        } else if exchange.keeps_connection() && watched.is_at_rest() && destination.keeps_connections() {
+        } else if exchange.keeps_connection()
+            && watched.is_at_rest()
+            && matches!(quiet, Quiet::Yes)
+            && destination.keeps_connections()
+        {
             return self.keep(server, watched, watcher, now);
         }
         Self::end_watched(watched, watcher);
@@ -228,11 +237,13 @@ impl LoopPool {
     /// Closes connections that are too old to be used; where there are too many of all loops, half of this one's.
     pub fn close_idle(&mut self, watcher: &mut dyn Watcher) {
         let now = Instant::now();
-        let old = self.kept.iter().take_while(|kept| kept.until < now).count();
         let are_many = self.pool.on_loops.load(Ordering::Relaxed) >= self.pool.most_on_loops;
-        let many = if are_many { self.kept.len().div_ceil(2) } else { 0 };
-        for kept in self.kept.drain(..old.max(many)) {
-            Self::close(kept, watcher);
+        for all in [&mut self.kept, &mut self.unlooked] {
+            let old = all.iter().take_while(|kept| kept.until < now).count();
+            let many = if are_many { all.len().div_ceil(2) } else { 0 };
+            for kept in all.drain(..old.max(many)) {
+                Self::close(kept, watcher);
+            }
         }
     }
 
