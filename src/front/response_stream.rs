@@ -22,7 +22,6 @@ use crate::front::outcome::Outcome;
 use crate::front::pending_write::{AfterWrite, PendingWrite};
 use crate::front::send::{self, Sent, StreamSlot, no_slot, wait_for_client_in_slot};
 use crate::front::shared::Shared;
-use crate::front::socket::Presence;
 use crate::front::stream_scheduler::{Most, Permit, StreamScheduler, Task};
 use crate::front::tls::records::content_in;
 use crate::front::write_queue::WriteQueue;
@@ -32,9 +31,6 @@ use crate::http1::remaining_body::RemainingBody;
 use crate::http1::response_writer::{ResponseWriter, SendError};
 use crate::outbound::upstream::UpstreamError;
 use crate::platform::concurrency::ConcurrencyPermit;
-
-/// How long after the beginning of an answer the end of the client's side is taken to belong to its request.
-const RIGHT_BEHIND: Duration = Duration::from_secs(1);
 
 /// The scheduler of a listener's long answers. Workers are left for ordinary requests, and permits for more
 /// destinations than one.
@@ -69,9 +65,6 @@ pub(super) struct ResponseStream {
     read: usize,
     /// When it was last looked whether the client is there.
     looked_at: Instant,
-    began: Instant,
-    /// Since when the client has ended its side, right behind its request, and taken nothing.
-    ended_since: Option<Instant>,
     /// When it asked for its permit.
     asked_at: Instant,
 }
@@ -121,8 +114,6 @@ impl ResponseStream {
             reservation: shared.budget.reserve(Class::Answer),
             read: 0,
             looked_at: now,
-            began: now,
-            ended_since: None,
             asked_at: now,
         }
     }
@@ -273,30 +264,13 @@ impl ResponseStream {
         }
     }
 
-    /// The client may have ended its side, or gone; tells whether it has gone. One that ends its side soon may have done so
-    /// right behind its request, to say that no other follows.
-    fn note_end(&mut self, now: Instant) -> bool {
-        if !self.is_abandoned() {
-            return false;
-        }
-        let socket = &self.connection.socket;
-        let is_soon = now.saturating_duration_since(self.began) <= RIGHT_BEHIND;
-        if is_soon && socket.presence() == Presence::Ended {
-            // From now on the end of its side alone does not count.
-            socket.end_answer();
-            self.ended_since = Some(now);
-            return false;
-        }
-        true
-    }
-
     fn read_on(&mut self) -> Result<(), SendError> {
         // The time of a client is none of its integration's.
         self.rest.put_off_deadline(self.connection.socket.take_waited());
         // An integration that goes on sending is never waited for long enough that it is looked for the client.
         if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
             self.looked_at = Instant::now();
-            if self.note_end(self.looked_at) {
+            if self.is_abandoned() {
                 return Err(SendError::Client(io::ErrorKind::BrokenPipe.into()));
             }
         }

@@ -55,9 +55,7 @@ impl EventLoop {
             });
         }
         for event in happened.away.drain(..) {
-            self.guarded(table, exchanges, |exchanges| {
-                exchanges.on_client(shared, table, event, now)
-            });
+            self.guarded(table, exchanges, |exchanges| exchanges.on_client(table, event));
         }
         exchanges.due(table, due, now);
         for number in due.drain(..) {

@@ -30,12 +30,6 @@ enum End {
     Passed(Result<Sent, SendError>),
 }
 
-/// The end of an answer that nobody reads any more.
-fn client_gone() -> End {
-    let gone = io::Error::from(io::ErrorKind::BrokenPipe);
-    End::Passed(Err(SendError::Client(gone)))
-}
-
 impl LoopExchanges {
     /// Drives an exchange that is taken out of its place.
     pub(super) fn drive(
@@ -245,26 +239,20 @@ impl LoopExchanges {
     }
 
     /// Goes on with the exchange of a client that may take more, and ends that of one that has gone.
-    pub(crate) fn on_client(
-        &mut self,
-        shared: &Shared,
-        table: &ConnectionTable<Connection>,
-        event: AwayEvent,
-        now: Instant,
-    ) -> Option<Answered> {
+    pub(crate) fn on_client(&mut self, table: &ConnectionTable<Connection>, event: AwayEvent) -> Option<Answered> {
         let number = self.by_client.get(event.slot).copied().flatten()?;
         let mut pending = self.take(number)?;
         let end = match &mut pending.work {
             Work::Passing(stream) => {
-                if !(event.is_end && stream.note_end(now)) {
-                    match stream.waits_for_client() {
-                        true => self.queue(number),
-                        false => pending.until = stream.until(&shared.limits).min(pending.until),
+                if !(event.is_end && stream.is_abandoned()) {
+                    if stream.waits_for_client() {
+                        self.queue(number);
                     }
                     self.put(number, pending);
                     return None;
                 }
-                client_gone()
+                let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+                End::Passed(Err(SendError::Client(gone)))
             }
             Work::Asking(asking, exchange) if event.is_end && asking.connection.socket.is_abandoned() => {
                 let mut watcher = ExchangeWatcher {
@@ -296,7 +284,6 @@ impl LoopExchanges {
         }
         let pending = self.take(number)?;
         match &pending.work {
-            Work::Passing(stream) if stream.has_gone(now) => self.end(table, number, *pending, client_gone()),
             Work::Passing(stream) if stream.is_late(shared) => {
                 self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
             }

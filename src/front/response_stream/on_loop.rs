@@ -17,7 +17,6 @@ use crate::front::send::{Sent, no_memory};
 use crate::front::shared::Shared;
 use crate::front::transfer_rate::TransferRate;
 use crate::front::write_queue::WriteQueue;
-use crate::http1::message::CLIENT_CHECK_INTERVAL;
 use crate::http1::message_limits::PIECE_LENGTH;
 use crate::http1::response_writer::SendError;
 use crate::outbound::upstream::loop_content::LoopContent;
@@ -117,24 +116,9 @@ impl LoopStream {
         self.taking.is_some()
     }
 
-    /// The client may have ended its side, or gone; tells whether it has gone.
-    pub(crate) fn note_end(&mut self, now: Instant) -> bool {
-        self.stream.note_end(now)
-    }
-
-    /// When the client has gone, unless it takes something before. A client for which something is kept has not: its system
-    /// would refuse that.
-    fn gone_at(&self) -> Option<Instant> {
-        let since = self
-            .stream
-            .ended_since
-            .filter(|_| self.taking.is_none() && self.blocked_since.is_none());
-        since.map(|since| since + CLIENT_CHECK_INTERVAL)
-    }
-
-    /// Whether the client has gone that has ended its side.
-    pub(crate) fn has_gone(&self, now: Instant) -> bool {
-        self.gone_at().is_some_and(|at| at <= now)
+    /// Whether the answer has no reader any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.stream.is_abandoned()
     }
 
     /// Passes on what there is, about so many bytes at most. `settle` gives the connection of complete content back, and
@@ -232,11 +216,6 @@ impl LoopStream {
         let socket = &stream.connection.socket;
         let sent = stream.queue.send(most, |bytes| socket.send_now(bytes));
         let count = sent.map_err(SendError::Client)?;
-        if count > 0
-            && let Some(since) = &mut stream.ended_since
-        {
-            *since = Instant::now();
-        }
         match &mut self.taking {
             _ if stream.queue.is_empty() => self.taking = None,
             Some(taking) if count > 0 => {
@@ -272,13 +251,12 @@ impl LoopStream {
                 false => end,
             }
         });
-        let until = match (self.blocked_since, of_client) {
+        match (self.blocked_since, of_client) {
             (None, None) => self.content.until(),
             (None, Some(until)) => until.min(self.content.until()),
             (Some(_), Some(until)) => until,
             (Some(_), None) => Instant::now() + LOOK_FOR_MEMORY,
-        };
-        self.gone_at().map_or(until, |at| until.min(at))
+        }
     }
 
     /// Whether so much is held for the client that it must go on while there is little memory.
