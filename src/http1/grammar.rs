@@ -11,25 +11,23 @@ pub fn is_token(text: &[u8]) -> bool {
 }
 
 /// Which bytes a token may have, to be looked up for every byte of every name.
-const IS_TOKEN_BYTE: [bool; 256] = {
+const IS_TOKEN_BYTE: [bool; 256] =
+    table_of(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+/// A table of all bytes, in which these are true.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "it is const, so that what is out of bounds does not compile"
+)]
+pub(super) const fn table_of(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::indexing_slicing,
-            reason = "it is below the length, 256"
-        )]
-        {
-            table[byte] = matches!(
-                byte as u8,
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
-            );
-        }
-        byte += 1;
+    let mut at = 0;
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
     }
     table
-};
+}
 
 /// Whether each byte may stand in a field value.
 pub(super) fn is_field_value(value: &[u8]) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
+use crate::http1::grammar::table_of;
 use crate::http1::message::{Headers, Version};
 use crate::http1::search;
 
@@ -257,22 +258,7 @@ pub fn is_host(host: &str) -> bool {
 }
 
 /// Which bytes a label of a host's name may have.
-const IS_LABEL_BYTE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::indexing_slicing,
-            reason = "it is below the length, 256"
-        )]
-        {
-            table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_');
-        }
-        byte += 1;
-    }
-    table
-};
+const IS_LABEL_BYTE: [bool; 256] = table_of(b"-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
 fn check_characters(text: &str) -> Result<(), InvalidUrl> {
     let illegal =

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::ServerName;
 
 use super::*;
-use crate::http1::message::{Headers, RequestParts};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -156,25 +155,10 @@ impl Scene {
     }
 
     fn get_from(&self, host: &str, timeout: u64) -> Result<String, UpstreamError> {
-        let answer = self.upstream.send(IntegrationRequest {
-            scheme: Scheme::Http,
-            authority: format!("{host}:{}", self.port),
-            server_name: None,
-            parts: RequestParts {
-                path: "/".to_owned(),
-                query: None,
-                headers: Headers::new(),
-            },
-            method: Method::Get,
-            body: Body::Empty,
-            is_repeatable: false,
-            is_single_attempt: false,
-            may_stream: false,
-            looks_at: 0,
-            timeout: Duration::from_millis(timeout),
-            client: None,
-            runs_on: false,
-        })?;
+        let authority = format!("{host}:{}", self.port);
+        let answer = self
+            .upstream
+            .send(IntegrationRequest::get(authority, Duration::from_millis(timeout)))?;
         let text = answer.body.into_bytes(1000).unwrap();
         Ok(String::from_utf8(text).unwrap())
     }

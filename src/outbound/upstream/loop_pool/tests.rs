@@ -6,8 +6,6 @@ use std::num::NonZeroUsize;
 use std::os::fd::BorrowedFd;
 
 use super::*;
-use crate::http1::message::{Body, Headers, Method, RequestParts};
-use crate::http1::target::Scheme;
 use crate::outbound::upstream::{Settings, Upstream, tls};
 
 /// A loop that watches nothing.
@@ -44,25 +42,7 @@ fn pool() -> LoopPool {
 }
 
 fn request(address: SocketAddr) -> IntegrationRequest {
-    IntegrationRequest {
-        scheme: Scheme::Http,
-        authority: address.to_string(),
-        server_name: None,
-        parts: RequestParts {
-            path: "/".to_owned(),
-            query: None,
-            headers: Headers::new(),
-        },
-        method: Method::Get,
-        body: Body::Empty,
-        is_repeatable: false,
-        is_single_attempt: false,
-        may_stream: false,
-        looks_at: 0,
-        timeout: Duration::from_secs(1),
-        client: None,
-        runs_on: false,
-    }
+    IntegrationRequest::get(address.to_string(), Duration::from_secs(1))
 }
 
 #[test]
