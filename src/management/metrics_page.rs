@@ -165,7 +165,7 @@ fn of_front(page: &mut Exposition, front: &FrontMetrics) {
 
 fn of_gateway(page: &mut Exposition, gateway: &Gateway) {
     let metrics = gateway.metrics();
-    let help = "Requests whose answer is not there yet.";
+    let help = "Requests whose answer has not begun.";
     gauge(page, "apigateway_requests_in_flight", help, metrics.in_flight.value());
     let help = "Requests whose client was gone before it had its answer.";
     let abandonments = gateway.recorder().abandonments.value();

@@ -305,7 +305,9 @@ impl InFlight {
         let is_told = is_watched && events.request(summary, captured.began + latency);
         if let Some(detail) = &mut entry.detail {
             let outcome = detail.outcome.get_or_insert_default();
-            outcome.timing.sent = Some(latency + waited);
+            // One moment stands for all that follows the integration. The steps are noted some microseconds later.
+            let before = outcome.timing.integration_end.unwrap_or_default();
+            outcome.timing.sent = Some(before.max(latency + waited));
             if let Some(failure) = failure {
                 outcome.integration_error.get_or_insert_with(|| failure.to_owned());
             }

@@ -282,12 +282,12 @@ impl LoopExchanges {
         if let Some(place) = self.places.get_mut(number) {
             place.is_queued = false;
         }
-        let pending = self.take(number)?;
-        match &pending.work {
-            Work::Passing(stream) if stream.is_late(shared) => {
-                self.end(table, number, *pending, End::Passed(Err(send::too_slow())))
-            }
-            _ => self.drive(shared, table, number, pending, now),
+        let mut pending = self.take(number)?;
+        if let Work::Passing(stream) = &mut pending.work
+            && stream.is_late(shared)
+        {
+            return self.end(table, number, *pending, End::Passed(Err(send::too_slow())));
         }
+        self.drive(shared, table, number, pending, now)
     }
 }

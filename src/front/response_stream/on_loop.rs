@@ -265,7 +265,17 @@ impl LoopStream {
     }
 
     /// Whether the client, or memory, must not be waited for any longer.
-    pub(crate) fn is_late(&self, shared: &Shared) -> bool {
+    pub(crate) fn is_late(&mut self, shared: &Shared) -> bool {
+        // A socket tells of room when there is much of it, which a slow client makes seldom. So it is tried for less.
+        self.is_due(shared)
+            && match self.send(SMALL) {
+                Ok(0) | Err(_) => true,
+                Ok(_) => self.taking.is_some() && self.is_due(shared),
+            }
+    }
+
+    /// Whether the client has taken nothing for as long as it may, or there has been no memory for as long.
+    fn is_due(&self, shared: &Shared) -> bool {
         let timeout = shared.limits.write_timeout;
         match (&self.taking, self.blocked_since) {
             (Some(taking), _) => {

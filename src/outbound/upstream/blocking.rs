@@ -202,7 +202,7 @@ impl Call {
     /// Waits until there may be bytes to receive.
     fn wait(&mut self) -> Result<(), UpstreamError> {
         let connection = self.connection.as_mut().ok_or_else(no_connection)?;
-        if connection.has_received() {
+        if connection.has_news() {
             return Ok(());
         }
         loop {

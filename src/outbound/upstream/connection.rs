@@ -72,9 +72,17 @@ impl Connection {
         !self.is_mute && self.tls.as_ref().is_some_and(|tls| tls.wants_write())
     }
 
-    /// Whether there may be bytes to receive for which the socket is not ready.
+    /// Whether there are bytes to receive for which the socket is not ready.
     pub(super) fn has_received(&mut self) -> bool {
         self.tls.as_deref_mut().is_some_and(has_content)
+    }
+
+    /// Whether there are such bytes, or the server has told its end, for which the socket is not ready either.
+    pub(super) fn has_news(&mut self) -> bool {
+        let state = self.tls.as_deref_mut().map(|tls| tls.process_new_packets());
+        state.is_some_and(|state| {
+            state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0 || state.peer_has_closed())
+        })
     }
 
     /// Sends as much as goes now.

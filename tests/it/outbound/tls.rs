@@ -221,6 +221,26 @@ fn the_end_of_an_answer_over_tls_must_be_proven() {
     }
 }
 
+/// The end of a TLS connection comes with what is before it, and the socket tells of nothing more.
+#[test]
+fn an_end_that_came_with_the_answer_is_not_waited_for() {
+    let authority = Authority::new();
+    let endpoint = Endpoint::ok();
+    for answer in [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+    ] {
+        let server = TlsServer::start(authority.server("127.0.0.1", 4000), answer, TlsEnd::NotifiedAndOpen);
+        let uri = format!("https://{}/fault", server.address);
+        let (gateway, _roots) = serve_over_tls(&uri, 30_000, endpoint.address, Some(&authority));
+        let start = Instant::now();
+        check(&Refused(&[503]), &gateway.get("/fault")).unwrap_or_else(|error| panic!("{answer:?}: {error}"));
+        assert!(start.elapsed() < SOON, "{answer:?}: {:?}", start.elapsed());
+        check_next(&gateway).unwrap();
+    }
+}
+
 /// A new connection is made by a worker. Once it is kept, loops use it, and no worker is needed.
 #[test]
 fn loops_use_connections_over_tls_that_are_kept() {

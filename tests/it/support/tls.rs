@@ -64,6 +64,8 @@ pub enum TlsEnd {
     Open,
     /// With `close_notify`, which proves that nothing is missing.
     Notified,
+    /// The same in one write with the answer, and the connection below stays open.
+    NotifiedAndOpen,
     /// Without a word: anybody on the way could have done it.
     Cut,
 }
@@ -106,13 +108,15 @@ fn serve_tls(
         let line = String::from_utf8_lossy(&seen).split("\r\n").next().unwrap().to_owned();
         let _ = sender.send((number, line));
         seen.clear();
-        let _ = stream.write_all(answer);
-        let _ = stream.flush();
-        if end == TlsEnd::Notified {
+        let _ = match end {
+            TlsEnd::NotifiedAndOpen => stream.conn.writer().write_all(answer),
+            _ => stream.write_all(answer).and_then(|()| stream.flush()),
+        };
+        if matches!(end, TlsEnd::Notified | TlsEnd::NotifiedAndOpen) {
             stream.conn.send_close_notify();
             let _ = stream.flush();
         }
-        if end != TlsEnd::Open {
+        if !matches!(end, TlsEnd::Open | TlsEnd::NotifiedAndOpen) {
             return;
         }
     }
