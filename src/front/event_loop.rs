@@ -120,7 +120,7 @@ impl EventLoop {
                     return;
                 }
             }
-            // Turns come free also by themselves, and so do slots of destinations. One loop sees to that.
+            // Turns come free also by themselves. One loop sees to that.
             let has_waiting = number == 0 && self.begin_streams();
             if has_waiting && now.saturating_duration_since(looked_at) >= LOOK_AT_CLIENT {
                 looked_at = now;

@@ -12,7 +12,7 @@ use crate::front::exchange::Reply;
 use crate::front::handler::Suspended;
 use crate::front::listener_limits::TURN_LENGTH;
 use crate::front::memory_budget::Reservation;
-use crate::front::outbound_seats::{ExchangeWatcher, OutboundSeats};
+use crate::front::outbound_seats::OutboundSeats;
 use crate::front::response_stream::on_loop::LoopStream;
 use crate::front::send::Sent;
 use crate::front::shared::Shared;
@@ -260,12 +260,6 @@ impl LoopExchanges {
             return;
         }
         self.look_at_kept = now + LOOK_AT_KEPT;
-        let mut watcher = ExchangeWatcher {
-            table,
-            seats: &mut self.seats,
-            number: None,
-            answer: None,
-        };
-        self.pool.close_idle(&mut watcher);
+        self.pool.close_idle(&mut self.seats.watcher(table, None));
     }
 }

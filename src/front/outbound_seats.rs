@@ -32,6 +32,20 @@ impl OutboundSeats {
         self.users.get(seat).copied().unwrap_or(User::Nobody)
     }
 
+    /// What the exchange of that number asks of its loop, or what belongs to none.
+    pub(super) fn watcher<'a>(
+        &'a mut self,
+        table: &'a ConnectionTable<Connection>,
+        number: Option<usize>,
+    ) -> ExchangeWatcher<'a> {
+        ExchangeWatcher {
+            table,
+            seats: self,
+            number,
+            answer: None,
+        }
+    }
+
     fn set(&mut self, seat: Seat, user: User) {
         if let Some(place) = self.users.get_mut(seat) {
             *place = user;
@@ -48,15 +62,23 @@ impl OutboundSeats {
 
 /// What one exchange asks of its loop.
 pub(super) struct ExchangeWatcher<'a> {
-    pub(super) table: &'a ConnectionTable<Connection>,
-    pub(super) seats: &'a mut OutboundSeats,
+    table: &'a ConnectionTable<Connection>,
+    seats: &'a mut OutboundSeats,
     /// The exchange's number; none for what belongs to no exchange.
-    pub(super) number: Option<usize>,
-    /// What it holds of the memory; none for what belongs to no exchange.
-    pub(super) answer: Option<&'a mut Reservation>,
+    number: Option<usize>,
+    /// What its answer holds of the memory, where that is counted here.
+    answer: Option<&'a mut Reservation>,
 }
 
-impl ExchangeWatcher<'_> {
+impl<'a> ExchangeWatcher<'a> {
+    /// The same, where what the exchange holds is counted.
+    pub(super) fn counting(self, answer: &'a mut Reservation) -> ExchangeWatcher<'a> {
+        ExchangeWatcher {
+            answer: Some(answer),
+            ..self
+        }
+    }
+
     fn own(&self) -> User {
         self.number.map_or(User::Nobody, User::Exchange)
     }

@@ -149,7 +149,7 @@ pub(super) fn begin(shared: &Shared, mut stream: ResponseStream, others_wait: bo
 
 /// Ends an answer that waits for its permit and that has no reader any more.
 pub(super) fn abandon(shared: &Shared, stream: ResponseStream) -> Outcome {
-    let gone = SendError::Client(io::ErrorKind::BrokenPipe.into());
+    let gone = send::client_gone();
     stream.end(shared, Err(gone))
 }
 
@@ -271,7 +271,7 @@ impl ResponseStream {
         if self.looked_at.elapsed() >= LOOK_AT_CLIENT {
             self.looked_at = Instant::now();
             if self.is_abandoned() {
-                return Err(SendError::Client(io::ErrorKind::BrokenPipe.into()));
+                return Err(send::client_gone());
             }
         }
         let read = match self.connection.socket.is_tls() {
@@ -339,7 +339,7 @@ impl ResponseStream {
 fn of_source(error: io::Error) -> SendError {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<UpstreamError>());
     match cause {
-        Some(UpstreamError::ClientGone) => SendError::Client(io::ErrorKind::BrokenPipe.into()),
+        Some(UpstreamError::ClientGone) => send::client_gone(),
         _ => SendError::Integration(error),
     }
 }

@@ -123,6 +123,11 @@ pub(super) fn no_memory() -> SendError {
     SendError::Client(io::Error::other("it is slow, and no memory is left for it"))
 }
 
+/// Why an answer ends that nobody reads any more.
+pub(super) fn client_gone() -> SendError {
+    SendError::Client(io::ErrorKind::BrokenPipe.into())
+}
+
 /// Why an answer ends that its client does not take in time.
 pub(super) fn too_slow() -> SendError {
     SendError::Client(io::ErrorKind::TimedOut.into())

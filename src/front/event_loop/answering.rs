@@ -24,7 +24,6 @@ use crate::front::write_queue::WriteQueue;
 use crate::http1::error::RequestError;
 use crate::http1::message::{Response, Version};
 use crate::http1::request_head::Head;
-use crate::http1::response_writer::Answer;
 use crate::outbound::upstream::{IntegrationRequest, IntegrationResponse, Unconnected, UpstreamError};
 use crate::platform::clock::Moment;
 use crate::platform::metrics::InFlightGuard;
@@ -185,18 +184,17 @@ impl EventLoop {
             }
             Answered::Begun(asking, response, coming) => {
                 let (mut connection, reply, response) = self.resume(asking, Ok(*response));
-                let Some(ready) = reply.ready(&self.shared, &mut connection, response) else {
+                let Some(mut ready) = reply.ready(&self.shared, &mut connection, response) else {
                     exchanges.drop_content(table, coming);
+                    return None;
+                };
+                let shared = &self.shared;
+                let Some(rest) = ready.answer.rest.take() else {
+                    exchanges.drop_content(table, coming);
+                    self.send_whole(connection, ready);
                     return None;
                 };
                 let Ready { answer, then, writer } = ready;
-                let shared = &self.shared;
-                let Some(rest) = answer.rest else {
-                    exchanges.drop_content(table, coming);
-                    let answer = Answer { rest: None, ..answer };
-                    self.send_whole(connection, Ready { answer, then, writer });
-                    return None;
-                };
                 exchanges.pass_on(shared, table, coming, |content| {
                     let stream = ResponseStream::new(shared, connection, answer.bytes, rest, then, writer);
                     LoopStream::begin(shared, stream, content)

@@ -1,12 +1,11 @@
 //! Goes on with exchanges of a loop, and with their answers.
 
-use std::io;
 use std::time::Instant;
 
 use crate::front::connection::Connection;
 use crate::front::connection_table::{AwayEvent, ConnectionTable, ReadySocket};
 use crate::front::loop_exchanges::{Answered, Asking, Coming, LoopExchanges, Pending, Work};
-use crate::front::outbound_seats::{ExchangeWatcher, User};
+use crate::front::outbound_seats::User;
 use crate::front::response_stream::on_loop::{LoopStream, Passed};
 use crate::front::send::{self, Sent};
 use crate::front::shared::Shared;
@@ -70,12 +69,7 @@ impl LoopExchanges {
         until: &mut Instant,
         now: Instant,
     ) -> Step {
-        let mut watcher = ExchangeWatcher {
-            table,
-            seats: &mut self.seats,
-            number: Some(number),
-            answer: Some(&mut asking.answer),
-        };
+        let mut watcher = self.seats.watcher(table, Some(number)).counting(&mut asking.answer);
         match exchange.drive(&mut self.pool, &mut watcher, now) {
             Driven::Waits(at) => {
                 if exchange.is_resolving() {
@@ -103,12 +97,7 @@ impl LoopExchanges {
         if self.left == 0 {
             return Step::Yields;
         }
-        let mut watcher = ExchangeWatcher {
-            table,
-            seats: &mut self.seats,
-            number: Some(number),
-            answer: None,
-        };
+        let mut watcher = self.seats.watcher(table, Some(number));
         let passed = stream.go_on(self.turn, |content| content.settle(&mut self.pool, &mut watcher));
         self.left = self.left.saturating_sub(stream.moved());
         match passed {
@@ -139,7 +128,7 @@ impl LoopExchanges {
         // Each kind of work has its own ends.
         Some(match (end, pending.work) {
             (End::Passed(sent), Work::Passing(stream)) => {
-                stream.content().close(&mut self.watcher(table, number));
+                stream.content().close(&mut self.seats.watcher(table, Some(number)));
                 Answered::Passed(stream, sent)
             }
             (End::Answered(answer), Work::Asking(asking, _)) => Answered::Whole(asking, answer),
@@ -161,16 +150,6 @@ impl LoopExchanges {
         self.free.push(number);
     }
 
-    /// What content asks of its loop.
-    fn watcher<'a>(&'a mut self, table: &'a ConnectionTable<Connection>, number: usize) -> ExchangeWatcher<'a> {
-        ExchangeWatcher {
-            table,
-            seats: &mut self.seats,
-            number: Some(number),
-            answer: None,
-        }
-    }
-
     /// Passes on content that is on its way.
     pub(crate) fn pass_on(
         &mut self,
@@ -184,17 +163,20 @@ impl LoopExchanges {
             client,
             content,
         } = coming;
+        let now = Instant::now();
         let pending = Pending {
             work: Work::Passing(Box::new(begin(content))),
             client,
-            until: Instant::now(),
+            until: now,
         };
-        self.drive(shared, table, number, Box::new(pending), Instant::now())
+        self.drive(shared, table, number, Box::new(pending), now)
     }
 
     /// Ends an exchange whose content nobody passes on.
     pub(crate) fn drop_content(&mut self, table: &ConnectionTable<Connection>, coming: Coming) {
-        coming.content.close(&mut self.watcher(table, coming.number));
+        coming
+            .content
+            .close(&mut self.seats.watcher(table, Some(coming.number)));
         self.give_up(coming.client, coming.number);
     }
 
@@ -211,13 +193,7 @@ impl LoopExchanges {
             User::Kept => {
                 // No request asked for it, so the connection is closed before a request takes it.
                 if ready.is_readable || ready.has_ended {
-                    let mut watcher = ExchangeWatcher {
-                        table,
-                        seats: &mut self.seats,
-                        number: None,
-                        answer: None,
-                    };
-                    self.pool.end(ready.seat, &mut watcher);
+                    self.pool.end(ready.seat, &mut self.seats.watcher(table, None));
                 }
                 None
             }
@@ -251,16 +227,10 @@ impl LoopExchanges {
                     self.put(number, pending);
                     return None;
                 }
-                let gone = io::Error::from(io::ErrorKind::BrokenPipe);
-                End::Passed(Err(SendError::Client(gone)))
+                End::Passed(Err(send::client_gone()))
             }
             Work::Asking(asking, exchange) if event.is_end && asking.connection.socket.is_abandoned() => {
-                let mut watcher = ExchangeWatcher {
-                    table,
-                    seats: &mut self.seats,
-                    number: Some(number),
-                    answer: Some(&mut asking.answer),
-                };
+                let mut watcher = self.seats.watcher(table, Some(number)).counting(&mut asking.answer);
                 End::Answered(Err(exchange.abandon(&mut watcher)))
             }
             Work::Asking(..) => {

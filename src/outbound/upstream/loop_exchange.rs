@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::http1::framing::Framing;
 use crate::http1::message::{Body, Headers, Method};
@@ -156,6 +156,16 @@ impl LoopExchange {
             extent: Extent::Unknown,
             content: Vec::new(),
         }))
+    }
+
+    /// What goes on elsewhere; nothing more can be done with it here.
+    fn take_out(&mut self) -> (Waits, Exchange) {
+        let none = Exchange::new(RequestSide::whole(Vec::new(), Vec::new()), false);
+        let nobody = Waits::begin(Duration::ZERO, None, false);
+        (
+            std::mem::replace(&mut self.waits, nobody),
+            std::mem::replace(&mut self.exchange, none),
+        )
     }
 
     /// Whether it waits for the look-up of a name.

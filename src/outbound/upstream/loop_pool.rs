@@ -248,9 +248,7 @@ impl LoopPool {
     }
 
     fn close(kept: Kept, watcher: &mut dyn Watcher) {
-        // Closed first, so that the seat is free for another socket when it is vacated.
-        drop(kept.connection);
-        watcher.vacate(kept.seat);
+        Self::end_watched(Watched::new(kept.connection, kept.seat, kept.place), watcher);
     }
 }
 

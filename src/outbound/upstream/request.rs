@@ -41,29 +41,3 @@ pub struct IntegrationRequest {
     /// Whether it goes on without its client once it is sent, as the invocation of a function does.
     pub runs_on: bool,
 }
-
-#[cfg(test)]
-impl IntegrationRequest {
-    /// A plain GET of `/`.
-    pub(super) fn get(authority: String, timeout: Duration) -> IntegrationRequest {
-        IntegrationRequest {
-            scheme: Scheme::Http,
-            authority,
-            server_name: None,
-            parts: RequestParts {
-                path: "/".to_owned(),
-                query: None,
-                headers: crate::http1::message::Headers::new(),
-            },
-            method: Method::Get,
-            body: Body::Empty,
-            is_repeatable: false,
-            is_single_attempt: false,
-            may_stream: false,
-            looks_at: 0,
-            timeout,
-            client: None,
-            runs_on: false,
-        }
-    }
-}

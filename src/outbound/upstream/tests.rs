@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::ServerName;
 
 use super::*;
+use crate::http1::message::Headers;
+use crate::outbound::upstream::url::Url;
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -155,10 +157,11 @@ impl Scene {
     }
 
     fn get_from(&self, host: &str, timeout: u64) -> Result<String, UpstreamError> {
-        let authority = format!("{host}:{}", self.port);
+        let uri = Url::parse(&format!("http://{host}:{}/", self.port)).unwrap();
+        let timeout = Duration::from_millis(timeout);
         let answer = self
             .upstream
-            .send(IntegrationRequest::get(authority, Duration::from_millis(timeout)))?;
+            .send(uri.request(Method::Get, Headers::new(), Body::Empty, timeout))?;
         let text = answer.body.into_bytes(1000).unwrap();
         Ok(String::from_utf8(text).unwrap())
     }

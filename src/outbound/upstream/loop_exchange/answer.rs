@@ -1,18 +1,16 @@
 //! The answer of an exchange on a loop: read whole where it is short, else passed on as it comes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::http1::message::Body;
 use crate::outbound::upstream::error::UpstreamError;
-use crate::outbound::upstream::exchange::{Exchange, Progress};
+use crate::outbound::upstream::exchange::Progress;
 use crate::outbound::upstream::incoming::SMALL;
 use crate::outbound::upstream::loop_content::{Coming, LoopContent};
 use crate::outbound::upstream::loop_exchange::{Connecting, Extent, LoopExchange, Stage, Step};
 use crate::outbound::upstream::loop_pool::LoopPool;
-use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::response::IntegrationResponse;
-use crate::outbound::upstream::waits::Waits;
 use crate::outbound::upstream::watcher::Watcher;
 
 /// Bytes of content that are read at once, where they are not read whole.
@@ -155,13 +153,12 @@ impl LoopExchange {
         };
         let (status, headers) = self.head.take()?;
         let is_event_stream = self.may_stream && headers.announce_event_stream();
-        let none = Exchange::new(RequestSide::whole(Vec::new(), Vec::new()), false);
-        let nobody = Waits::begin(Duration::ZERO, None, false);
+        let (waits, exchange) = self.take_out();
         let coming = Coming {
             server: Arc::clone(&self.server),
             slot: self.slot.handed_on(),
-            waits: std::mem::replace(&mut self.waits, nobody),
-            exchange: std::mem::replace(&mut self.exchange, none),
+            waits,
+            exchange,
             watched: Some(watched),
             before: std::mem::take(&mut self.content),
             passed: 0,

@@ -4,7 +4,7 @@ use std::io;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -12,13 +12,10 @@ use crate::http1::target::Scheme;
 use crate::outbound::upstream::connection::{Connection, Quiet};
 use crate::outbound::upstream::connector;
 use crate::outbound::upstream::error::UpstreamError;
-use crate::outbound::upstream::exchange::Exchange;
 use crate::outbound::upstream::loop_exchange::{Connecting, LoopExchange, Stage, Step};
 use crate::outbound::upstream::loop_pool::LoopPool;
-use crate::outbound::upstream::request_side::RequestSide;
 use crate::outbound::upstream::resolver::Resolved;
 use crate::outbound::upstream::unconnected::Unconnected;
-use crate::outbound::upstream::waits::Waits;
 use crate::outbound::upstream::watched::{Place, Watched};
 use crate::outbound::upstream::watcher::Watcher;
 
@@ -71,15 +68,14 @@ impl LoopExchange {
     /// What a worker goes on with.
     pub(super) fn hand_on(&mut self, pool: &LoopPool) -> Unconnected {
         self.stage = Stage::Over;
-        let none = Exchange::new(RequestSide::whole(Vec::new(), Vec::new()), false);
-        let nobody = Waits::begin(Duration::ZERO, None, false);
+        let (waits, exchange) = self.take_out();
         Unconnected {
             pool: Arc::clone(&pool.pool),
             connections: Arc::clone(&pool.connections),
             server: Arc::clone(&self.server),
             slot: self.slot.handed_on(),
-            waits: std::mem::replace(&mut self.waits, nobody),
-            exchange: std::mem::replace(&mut self.exchange, none),
+            waits,
+            exchange,
             is_again: self.is_new,
             may_repeat: self.may_repeat,
             is_to_head: self.is_to_head,

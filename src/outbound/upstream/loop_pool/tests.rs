@@ -6,6 +6,8 @@ use std::num::NonZeroUsize;
 use std::os::fd::BorrowedFd;
 
 use super::*;
+use crate::http1::message::{Body, Headers, Method};
+use crate::outbound::upstream::url::Url;
 use crate::outbound::upstream::{Settings, Upstream, tls};
 
 /// A loop that watches nothing.
@@ -42,7 +44,8 @@ fn pool() -> LoopPool {
 }
 
 fn request(address: SocketAddr) -> IntegrationRequest {
-    IntegrationRequest::get(address.to_string(), Duration::from_secs(1))
+    let uri = Url::parse(&format!("http://{address}/")).unwrap();
+    uri.request(Method::Get, Headers::new(), Body::Empty, Duration::from_secs(1))
 }
 
 #[test]
